@@ -1,0 +1,72 @@
+//! What may run: the package passed the door once more, on this machine, just before it is loaded.
+
+use fitment_domain::capability::{self, Ceiling};
+use fitment_domain::device::Facts;
+use fitment_domain::instruction::Item;
+use fitment_domain::manifest::BadManifest;
+use fitment_domain::matching;
+use fitment_domain::package::PackageLimits;
+use fitment_domain::signature::{self, BadSignature, PublicKey, Wanted};
+use fitment_runner_client::ComponentRef;
+
+/// An item with a component that passed.
+pub struct Admitted {
+    pub item: Item,
+    pub component: ComponentRef,
+}
+
+/// Why a package does not run here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error(transparent)]
+    Signature(#[from] BadSignature),
+    #[error(transparent)]
+    Manifest(#[from] BadManifest),
+    #[error("the instructions say {field} {instructed}, the signed package {signed}")]
+    Disagrees { field: &'static str, instructed: String, signed: String },
+    #[error("a {0} does not run on devices")]
+    Kind(&'static str),
+    #[error("it does not fit this device: {0}")]
+    DoesNotFit(String),
+    #[error("the instructions grant more than the package asks")]
+    GrantsWider,
+    #[error("the agent was stopped while it verified the package")]
+    Interrupted,
+    #[error("interval_s is 0: it must be at least 1")]
+    Interval,
+}
+
+fn agree<T: PartialEq + std::fmt::Display>(field: &'static str, instructed: &T, signed: &T) -> Result<(), Refusal> {
+    if instructed == signed {
+        return Ok(());
+    }
+    Err(Refusal::Disagrees { field, instructed: instructed.to_string(), signed: signed.to_string() })
+}
+
+/// Verifies a component against the item that names it: the only way to something that can be run.
+pub fn admit(item: &Item, component: Vec<u8>, release_key: PublicKey, facts: &Facts) -> Result<Admitted, Refusal> {
+    let wanted = Wanted { publisher: item.publisher_key, platform: Some(release_key) };
+    let verified = signature::verify(&component, &item.statement.to_json(), &wanted, &PackageLimits::standard())?;
+    agree("digest", &item.digest, &verified.package.digest)?;
+    let manifest = &verified.package.manifest;
+    agree("accessory", &item.accessory, &manifest.name)?;
+    agree("version", &item.version, &manifest.version)?;
+    let kind = manifest.kind()?;
+    if !kind.runs_on_devices() {
+        return Err(Refusal::Kind(kind.as_str()));
+    }
+    let mismatches = matching::device_mismatches(kind, &manifest.requires, facts);
+    if !mismatches.is_empty() {
+        let words: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
+        return Err(Refusal::DoesNotFit(words.join("; ")));
+    }
+    let asked = Ceiling::Only(manifest.asked()?);
+    if capability::effective(&item.grants, [&asked]) != item.grants {
+        return Err(Refusal::GrantsWider);
+    }
+    if item.interval_s == 0 {
+        return Err(Refusal::Interval);
+    }
+    let component = ComponentRef { digest: verified.package.digest, bytes: component.into() };
+    Ok(Admitted { item: item.clone(), component })
+}

@@ -1,0 +1,224 @@
+//! The items of the set, each either running or waiting for a component that passes the door.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fitment_domain::device::Facts;
+use fitment_domain::id::InstallationId;
+use fitment_domain::instruction::{InstructionSet, Item};
+use fitment_domain::protocol::RunResult;
+use fitment_domain::signature::PublicKey;
+use tokio::time::Instant;
+
+use crate::backoff::Backoff;
+use crate::client::Client;
+use crate::door::{self, Admitted, Refusal};
+use crate::folder::StateFolder;
+use crate::outbox::Outbox;
+use crate::problem::Problem;
+use crate::sandbox::LazySandbox;
+use crate::schedule::{FirstRun, Schedule};
+use crate::status::{Board, ItemStatus, Standing, Topic};
+use crate::{cache, clock, random, runs};
+
+const DISK_REMEDY: &str = "make room on the disk of the state folder, and let only this account write there";
+
+/// Everything that the roster works with.
+pub struct Tools {
+    pub folder: StateFolder,
+    pub client: Arc<Client>,
+    pub outbox: Arc<Outbox>,
+    pub board: Board,
+    pub sandbox: Arc<LazySandbox>,
+    pub facts: Facts,
+    pub release_key: PublicKey,
+}
+
+struct Waiting {
+    item: Item,
+    /// Why what lay in the cache was refused.
+    cached: Option<String>,
+    /// Whether the server was told already.
+    reported: bool,
+    /// What the log says already.
+    told: Option<Standing>,
+}
+
+/// The items of the set that counts.
+pub struct Roster {
+    tools: Tools,
+    schedule: Schedule,
+    waiting: BTreeMap<InstallationId, Waiting>,
+    backoff: Backoff,
+    next_try: Instant,
+}
+
+impl Roster {
+    /// Makes an empty roster.
+    pub fn new(tools: Tools, schedule: Schedule) -> Self {
+        Self { tools, schedule, waiting: BTreeMap::new(), backoff: Backoff::default(), next_try: Instant::now() }
+    }
+
+    /// Returns whether every item runs.
+    pub fn is_complete(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Replaces all items. Those that did not change go on; the others start from the cache, or wait to be fetched.
+    pub async fn replace(&mut self, set: &InstructionSet, first: FirstRun) {
+        self.schedule.keep_only(&set.items);
+        self.waiting.clear();
+        self.show(set);
+        for item in &set.items {
+            if self.schedule.runs(item) {
+                continue;
+            }
+            match self.from_cache(item).await {
+                Ok(Some(admitted)) => self.start(admitted, first),
+                Ok(None) => self.wait(item, None),
+                Err(reason) => self.wait(item, Some(reason)),
+            }
+        }
+        self.next_try = Instant::now();
+        self.tidy(set).await;
+    }
+
+    fn show(&self, set: &InstructionSet) {
+        self.tools.board.update(|status| {
+            let known = std::mem::take(&mut status.items);
+            let describe = |item: &Item| {
+                let runs = self.schedule.runs(item);
+                let before = known.iter().find(|known| runs && known.installation == item.installation).cloned();
+                before.unwrap_or_else(|| ItemStatus::of(item, Standing::Waiting("not loaded yet".to_owned())))
+            };
+            status.items = set.items.iter().map(describe).collect();
+            (status.set, status.group, status.set_expires) = (Some(set.time), set.group.clone(), Some(set.expires));
+        });
+    }
+
+    fn stands(&self, installation: &InstallationId, standing: Standing) {
+        self.tools.board.update(|status| {
+            if let Some(item) = status.items.iter_mut().find(|item| item.installation == *installation) {
+                item.standing = standing;
+            }
+        });
+    }
+
+    fn start(&mut self, admitted: Admitted, first: FirstRun) {
+        self.waiting.remove(&admitted.item.installation);
+        self.stands(&admitted.item.installation, Standing::Running);
+        self.schedule.start(admitted, first);
+    }
+
+    fn wait(&mut self, item: &Item, cached: Option<String>) {
+        let standing = match &cached {
+            Some(reason) => Standing::Refused(reason.clone()),
+            None => Standing::Waiting("its component is still to be fetched".to_owned()),
+        };
+        self.stands(&item.installation, standing);
+        self.waiting.insert(item.installation.clone(), Waiting { item: item.clone(), cached, reported: false, told: None });
+    }
+
+    async fn admit(&self, item: &Item, component: Vec<u8>) -> Result<Admitted, Refusal> {
+        let (item, key, facts) = (item.clone(), self.tools.release_key, self.tools.facts.clone());
+        let verdict = tokio::task::spawn_blocking(move || door::admit(&item, component, key, &facts)).await;
+        verdict.unwrap_or(Err(Refusal::Interrupted))
+    }
+
+    /// A cached component that does not pass is removed: it may pass when fetched again.
+    async fn from_cache(&self, item: &Item) -> Result<Option<Admitted>, String> {
+        let problem = match cache::read(&self.tools.folder, &item.digest) {
+            Ok(None) => return Ok(None),
+            Ok(Some(component)) => match self.admit(item, component).await {
+                Ok(admitted) => return Ok(Some(admitted)),
+                Err(refusal) => refusal.to_string(),
+            },
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!(accessory = %item.accessory, digest = %item.digest, problem, "a cached component is refused and removed");
+        if let Err(error) = cache::discard(&self.tools.folder, &item.digest) {
+            tracing::warn!(%error, "the refused component stays, and will be refused again");
+        }
+        Err(format!("the cached component was refused: {problem}"))
+    }
+
+    /// Fetches what waits, unless that went wrong a moment ago.
+    pub async fn fetch_missing(&mut self) {
+        if self.waiting.is_empty() || Instant::now() < self.next_try {
+            return;
+        }
+        let waiting: Vec<Item> = self.waiting.values().map(|waiting| waiting.item.clone()).collect();
+        for item in waiting {
+            match self.fetch(&item).await {
+                Ok(admitted) => self.start(admitted, FirstRun::Soon),
+                Err(standing) => self.still_waits(&item, standing).await,
+            }
+        }
+        if self.waiting.is_empty() {
+            self.backoff.reset();
+        } else {
+            self.next_try = Instant::now() + self.backoff.after_failure(random::jitter());
+        }
+    }
+
+    async fn fetch(&self, item: &Item) -> Result<Admitted, Standing> {
+        let component = self.tools.client.object(&item.digest).await.map_err(|error| {
+            let reason = format!("its component cannot be fetched: {error}");
+            if error.needs_a_person() { Standing::Refused(reason) } else { Standing::Waiting(reason) }
+        })?;
+        let admitted = self.admit(item, component).await.map_err(|refusal| Standing::Refused(refusal.to_string()))?;
+        match cache::write(&self.tools.folder, &item.digest, &admitted.component.bytes) {
+            Ok(()) => self.tools.board.solved(Topic::Cache),
+            Err(error) => {
+                let problem = Problem::new("cache-not-written", &error.to_string(), DISK_REMEDY, clock::now());
+                self.tools.board.problem(Topic::Cache, problem);
+            }
+        }
+        Ok(admitted)
+    }
+
+    async fn still_waits(&mut self, item: &Item, standing: Standing) {
+        let Some(waiting) = self.waiting.get_mut(&item.installation) else { return };
+        // What is merely on its way is no result; what was refused is, also when the server is away.
+        let standing = match (standing, &waiting.cached) {
+            (Standing::Waiting(reason), Some(cached)) => Standing::Refused(format!("{cached}; {reason}")),
+            (standing, _) => standing,
+        };
+        let report = match &standing {
+            Standing::Refused(reason) if !waiting.reported => Some(reason.clone()),
+            _ => None,
+        };
+        waiting.reported |= report.is_some();
+        if waiting.told.replace(standing.clone()).as_ref() != Some(&standing) {
+            tracing::warn!(accessory = %item.accessory, ?standing, "an item does not run");
+        }
+        self.stands(&item.installation, standing);
+        let Some(reason) = report else { return };
+        let result = RunResult {
+            sequence: 0,
+            installation: item.installation.clone(),
+            started: clock::now(),
+            usage: Default::default(),
+            outcome: runs::failed("refused", &reason),
+            log: Vec::new(),
+        };
+        self.tools.outbox.put(result).await;
+    }
+
+    async fn tidy(&self, set: &InstructionSet) {
+        let needed = set.items.iter().map(|item| item.digest.clone()).collect();
+        match cache::keep_only(&self.tools.folder, &needed) {
+            Ok(removed) => {
+                for digest in removed {
+                    self.tools.sandbox.forget(&digest).await;
+                }
+            }
+            Err(error) => tracing::warn!(%error, "components that nobody needs stay in the cache"),
+        }
+    }
+
+    /// Stops all items.
+    pub async fn stop(self) {
+        self.schedule.stop().await;
+    }
+}

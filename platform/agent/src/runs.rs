@@ -1,0 +1,107 @@
+//! One run of an item: into the sandbox, and what came of it into the spool.
+
+use std::sync::Arc;
+
+use fitment_domain::finding::{self, FindingLimits};
+use fitment_domain::protocol::{Outcome, RunResult};
+use fitment_domain::run::{End, Fact, Invocation, Returned};
+use fitment_runner_client::{NoHostCalls, RunSpec};
+use tokio::sync::Semaphore;
+
+use crate::clock;
+use crate::door::Admitted;
+use crate::outbox::Outbox;
+use crate::problem::Problem;
+use crate::sandbox::LazySandbox;
+use crate::status::{Board, Topic};
+
+const AT_A_TIME_MAX: usize = 4;
+const MESSAGE_CHARS_MAX: usize = 4_000;
+
+/// Runs items.
+pub struct Runs {
+    sandbox: Arc<LazySandbox>,
+    facts: Vec<(String, Fact)>,
+    outbox: Arc<Outbox>,
+    board: Board,
+    gate: Semaphore,
+}
+
+impl Runs {
+    /// Makes what runs items; `facts` are what they see of the device.
+    pub fn new(sandbox: Arc<LazySandbox>, facts: Vec<(String, Fact)>, outbox: Arc<Outbox>, board: Board) -> Self {
+        Self { sandbox, facts, outbox, board, gate: Semaphore::new(AT_A_TIME_MAX) }
+    }
+
+    /// Runs an item once and puts the result into the spool.
+    pub async fn once(&self, admitted: &Admitted) {
+        // The gate is never closed; without it the run would only be one more at a time.
+        let _permit = self.gate.acquire().await.ok();
+        let result = self.run(admitted).await;
+        let words = match &result.outcome {
+            Outcome::Findings(findings) => format!("{} findings", findings.len()),
+            Outcome::Failed { kind, message } => format!("{kind}: {message}"),
+        };
+        tracing::debug!(accessory = %admitted.item.accessory, installation = %admitted.item.installation, outcome = words, "ran");
+        self.board.ran(&result.installation, result.started, words);
+        self.outbox.put(result).await;
+    }
+
+    async fn run(&self, admitted: &Admitted) -> RunResult {
+        let item = &admitted.item;
+        let started = clock::now();
+        let mut result = RunResult {
+            sequence: 0,
+            installation: item.installation.clone(),
+            started,
+            usage: Default::default(),
+            outcome: Outcome::Findings(Vec::new()),
+            log: Vec::new(),
+        };
+        let sandbox = match self.sandbox.get().await {
+            Ok(sandbox) => sandbox,
+            Err(error) => {
+                let message = error.to_string();
+                let remedy = "put fitment-runner and fitment-compiler of the same version beside fitment-agent, or name their folder with --programs";
+                self.board.problem(Topic::Sandbox, Problem::new("sandbox-unavailable", &message, remedy, started));
+                result.outcome = failed("sandbox-unavailable", &message);
+                return result;
+            }
+        };
+        self.board.solved(Topic::Sandbox);
+        let spec = RunSpec {
+            invocation: Invocation::Check,
+            config: item.config.to_string(),
+            parameters: "{}".to_owned(),
+            grants: item.grants.clone(),
+            budget: item.budget.clone(),
+            facts: self.facts.clone(),
+            now: started,
+        };
+        let report = sandbox.run(&admitted.component, spec, Arc::new(NoHostCalls)).await;
+        result.usage = report.usage;
+        result.log = report.log;
+        result.outcome = outcome(report.end);
+        result
+    }
+}
+
+/// Makes the outcome of something that did not look.
+pub fn failed(kind: &str, message: &str) -> Outcome {
+    Outcome::Failed { kind: kind.to_owned(), message: message.chars().take(MESSAGE_CHARS_MAX).collect() }
+}
+
+fn outcome(end: End) -> Outcome {
+    match end {
+        End::Returned(Returned::Findings(findings)) => match finding::check(&findings, &FindingLimits::standard()) {
+            Ok(()) => Outcome::Findings(findings),
+            Err(bad) => failed("bad-findings", &bad.to_string()),
+        },
+        End::Returned(Returned::Connector(_)) => failed("bad-answer", "a check answered like a connector"),
+        End::Fault(fault) => failed("fault", &fault.to_string()),
+        End::Exhausted(field) => failed("exhausted", &format!("the budget's {field} was reached")),
+        End::Trapped(backtrace) => failed("trapped", &backtrace),
+        End::Refused(reason) => failed("refused", &reason),
+        End::RunnerLost(reason) => failed("runner-lost", &reason),
+    }
+}

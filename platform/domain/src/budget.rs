@@ -1,0 +1,139 @@
+//! What one run may spend and what it spent.
+
+use serde::{Deserialize, Serialize};
+
+/// The bounds of one run. Every run has all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// Linear memory of all instances together, in bytes.
+    pub memory_bytes_max: u64,
+    /// Elements of all tables together.
+    pub table_elements_max: u64,
+    /// Time from start to end, host calls included, in milliseconds.
+    pub wall_ms_max: u64,
+    /// Time on the processor, in milliseconds.
+    pub cpu_ms_max: u64,
+    /// Instructions, in wasmtime's unit of fuel.
+    pub fuel_max: u64,
+    /// Calls into the host.
+    pub host_calls_max: u64,
+    /// Bytes that one host call may carry in either direction.
+    pub host_call_bytes_max: u64,
+    /// HTTP requests.
+    pub http_calls_max: u64,
+    /// Bytes of one HTTP body in either direction.
+    pub http_body_bytes_max: u64,
+    /// Bytes of log lines; what exceeds them is dropped and counted.
+    pub log_bytes_max: u64,
+    /// Bytes of the result.
+    pub result_bytes_max: u64,
+}
+
+const MIB: u64 = 1024 * 1024;
+
+impl Budget {
+    /// Returns what a run may spend when nobody asked for anything else.
+    pub const fn default_for_accessories() -> Self {
+        Self {
+            memory_bytes_max: 32 * MIB,
+            table_elements_max: 50_000,
+            wall_ms_max: 30_000,
+            cpu_ms_max: 2_000,
+            fuel_max: 2_000_000_000,
+            host_calls_max: 10_000,
+            host_call_bytes_max: MIB,
+            http_calls_max: 20,
+            http_body_bytes_max: MIB,
+            log_bytes_max: 64 * 1024,
+            result_bytes_max: 256 * 1024,
+        }
+    }
+
+    /// Returns the most that any manifest or tenant may ask.
+    pub const fn ceiling() -> Self {
+        Self {
+            memory_bytes_max: 128 * MIB,
+            table_elements_max: 50_000,
+            wall_ms_max: 300_000,
+            cpu_ms_max: 10_000,
+            fuel_max: 10_000_000_000,
+            host_calls_max: 10_000,
+            host_call_bytes_max: 4 * MIB,
+            http_calls_max: 20,
+            http_body_bytes_max: MIB,
+            log_bytes_max: 64 * 1024,
+            result_bytes_max: MIB,
+        }
+    }
+}
+
+/// What a manifest asks, field by field; what it leaves out is the default.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BudgetAsked {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes_max: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wall_ms_max: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_ms_max: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel_max: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_calls_max: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_calls_max: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_bytes_max: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_bytes_max: Option<u64>,
+}
+
+/// A manifest that asks more than anybody may.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("budget.{field} asks {asked}, the ceiling is {ceiling}: ask less")]
+pub struct OverCeiling {
+    pub field: &'static str,
+    pub asked: u64,
+    pub ceiling: u64,
+}
+
+impl BudgetAsked {
+    /// Returns the budget of a run: what was asked, the default for the rest.
+    pub fn resolve(&self) -> Result<Budget, OverCeiling> {
+        let mut budget = Budget::default_for_accessories();
+        let ceiling = Budget::ceiling();
+        let take = |field, asked: Option<u64>, slot: &mut u64, ceiling: u64| match asked {
+            Some(asked) if asked > ceiling => Err(OverCeiling { field, asked, ceiling }),
+            Some(asked) => {
+                *slot = asked;
+                Ok(())
+            }
+            None => Ok(()),
+        };
+        take("memory_bytes_max", self.memory_bytes_max, &mut budget.memory_bytes_max, ceiling.memory_bytes_max)?;
+        take("wall_ms_max", self.wall_ms_max, &mut budget.wall_ms_max, ceiling.wall_ms_max)?;
+        take("cpu_ms_max", self.cpu_ms_max, &mut budget.cpu_ms_max, ceiling.cpu_ms_max)?;
+        take("fuel_max", self.fuel_max, &mut budget.fuel_max, ceiling.fuel_max)?;
+        take("host_calls_max", self.host_calls_max, &mut budget.host_calls_max, ceiling.host_calls_max)?;
+        take("http_calls_max", self.http_calls_max, &mut budget.http_calls_max, ceiling.http_calls_max)?;
+        take("log_bytes_max", self.log_bytes_max, &mut budget.log_bytes_max, ceiling.log_bytes_max)?;
+        take("result_bytes_max", self.result_bytes_max, &mut budget.result_bytes_max, ceiling.result_bytes_max)?;
+        Ok(budget)
+    }
+}
+
+/// What one run spent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Usage {
+    pub wall_us: u64,
+    pub cpu_us: u64,
+    pub fuel: u64,
+    pub memory_bytes_peak: u64,
+    pub host_calls: u64,
+    pub http_calls: u64,
+    pub log_bytes: u64,
+    pub log_bytes_dropped: u64,
+    pub result_bytes: u64,
+}

@@ -1,0 +1,132 @@
+//! What a monitor concluded: the contract's records as values.
+
+use serde::{Deserialize, Serialize};
+
+/// What one look concluded. `Unknown` means "could not tell", never "probably fine".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Health {
+    Ok,
+    Warning,
+    Critical,
+    Unknown,
+}
+
+impl Health {
+    /// Returns the word that databases and wires use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Health::Ok => "ok",
+            Health::Warning => "warning",
+            Health::Critical => "critical",
+            Health::Unknown => "unknown",
+        }
+    }
+}
+
+/// One measured number; `unit` is a UCUM code.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    pub name: String,
+    pub value: f64,
+    pub unit: String,
+    pub labels: Vec<(String, String)>,
+}
+
+/// One judgement about one subject.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    pub health: Health,
+    pub summary: String,
+    pub details: Option<String>,
+    pub samples: Vec<Sample>,
+    pub condition: String,
+    pub subject: Option<String>,
+}
+
+/// Bounds on what a run may report.
+#[derive(Debug, Clone)]
+pub struct FindingLimits {
+    pub findings_max: usize,
+    pub summary_chars_max: usize,
+    pub details_bytes_max: usize,
+    pub name_chars_max: usize,
+    pub samples_max: usize,
+    pub labels_max: usize,
+}
+
+impl FindingLimits {
+    /// Returns the bounds that hold everywhere.
+    pub const fn standard() -> Self {
+        Self {
+            findings_max: 256,
+            summary_chars_max: 200,
+            details_bytes_max: 16 * 1024,
+            name_chars_max: 120,
+            samples_max: 64,
+            labels_max: 16,
+        }
+    }
+}
+
+/// Why a finding is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadFinding {
+    #[error("{count} findings, at most {max} are taken from one run")]
+    TooMany { count: usize, max: usize },
+    #[error("findings[{index}].{field} is longer than {max}")]
+    TooLong { index: usize, field: &'static str, max: usize },
+    #[error("findings[{index}].{field} holds {count} entries, at most {max}")]
+    TooManyEntries { index: usize, field: &'static str, count: usize, max: usize },
+    #[error("findings[{index}].{field} must not be empty")]
+    Empty { index: usize, field: &'static str },
+    #[error("findings[{index}].samples: {name:?} is not a finite number")]
+    NotFinite { index: usize, name: String },
+    #[error("findings[{index}].{field} holds a control character")]
+    ControlCharacter { index: usize, field: &'static str },
+}
+
+/// Checks the findings of one run against the bounds.
+pub fn check(findings: &[Finding], limits: &FindingLimits) -> Result<(), BadFinding> {
+    if findings.len() > limits.findings_max {
+        return Err(BadFinding::TooMany { count: findings.len(), max: limits.findings_max });
+    }
+    findings.iter().enumerate().try_for_each(|(index, finding)| check_one(index, finding, limits))
+}
+
+fn check_one(index: usize, finding: &Finding, limits: &FindingLimits) -> Result<(), BadFinding> {
+    line(index, "summary", &finding.summary, limits.summary_chars_max)?;
+    line(index, "condition", &finding.condition, limits.name_chars_max)?;
+    if let Some(subject) = &finding.subject {
+        line(index, "subject", subject, limits.details_bytes_max.min(1024))?;
+    }
+    if finding.details.as_ref().is_some_and(|d| d.len() > limits.details_bytes_max) {
+        return Err(BadFinding::TooLong { index, field: "details", max: limits.details_bytes_max });
+    }
+    entries(index, "samples", finding.samples.len(), limits.samples_max)?;
+    for sample in &finding.samples {
+        line(index, "samples.name", &sample.name, limits.name_chars_max)?;
+        entries(index, "samples.labels", sample.labels.len(), limits.labels_max)?;
+        if !sample.value.is_finite() {
+            return Err(BadFinding::NotFinite { index, name: sample.name.clone() });
+        }
+    }
+    Ok(())
+}
+
+fn line(index: usize, field: &'static str, text: &str, max: usize) -> Result<(), BadFinding> {
+    if text.is_empty() {
+        return Err(BadFinding::Empty { index, field });
+    }
+    if text.chars().count() > max {
+        return Err(BadFinding::TooLong { index, field, max });
+    }
+    if text.chars().any(char::is_control) {
+        return Err(BadFinding::ControlCharacter { index, field });
+    }
+    Ok(())
+}
+
+fn entries(index: usize, field: &'static str, count: usize, max: usize) -> Result<(), BadFinding> {
+    if count > max { Err(BadFinding::TooManyEntries { index, field, count, max }) } else { Ok(()) }
+}

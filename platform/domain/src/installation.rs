@@ -1,0 +1,103 @@
+//! An installation: which accessory, where, with which configuration, agreed to by whom.
+
+use std::collections::BTreeSet;
+
+use semver::Version;
+use serde::{Deserialize, Serialize};
+
+use crate::capability::{Grants, Permission};
+use crate::id::{ClientId, DeviceId, InstallationId, LocationId, ReleaseId};
+use crate::manifest::AccessoryName;
+use crate::time::UnixMs;
+
+/// Where an installation applies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// Every device of the tenant.
+    All,
+    Client(ClientId),
+    Location(LocationId),
+    Device(DeviceId),
+}
+
+impl Target {
+    /// Returns whether a device is meant.
+    pub fn covers(&self, client: &ClientId, location: &LocationId, device: &DeviceId) -> bool {
+        match self {
+            Target::All => true,
+            Target::Client(id) => id == client,
+            Target::Location(id) => id == location,
+            Target::Device(id) => id == device,
+        }
+    }
+}
+
+/// An installation as the store keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Installation {
+    pub id: InstallationId,
+    pub release: ReleaseId,
+    pub accessory: AccessoryName,
+    pub version: Version,
+    pub target: Target,
+    /// Validated against the release's schema.
+    pub config: serde_json::Value,
+    pub interval_s: u64,
+    /// What the approver agreed to, after every layer.
+    pub grants: Grants,
+    pub installed: UnixMs,
+}
+
+/// Why a consent is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("consent must name exactly the permissions that are asked; missing: [{missing}], not asked: [{surplus}]")]
+pub struct ConsentMismatch {
+    pub missing: String,
+    pub surplus: String,
+}
+
+/// Checks that a person agreed to what is asked: nothing less, and nothing that is not there.
+pub fn check_consent(asked: &Grants, consent: &BTreeSet<String>) -> Result<(), ConsentMismatch> {
+    let asked: BTreeSet<String> = asked.0.keys().map(|p: &Permission| p.name().to_owned()).collect();
+    if asked == *consent {
+        return Ok(());
+    }
+    let list = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect::<Vec<_>>().join(", ");
+    Err(ConsentMismatch { missing: list(&asked, consent), surplus: list(consent, &asked) })
+}
+
+/// Why a configuration is refused.
+#[cfg(feature = "server")]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadConfig {
+    #[error("the accessory's configuration schema is broken: {0}")]
+    Schema(String),
+    #[error("{}", .0.join("; "))]
+    Invalid(Vec<String>),
+}
+
+/// Checks a configuration against the accessory's JSON Schema. Schemas that refer to other documents are refused.
+#[cfg(feature = "server")]
+pub fn check_config(schema: &serde_json::Value, config: &serde_json::Value) -> Result<(), BadConfig> {
+    let validator = jsonschema::validator_for(schema).map_err(|e| BadConfig::Schema(e.to_string()))?;
+    let errors: Vec<String> = validator
+        .iter_errors(config)
+        .take(20)
+        .map(|error| {
+            let path = error.instance_path().to_string();
+            format!("config{}: {error}", if path.is_empty() { String::new() } else { path.replace('/', ".") })
+        })
+        .collect();
+    if errors.is_empty() { Ok(()) } else { Err(BadConfig::Invalid(errors)) }
+}
+
+/// Checks that a schema is one that `check_config` can use.
+#[cfg(feature = "server")]
+pub fn check_schema(schema: &serde_json::Value) -> Result<(), BadConfig> {
+    if !schema.is_object() {
+        return Err(BadConfig::Schema("it must be a JSON object".to_owned()));
+    }
+    jsonschema::meta::validate(schema).map_err(|e| BadConfig::Schema(e.to_string()))?;
+    jsonschema::validator_for(schema).map(|_| ()).map_err(|e| BadConfig::Schema(e.to_string()))
+}

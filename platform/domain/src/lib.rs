@@ -1,0 +1,39 @@
+//! The rules of the marketplace: no I/O, no async, no clock, no framework. Time and randomness are arguments.
+//!
+//! The modules below stand in the order in which data flows, from an account to a ticket in somebody else's system.
+
+pub mod bytes;
+pub mod id;
+pub mod time;
+
+pub mod tenant;
+
+pub mod device;
+
+pub mod manifest;
+pub mod package;
+pub mod signature;
+
+pub mod budget;
+pub mod capability;
+
+pub mod release;
+pub mod validation;
+
+pub mod matching;
+
+pub mod installation;
+pub mod instruction;
+
+pub mod run;
+
+pub mod finding;
+
+pub mod alert;
+
+pub mod ticket;
+
+pub mod mapping;
+
+pub mod audit;
+pub mod protocol;

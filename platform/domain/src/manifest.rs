@@ -1,0 +1,327 @@
+//! What an accessory says of itself: `fitment.toml` for the author, JSON in the component's custom section for everyone else.
+
+use std::collections::BTreeMap;
+
+use semver::{Version, VersionReq};
+use serde::{Deserialize, Serialize};
+
+use crate::budget::{Budget, BudgetAsked, OverCeiling};
+use crate::capability::{BadPermission, Grants, Permission, Scope};
+use crate::tenant::{BadName, check_identifier};
+
+/// The custom section that holds the manifest.
+pub const SECTION: &str = "fitment:manifest";
+/// The largest manifest, in bytes of JSON.
+pub const MANIFEST_BYTES_MAX: usize = 64 * 1024;
+const INTERVAL_S_MIN: u64 = 1;
+const INTERVAL_S_MAX: u64 = 86_400;
+const TEXT_CHARS_MAX: usize = 200;
+
+/// The kinds of accessory. Kinds that this version does not run are known, and refused by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    Monitor,
+    TicketingConnector,
+}
+
+/// Kinds that the product reserves for later versions.
+pub const RESERVED_KINDS: &[&str] = &[
+    "probe", "script", "plugin", "report", "data-view", "search", "antivirus-definition", "definition", "system-component",
+];
+
+impl Kind {
+    /// Returns the name, which is also the name of the world.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Monitor => "monitor",
+            Kind::TicketingConnector => "ticketing-connector",
+        }
+    }
+
+    /// Reads the name.
+    pub fn parse(text: &str) -> Result<Self, BadManifest> {
+        match text {
+            "monitor" => Ok(Kind::Monitor),
+            "ticketing-connector" => Ok(Kind::TicketingConnector),
+            reserved if RESERVED_KINDS.contains(&reserved) => Err(BadManifest::KindNotSupported(reserved.to_owned())),
+            other => Err(BadManifest::UnknownKind(other.chars().take(60).collect())),
+        }
+    }
+
+    /// Returns whether agents run it; the server runs the others.
+    pub fn runs_on_devices(self) -> bool {
+        matches!(self, Kind::Monitor)
+    }
+}
+
+/// The address of an accessory: `publisher/name`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AccessoryName {
+    pub publisher: String,
+    pub name: String,
+}
+
+impl AccessoryName {
+    /// Reads `publisher/name`.
+    pub fn parse(text: &str) -> Result<Self, BadManifest> {
+        let (publisher, name) = text
+            .split_once('/')
+            .ok_or_else(|| BadManifest::Name(format!("{:?} lacks the slash of publisher/name", shorten(text))))?;
+        check_identifier("the publisher in accessory.name", publisher).map_err(|e: BadName| BadManifest::Name(e.to_string()))?;
+        check_identifier("the name in accessory.name", name).map_err(|e| BadManifest::Name(e.to_string()))?;
+        Ok(Self { publisher: publisher.to_owned(), name: name.to_owned() })
+    }
+}
+
+impl std::fmt::Display for AccessoryName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.publisher, self.name)
+    }
+}
+
+impl Serialize for AccessoryName {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for AccessoryName {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        AccessoryName::parse(&String::deserialize(d)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// What a device must be and have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Requirements {
+    /// Versions of the platform.
+    pub product: VersionReq,
+    /// Versions of the agent; only for kinds that run on devices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<VersionReq>,
+    /// Versions of the contract.
+    pub wit: VersionReq,
+    /// Operating systems; empty: any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub os: Vec<String>,
+    /// Processor architectures; empty: any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arch: Vec<String>,
+}
+
+/// One permission asked, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PermissionAsked {
+    pub name: String,
+    /// The sentence that the approver reads beside ours.
+    pub reason: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
+}
+
+/// The whole manifest, as it travels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    pub name: AccessoryName,
+    pub version: Version,
+    pub kind: String,
+    pub requires: Requirements,
+    #[serde(default)]
+    pub permissions: Vec<PermissionAsked>,
+    /// JSON Schema of the configuration.
+    pub config_schema: serde_json::Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval_s: Option<u64>,
+    #[serde(default)]
+    pub budget: BudgetAsked,
+    /// The device measure that it improves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub improves: Option<String>,
+}
+
+/// Why a manifest is refused. Each case names the field and the remedy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadManifest {
+    #[error("the manifest is larger than {MANIFEST_BYTES_MAX} bytes")]
+    TooLarge,
+    #[error("the manifest does not read: {0}")]
+    Malformed(String),
+    #[error("accessory.name: {0}")]
+    Name(String),
+    #[error("accessory.kind {0:?} is not supported by this version of the platform")]
+    KindNotSupported(String),
+    #[error("accessory.kind {0:?} is unknown: use monitor or ticketing-connector")]
+    UnknownKind(String),
+    #[error("permission {0}: the permission is asked twice")]
+    PermissionTwice(String),
+    #[error(transparent)]
+    Permission(#[from] BadPermission),
+    #[error("permission {name}: {problem}")]
+    PermissionScope { name: String, problem: String },
+    #[error("permission {0}: the reason must have 10 to {TEXT_CHARS_MAX} characters")]
+    Reason(String),
+    #[error("requires.agent is missing: a {0} runs on devices, so say which agent versions it needs")]
+    AgentMissing(&'static str),
+    #[error("requires.{field} holds {got:?}: use {known}")]
+    UnknownPlatform { field: &'static str, got: String, known: &'static str },
+    #[error("schedule.interval_s is {0}, it must be {INTERVAL_S_MIN} to {INTERVAL_S_MAX}")]
+    Interval(u64),
+    #[error("schedule.interval_s is {0}: only kinds that run on devices have a schedule")]
+    ScheduleWithoutDevice(u64),
+    #[error(transparent)]
+    Budget(#[from] OverCeiling),
+}
+
+impl Manifest {
+    /// Reads the JSON of a custom section.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, BadManifest> {
+        if bytes.len() > MANIFEST_BYTES_MAX {
+            return Err(BadManifest::TooLarge);
+        }
+        serde_json::from_slice(bytes).map_err(|e| BadManifest::Malformed(e.to_string()))
+    }
+
+    /// Returns every reason why this manifest cannot be published; empty if there is none.
+    pub fn problems(&self) -> Vec<BadManifest> {
+        let mut problems = Vec::new();
+        match Kind::parse(&self.kind) {
+            Err(problem) => problems.push(problem),
+            Ok(kind) => self.problems_of_kind(kind, &mut problems),
+        }
+        if let Err(problem) = self.asked() {
+            problems.push(problem);
+        }
+        for permission in &self.permissions {
+            if !(10..=TEXT_CHARS_MAX).contains(&permission.reason.chars().count()) {
+                problems.push(BadManifest::Reason(permission.name.clone()));
+            }
+        }
+        platform(&self.requires.os, "os", &["linux", "windows", "macos"], "linux, windows or macos", &mut problems);
+        platform(&self.requires.arch, "arch", &["x86_64", "aarch64"], "x86_64 or aarch64", &mut problems);
+        if let Err(over) = self.budget.resolve() {
+            problems.push(over.into());
+        }
+        problems
+    }
+
+    fn problems_of_kind(&self, kind: Kind, problems: &mut Vec<BadManifest>) {
+        if kind.runs_on_devices() {
+            if self.requires.agent.is_none() {
+                problems.push(BadManifest::AgentMissing(kind.as_str()));
+            }
+            if let Some(interval) = self.interval_s.filter(|i| !(INTERVAL_S_MIN..=INTERVAL_S_MAX).contains(i)) {
+                problems.push(BadManifest::Interval(interval));
+            }
+        } else if let Some(interval) = self.interval_s {
+            problems.push(BadManifest::ScheduleWithoutDevice(interval));
+        }
+    }
+
+    /// Returns the kind.
+    pub fn kind(&self) -> Result<Kind, BadManifest> {
+        Kind::parse(&self.kind)
+    }
+
+    /// Returns the permissions that it asks, with their scopes.
+    pub fn asked(&self) -> Result<Grants, BadManifest> {
+        let mut asked = BTreeMap::new();
+        for entry in &self.permissions {
+            let permission = Permission::parse(&entry.name)?;
+            check_scope(permission, entry)?;
+            let scope = Scope {
+                origins: entry.origins.iter().cloned().collect(),
+                secrets: entry.secrets.iter().cloned().collect(),
+            };
+            if asked.insert(permission, scope).is_some() {
+                return Err(BadManifest::PermissionTwice(entry.name.clone()));
+            }
+        }
+        Ok(Grants(asked))
+    }
+
+    /// Returns what one run may spend.
+    pub fn budget(&self) -> Result<Budget, BadManifest> {
+        Ok(self.budget.resolve()?)
+    }
+
+    /// Returns how often it runs when the installation says nothing else.
+    pub fn interval_s_or_default(&self) -> u64 {
+        self.interval_s.unwrap_or(60)
+    }
+}
+
+fn platform(got: &[String], field: &'static str, known: &[&str], words: &'static str, problems: &mut Vec<BadManifest>) {
+    for entry in got.iter().filter(|entry| !known.contains(&entry.as_str())) {
+        problems.push(BadManifest::UnknownPlatform { field, got: shorten(entry), known: words });
+    }
+}
+
+fn check_scope(permission: Permission, entry: &PermissionAsked) -> Result<(), BadManifest> {
+    let refuse = |problem: String| BadManifest::PermissionScope { name: entry.name.clone(), problem };
+    match permission {
+        Permission::Metrics if !entry.origins.is_empty() || !entry.secrets.is_empty() => {
+            Err(refuse("has no scope: leave origins and secrets out".to_owned()))
+        }
+        Permission::Metrics => Ok(()),
+        Permission::Http if entry.origins.is_empty() => {
+            Err(refuse("origins is empty, which opens nothing: name an origin, or \"connection\"".to_owned()))
+        }
+        Permission::Http => {
+            let bad_origin = entry.origins.iter().find(|o| *o != "connection" && Origin::parse(o).is_err());
+            if let Some(origin) = bad_origin {
+                return Err(refuse(format!("{:?} is no origin: write scheme://host or scheme://host:port", shorten(origin))));
+            }
+            let bad_secret = entry.secrets.iter().find(|s| check_identifier("secret", s).is_err());
+            bad_secret.map_or(Ok(()), |s| Err(refuse(format!("secret name {:?} must be a-z, 0-9 and hyphens", shorten(s)))))
+        }
+    }
+}
+
+/// A scheme, a host and a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin(String);
+
+impl Origin {
+    /// Reads an origin, or the origin of an address that begins with one. User names in it are refused.
+    pub fn parse(text: &str) -> Result<Self, BadOrigin> {
+        let bad = || BadOrigin(shorten(text));
+        let (scheme, rest) = text.split_once("://").ok_or_else(bad)?;
+        let default_port = match scheme {
+            "https" => "443",
+            "http" => "80",
+            _ => return Err(bad()),
+        };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host, port),
+            _ => (authority, default_port),
+        };
+        let host_ok = !host.is_empty()
+            && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'[' | b']' | b':'));
+        if !host_ok || port.parse::<u16>().is_err() {
+            return Err(bad());
+        }
+        let port = if port == default_port { String::new() } else { format!(":{port}") };
+        Ok(Self(format!("{scheme}://{}{port}", host.to_ascii_lowercase())))
+    }
+
+    /// Returns `scheme://host` with the port if it is not the scheme's own.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a text is no origin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no address like https://host or http://host:port (without user name)")]
+pub struct BadOrigin(String);
+
+fn shorten(text: &str) -> String {
+    text.chars().take(80).collect()
+}

@@ -1,0 +1,81 @@
+//! Does a release fit a device? Never a bare no: every reason, and what would help.
+
+use semver::{Version, VersionReq};
+use serde::{Deserialize, Serialize};
+
+use crate::device::{Facts, fact};
+use crate::manifest::{Kind, Requirements};
+use crate::release::Publication;
+
+/// The version of the contract that this platform hosts.
+pub const CONTRACT_VERSION: Version = Version::new(0, 1, 0);
+
+/// What the platform is, for requirements on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Platform {
+    pub product: Version,
+    pub contract: Version,
+}
+
+/// One reason why a release does not fit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case", tag = "reason")]
+pub enum Mismatch {
+    #[error("the release is {state}, only published releases can be installed")]
+    NotPublished { state: String },
+    #[error("needs product {needs}, this platform is {has}")]
+    Product { needs: String, has: String },
+    #[error("needs contract {needs}, this platform hosts {has}")]
+    Contract { needs: String, has: String },
+    #[error("needs agent {needs}, has {has}")]
+    Agent { needs: String, has: String },
+    #[error("needs os {needs}, has {has}")]
+    Os { needs: String, has: String },
+    #[error("needs arch {needs}, has {has}")]
+    Arch { needs: String, has: String },
+    #[error("the device's certificates are revoked")]
+    Revoked,
+}
+
+/// Returns why a release does not fit the platform; empty if it does.
+pub fn platform_mismatches(state: Publication, requires: &Requirements, platform: &Platform) -> Vec<Mismatch> {
+    let mut reasons = Vec::new();
+    if !state.is_available() {
+        reasons.push(Mismatch::NotPublished { state: state.as_str().to_owned() });
+    }
+    if !meets(&requires.product, &platform.product) {
+        reasons.push(Mismatch::Product { needs: requires.product.to_string(), has: platform.product.to_string() });
+    }
+    if !meets(&requires.wit, &platform.contract) {
+        reasons.push(Mismatch::Contract { needs: requires.wit.to_string(), has: platform.contract.to_string() });
+    }
+    reasons
+}
+
+/// Returns why a release does not fit a device; empty if it does. The server, the installer and the agent all ask this.
+pub fn device_mismatches(kind: Kind, requires: &Requirements, facts: &Facts) -> Vec<Mismatch> {
+    if !kind.runs_on_devices() {
+        return Vec::new();
+    }
+    let known = |name| facts.text(name).unwrap_or("unknown").to_owned();
+    let mut reasons = Vec::new();
+    let (os, arch, agent) = (known(fact::OS_FAMILY), known(fact::ARCH), known(fact::AGENT_VERSION));
+    if !requires.os.is_empty() && !requires.os.contains(&os) {
+        reasons.push(Mismatch::Os { needs: requires.os.join(" or "), has: os });
+    }
+    if !requires.arch.is_empty() && !requires.arch.contains(&arch) {
+        reasons.push(Mismatch::Arch { needs: requires.arch.join(" or "), has: arch });
+    }
+    if let Some(needs) = &requires.agent {
+        let fits = Version::parse(&agent).is_ok_and(|version| meets(needs, &version));
+        if !fits {
+            reasons.push(Mismatch::Agent { needs: needs.to_string(), has: agent });
+        }
+    }
+    reasons
+}
+
+/// A pre-release is judged as the release that it leads to: 1.2.0-rc.1 meets ">=1.2".
+fn meets(requirement: &VersionReq, version: &Version) -> bool {
+    requirement.matches(version) || requirement.matches(&Version::new(version.major, version.minor, version.patch))
+}

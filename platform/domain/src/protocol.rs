@@ -1,0 +1,191 @@
+//! What agent and server say to each other. All connections are made by the agent.
+
+use serde::{Deserialize, Serialize};
+
+use crate::budget::Usage;
+use crate::device::Facts;
+use crate::finding::Finding;
+use crate::id::{DeviceId, InstallationId, SpoolEpoch, TenantId, ZeroId};
+use crate::instruction::SetTime;
+use crate::run::LogLine;
+use crate::signature::{Envelope, PublicKey};
+use crate::time::UnixMs;
+
+/// The routes of the agents' listener.
+pub mod route {
+    /// POST, zero certificate: `Enrol` → `Enrolled`.
+    pub const ENROL: &str = "/agent/v1/enrol";
+    /// POST, device certificate: `Renew` → `Renewed`.
+    pub const RENEW: &str = "/agent/v1/renew";
+    /// POST: `Availability` → `ComeAgain`; waits up to `wait_ms`.
+    pub const AVAILABILITY: &str = "/agent/v1/availability";
+    /// POST: `AskInstructions` → `InstructionsAnswer`.
+    pub const INSTRUCTIONS: &str = "/agent/v1/instructions";
+    /// GET {digest}: the component, if the device's set names it.
+    pub const OBJECTS: &str = "/agent/v1/objects";
+    /// POST: `Results` → `Acknowledged`.
+    pub const RESULTS: &str = "/agent/v1/results";
+    /// PUT: `Facts`.
+    pub const FACTS: &str = "/agent/v1/facts";
+}
+
+/// The longest that an availability request may wait, in milliseconds.
+pub const WAIT_MS_MAX: u64 = 30_000;
+/// The most results that one batch may hold.
+pub const BATCH_RESULTS_MAX: usize = 500;
+
+/// What is handed to a site: enough to enrol, and nothing more. The same for all its machines.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ZeroBundle {
+    pub id: ZeroId,
+    pub tenant: TenantId,
+    /// The agents' listener, `https://host:port`.
+    pub server: String,
+    pub server_ca_pem: String,
+    pub certificate_pem: String,
+    pub private_key_pem: String,
+    pub expires: UnixMs,
+}
+
+impl std::fmt::Debug for ZeroBundle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ZeroBundle").field("id", &self.id).field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+/// A machine asks for a certificate of its own. Idempotent: the same key gets the same device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enrol {
+    /// A PKCS #10 request for the agent's own key, PEM.
+    pub request_pem: String,
+    pub facts: Facts,
+}
+
+/// The machine is a device now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enrolled {
+    pub tenant: TenantId,
+    pub device: DeviceId,
+    pub certificate_pem: String,
+    /// Signs instruction sets.
+    pub instruction_key: PublicKey,
+    /// Countersigns releases.
+    pub release_key: PublicKey,
+}
+
+/// A device asks for its next certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Renew {
+    pub request_pem: String,
+}
+
+/// The next certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Renewed {
+    pub certificate_pem: String,
+}
+
+/// "I am there."
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Availability {
+    /// Whether the agent would take work now.
+    pub available: bool,
+    /// The set that it runs.
+    pub set: Option<SetTime>,
+    /// How long the server may wait for something to say, in milliseconds.
+    pub wait_ms: u64,
+}
+
+/// What waits for the agent. Work by transaction id is not built yet: this version only says that instructions changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ComeAgain {
+    pub instructions_changed: bool,
+}
+
+/// "Is my set current?"
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskInstructions {
+    pub set: Option<SetTime>,
+    /// 32 random hexadecimal digits, repeated in the answer "up to date".
+    pub nonce: String,
+}
+
+/// The answer, signed either way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InstructionsAnswer {
+    /// An envelope of `instruction::InstructionSet`.
+    NewSet(Envelope),
+    /// An envelope of `instruction::UpToDate`.
+    UpToDate(Envelope),
+}
+
+/// One result, as it waits in the spool.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunResult {
+    /// Counts from 1 within one epoch of the spool.
+    pub sequence: u64,
+    pub installation: InstallationId,
+    pub started: UnixMs,
+    pub usage: Usage,
+    pub outcome: Outcome,
+    #[serde(default)]
+    pub log: Vec<LogLine>,
+}
+
+/// How the run went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    Findings(Vec<Finding>),
+    /// It could not run or could not look; the kind of the end and the words for people.
+    Failed { kind: String, message: String },
+}
+
+/// A batch of results.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Results {
+    pub spool: SpoolEpoch,
+    /// In the order of their sequence.
+    pub results: Vec<RunResult>,
+}
+
+/// These results are committed: the agent may forget them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acknowledged {
+    pub sequences: Vec<u64>,
+    /// Results that will never be taken, and why: the agent sets them aside.
+    pub refused: Vec<Refused>,
+}
+
+/// A result that will never be taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refused {
+    pub sequence: u64,
+    pub reason: String,
+}
+
+/// Codes with which the agents' listener refuses a certificate; the `code` of the problem document.
+pub mod refusal {
+    pub const NO_CERTIFICATE: &str = "certificate-missing";
+    pub const EXPIRED: &str = "certificate-expired";
+    pub const NOT_YET_VALID: &str = "certificate-not-yet-valid";
+    pub const REVOKED: &str = "certificate-revoked";
+    pub const UNKNOWN: &str = "certificate-unknown";
+    pub const WRONG_KIND: &str = "certificate-wrong-kind";
+    pub const USED_UP: &str = "zero-certificate-used-up";
+    /// Seen by the agent alone: the handshake ends with the alert `unknown_ca`.
+    pub const FOREIGN: &str = "certificate-foreign";
+}

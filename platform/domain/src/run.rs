@@ -1,0 +1,252 @@
+//! One run of an accessory, as it crosses the boundary between a supervisor and its runner.
+
+use serde::{Deserialize, Serialize};
+
+use crate::budget::{Budget, Usage};
+use crate::capability::Grants;
+use crate::finding::Finding;
+use crate::ticket::remote;
+use crate::time::UnixMs;
+
+/// The largest frame that either side accepts, in bytes.
+pub const FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Numbers a run within one runner process.
+pub type RunNumber = u64;
+
+/// Names compiled code: the digest of (component, target, engine configuration, processor).
+pub type ArtifactKey = String;
+
+/// The value of a fact about a device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fact {
+    Text(String),
+    Number(f64),
+    Flag(bool),
+    Many(Vec<String>),
+}
+
+/// Which export is called, with what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Invocation {
+    /// `monitor-run.check`
+    Check,
+    /// One function of `ticketing`.
+    Connector(remote::Call),
+}
+
+/// One run that is due.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRequest {
+    pub run: RunNumber,
+    pub artifact: ArtifactKey,
+    pub invocation: Invocation,
+    /// JSON, already validated against the accessory's schema.
+    pub config: String,
+    /// JSON, "{}" for scheduled runs.
+    pub parameters: String,
+    #[serde(with = "grants_on_the_wire")]
+    pub grants: Grants,
+    pub budget: Budget,
+    /// Ordered by name.
+    pub facts: Vec<(String, Fact)>,
+    /// The corrected time at which the run starts.
+    pub now: UnixMs,
+}
+
+/// What the supervisor tells the runner.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToRunner {
+    /// Compiled code, which the supervisor checked against its own authentication code a moment ago.
+    Load { artifact: ArtifactKey, #[serde(with = "serde_bytes")] compiled: Vec<u8> },
+    /// Frees what `Load` brought.
+    Unload { artifact: ArtifactKey },
+    /// A batch of due runs.
+    Run(Vec<RunRequest>),
+    /// The answer to a `Call`.
+    Reply { run: RunNumber, call: u64, reply: HostReply },
+}
+
+/// What the runner tells the supervisor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum FromRunner {
+    /// The first frame: which engine this runner holds.
+    Ready { engine: String },
+    Loaded { artifact: ArtifactKey },
+    LoadFailed { artifact: ArtifactKey, reason: String },
+    /// A host call that needs a key, a secret or the network.
+    Call { run: RunNumber, call: u64, request: HostRequest },
+    /// A batch of ended runs.
+    Done(Vec<RunReport>),
+}
+
+/// A host call that the supervisor answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum HostRequest {
+    Http(HttpRequest),
+}
+
+/// The supervisor's answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum HostReply {
+    Http(Result<HttpResponse, Fault>),
+}
+
+/// A header value as the guest wrote it; the host puts secrets in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum HeaderValue {
+    Plain(String),
+    Bearer(String),
+    Basic(String, String),
+    Secret(String),
+    Templated(String),
+}
+
+/// One HTTP request of a guest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HttpRequest {
+    pub method: String,
+    pub url: String,
+    pub headers: Vec<(String, HeaderValue)>,
+    #[serde(with = "serde_bytes")]
+    pub body: Option<Vec<u8>>,
+    pub timeout_ms: u32,
+    /// Bytes of the answer's body that are kept.
+    pub body_bytes_max: u64,
+}
+
+/// One HTTP answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HttpResponse {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    #[serde(with = "serde_bytes")]
+    pub body: Vec<u8>,
+    pub truncated: bool,
+    pub duration_ms: f64,
+}
+
+/// Why a host call was refused or failed; the same cases as `types.fault` of the contract.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    #[error("denied: permission {0} was not granted")]
+    Denied(String),
+    #[error("not found: {0}")]
+    NotFound(String),
+    #[error("invalid: {0}")]
+    Invalid(String),
+    #[error("not supported: {0}")]
+    Unsupported(String),
+    #[error("timed out")]
+    TimedOut,
+    #[error("exhausted: {0}")]
+    Exhausted(String),
+    #[error("failed: {0}")]
+    Failed(String),
+}
+
+/// What a run that came to its end returned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Returned {
+    Findings(Vec<Finding>),
+    Connector(Result<remote::Answer, remote::Error>),
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    Returned(Returned),
+    /// The accessory itself said that it could not.
+    Fault(Fault),
+    /// A bound of the budget was reached; its field name.
+    Exhausted(String),
+    /// The guest trapped; the readable backtrace.
+    Trapped(String),
+    /// The component could not be linked with what it was granted, or lacks the export.
+    Refused(String),
+    /// The runner went away under it.
+    RunnerLost(String),
+}
+
+/// One line that the accessory wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    pub level: LogLevel,
+    pub message: String,
+}
+
+/// The levels of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogLevel {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// The end of one run and what it cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunReport {
+    pub run: RunNumber,
+    pub end: End,
+    pub usage: Usage,
+    pub log: Vec<LogLine>,
+}
+
+/// Why bytes are no frame.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    #[error("a frame of {bytes} bytes is larger than the {FRAME_BYTES_MAX} that are accepted")]
+    TooLarge { bytes: usize },
+    #[error("the frame does not decode: {0}")]
+    Malformed(String),
+}
+
+/// Encodes one frame: its length in four little-endian bytes, then the message.
+pub fn encode_frame<T: Serialize>(message: &T) -> Result<Vec<u8>, FrameError> {
+    let frame = postcard::to_extend(message, vec![0; 4]).map_err(|e| FrameError::Malformed(e.to_string()))?;
+    let bytes = frame.len() - 4;
+    frame_length((bytes.min(u32::MAX as usize) as u32).to_le_bytes())?;
+    let mut frame = frame;
+    frame[..4].copy_from_slice(&(bytes as u32).to_le_bytes());
+    Ok(frame)
+}
+
+/// Reads the four bytes before a frame and returns how many follow.
+pub fn frame_length(header: [u8; 4]) -> Result<usize, FrameError> {
+    let bytes = u32::from_le_bytes(header) as usize;
+    if bytes > FRAME_BYTES_MAX { Err(FrameError::TooLarge { bytes }) } else { Ok(bytes) }
+}
+
+/// Decodes the bytes that followed the length.
+pub fn decode_frame<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, FrameError> {
+    postcard::from_bytes(bytes).map_err(|e| FrameError::Malformed(e.to_string()))
+}
+
+/// Grants leave out what is empty, which only a self-describing format can read back: frames carry every field.
+mod grants_on_the_wire {
+    use std::collections::BTreeSet;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::capability::{Grants, Permission, Scope};
+
+    type Row = (Permission, BTreeSet<String>, BTreeSet<String>);
+
+    pub(super) fn serialize<S: Serializer>(grants: &Grants, serializer: S) -> Result<S::Ok, S::Error> {
+        let rows: Vec<(&Permission, &BTreeSet<String>, &BTreeSet<String>)> =
+            grants.0.iter().map(|(permission, scope)| (permission, &scope.origins, &scope.secrets)).collect();
+        rows.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Grants, D::Error> {
+        let rows = Vec::<Row>::deserialize(deserializer)?;
+        Ok(Grants(rows.into_iter().map(|(permission, origins, secrets)| (permission, Scope { origins, secrets })).collect()))
+    }
+}

@@ -1,0 +1,122 @@
+//! Our own tickets, and the ledger that carries each of them into somebody else's system exactly once.
+
+pub mod remote;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::TicketId;
+use crate::time::UnixMs;
+
+/// Where a ticket of ours stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TicketState {
+    Open,
+    Closed,
+}
+
+impl TicketState {
+    /// Returns the word that databases and wires use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TicketState::Open => "open",
+            TicketState::Closed => "closed",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(text: &str) -> Option<Self> {
+        [TicketState::Open, TicketState::Closed].into_iter().find(|s| s.as_str() == text)
+    }
+}
+
+/// Who made a ticket. This version makes them from monitors alone.
+pub const SOURCE_AUTOMATIC: &str = "automatic";
+
+/// Returns the reference under which a ticket of ours is found in the other system; stable over retries.
+pub fn external_reference(ticket: &TicketId) -> String {
+    format!("fitment:{ticket}")
+}
+
+/// What the ledger knows about the way of one ticket into the other system.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Delivery {
+    /// A create was sent at this time, and its answer is not in the ledger: it may or may not have happened.
+    pub create_started: Option<UnixMs>,
+    /// The ticket's id there.
+    pub external_id: Option<String>,
+    /// Our condition cleared: the other side is to be closed, if nobody touched it.
+    pub close_wanted: bool,
+    /// The wish to close was carried out or declined.
+    pub close_settled: bool,
+}
+
+/// What the delivery job does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Write `create_started` into the ledger, then create.
+    Create,
+    /// A create may be under way: wait until nothing can come of it any more.
+    WaitUntil(UnixMs),
+    /// Look by external reference; adopt what is found, create otherwise.
+    LookThenCreate,
+    /// Close there, unless somebody touched it.
+    CloseIfUntouched,
+    Done,
+}
+
+/// Returns the next step. `request_ms_max` is the longest that a create can stay under way.
+pub fn next_step(delivery: &Delivery, now: UnixMs, request_ms_max: u64) -> Step {
+    match (&delivery.external_id, delivery.create_started) {
+        (None, None) if delivery.close_wanted => Step::Done,
+        (None, None) => Step::Create,
+        (None, Some(started)) => {
+            let until = started.plus_ms(request_ms_max);
+            if now < until { Step::WaitUntil(until) } else { Step::LookThenCreate }
+        }
+        (Some(_), _) if delivery.close_wanted && !delivery.close_settled => Step::CloseIfUntouched,
+        (Some(_), _) => Step::Done,
+    }
+}
+
+/// Returns who or what touched a ticket since we made it; none if nobody did.
+pub fn touched_by(
+    ticket: &remote::Ticket,
+    notes: &[remote::Note],
+    our_account: Option<&str>,
+    status_at_creation: &str,
+) -> Option<String> {
+    let foreign = |author: Option<&str>| author.is_some() && author != our_account;
+    if let Some(note) = notes.iter().find(|n| foreign(n.author.as_deref())) {
+        return Some(format!("{} wrote a note", note.author.as_deref().unwrap_or("somebody")));
+    }
+    if ticket.status != status_at_creation {
+        return Some(format!("its status is {:?} now", ticket.status));
+    }
+    if foreign(ticket.updated_by.as_deref()) {
+        return Some(format!("{} changed it", ticket.updated_by.as_deref().unwrap_or("somebody")));
+    }
+    None
+}
+
+/// Returns how long a failed delivery waits before it is tried again: doubling from 1 s to 5 minutes.
+pub fn retry_delay_ms(attempts: u32) -> u64 {
+    1_000 * (1_u64 << attempts.min(9)).min(300)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_create_that_may_have_happened_is_looked_for_before_it_is_repeated() {
+        let started = Delivery { create_started: Some(UnixMs(1_000)), ..Delivery::default() };
+        assert_eq!(next_step(&Delivery::default(), UnixMs(0), 500), Step::Create);
+        assert_eq!(next_step(&started, UnixMs(1_200), 500), Step::WaitUntil(UnixMs(1_500)));
+        assert_eq!(next_step(&started, UnixMs(1_500), 500), Step::LookThenCreate);
+        let there = Delivery { external_id: Some("7".to_owned()), ..started };
+        assert_eq!(next_step(&there, UnixMs(9_000), 500), Step::Done);
+        let cleared = Delivery { close_wanted: true, ..there };
+        assert_eq!(next_step(&cleared, UnixMs(9_000), 500), Step::CloseIfUntouched);
+    }
+}

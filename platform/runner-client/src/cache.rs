@@ -1,0 +1,120 @@
+//! Compiled code on disk. Loading foreign bytes as compiled code is running them, so each file carries an
+//! authentication code under a key that only this host's account can read; a file without the right one is no file.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use fitment_domain::bytes::Digest;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::compiler::Identity;
+
+const TAG_BYTES: usize = 32;
+/// No file of ours is larger: compiled code travels in one frame.
+const FILE_BYTES_MAX: u64 = fitment_domain::run::FRAME_BYTES_MAX as u64;
+const DOMAIN: &[u8] = b"fitment compiled code 1\0";
+
+/// Why compiled code was not kept. The run goes on without.
+#[derive(Debug, thiserror::Error)]
+#[error("the cache of compiled code in {folder}: {source}")]
+pub struct CacheError {
+    pub folder: String,
+    pub source: std::io::Error,
+}
+
+/// The folder of compiled code.
+pub(crate) struct Cache {
+    folder: PathBuf,
+    key: [u8; 32],
+    next_temporary: AtomicU64,
+}
+
+impl Cache {
+    /// Opens the folder, and makes it if it is missing.
+    pub(crate) fn open(folder: PathBuf, key: [u8; 32]) -> Result<Self, CacheError> {
+        let cache = Self { folder, key, next_temporary: AtomicU64::new(0) };
+        cache.make_folder().map_err(|source| cache.error(source))?;
+        Ok(cache)
+    }
+
+    fn make_folder(&self) -> std::io::Result<()> {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&self.folder)
+    }
+
+    /// Names the compiled code of a component under one compiler.
+    pub(crate) fn artifact_key(component: &Digest, identity: &Identity) -> String {
+        let parts = [component.as_str(), &identity.engine, &identity.compatibility].join("\0");
+        Digest::of(parts.as_bytes()).as_str().to_owned()
+    }
+
+    /// Reads compiled code that this host wrote. Anything else under that name is removed.
+    pub(crate) fn read(&self, artifact: &str) -> Option<Vec<u8>> {
+        let path = self.path(artifact);
+        let mut bytes = Vec::new();
+        File::open(&path).ok()?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).ok()?;
+        let authentic = bytes.split_at_checked(TAG_BYTES).is_some_and(|(tag, code)| self.mac(artifact, code).verify_slice(tag).is_ok());
+        if !authentic {
+            tracing::warn!(file = %path.display(), "compiled code with a wrong authentication code was removed; it is compiled again");
+            let _ = std::fs::remove_file(&path);
+            return None;
+        }
+        bytes.drain(..TAG_BYTES);
+        Some(bytes)
+    }
+
+    /// Keeps compiled code: a crash leaves the old file or the new one, never half of one.
+    pub(crate) fn write(&self, artifact: &str, code: &[u8]) -> Result<(), CacheError> {
+        let temporary = self.temporary();
+        let written = self.write_whole(&temporary, artifact, code);
+        if written.is_err() {
+            let _ = std::fs::remove_file(&temporary);
+        }
+        written.map_err(|source| self.error(source))
+    }
+
+    fn write_whole(&self, temporary: &Path, artifact: &str, code: &[u8]) -> std::io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(temporary)?;
+        file.write_all(&self.mac(artifact, code).finalize().into_bytes())?;
+        file.write_all(code)?;
+        file.sync_all()?;
+        std::fs::rename(temporary, self.path(artifact))?;
+        File::open(&self.folder)?.sync_all()
+    }
+
+    /// The tag covers the name too, so that one authentic file cannot stand in for another.
+    fn mac(&self, artifact: &str, code: &[u8]) -> Hmac<Sha256> {
+        // A shorter key is filled up with zeros to SHA-256's block, as RFC 2104 says.
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(&self.key);
+        let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
+        mac.update(DOMAIN);
+        mac.update(artifact.as_bytes());
+        mac.update(b"\0");
+        mac.update(code);
+        mac
+    }
+
+    fn path(&self, artifact: &str) -> PathBuf {
+        self.folder.join(format!("{artifact}.compiled"))
+    }
+
+    fn temporary(&self) -> PathBuf {
+        let number = self.next_temporary.fetch_add(1, Ordering::Relaxed);
+        self.folder.join(format!("{}-{number}.new", std::process::id()))
+    }
+
+    fn error(&self, source: std::io::Error) -> CacheError {
+        CacheError { folder: self.folder.display().to_string(), source }
+    }
+}

@@ -1,0 +1,21 @@
+//! The only crate that knows the process boundary: it spawns, feeds, limits and ends the programs that touch guests.
+//!
+//! [`Sandbox`] is what server and agent use. Behind it: the compiler program in its limits, the cache of compiled code under
+//! a host-local authentication code, the runner process and its frames, and the host calls that need a secret or the network.
+
+mod artifacts;
+mod cache;
+mod compiler;
+mod host;
+mod http;
+mod program;
+mod runner;
+mod sandbox;
+
+pub use artifacts::PrepareError;
+pub use cache::CacheError;
+pub use compiler::{Compiler, CompilerError, Identity};
+pub use host::{CallLimits, HostCalls, NoHostCalls};
+pub use http::{HttpHost, HttpHostError, Secrets, Trust};
+pub use runner::{Runner, RunnerConfig, RunnerError};
+pub use sandbox::{ComponentRef, RunSpec, Sandbox, SandboxConfig, SandboxError};

@@ -1,0 +1,91 @@
+//! The runs that are under way in one process, and the host calls they make.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use fitment_domain::capability::Grants;
+use fitment_domain::run::{Fault, HostRequest, RunNumber, RunReport, RunRequest, ToRunner};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use crate::host::{CallLimits, HostCalls, refused};
+
+/// One run that has not ended.
+struct UnderWay {
+    report: oneshot::Sender<RunReport>,
+    host: Arc<dyn HostCalls>,
+    grants: Arc<Grants>,
+    deadline: Instant,
+    calls_left: u64,
+    body_bytes_max: u64,
+    /// Dropped with the run, which ends calls that nobody waits for.
+    calls: JoinSet<()>,
+}
+
+/// All runs of one process.
+#[derive(Default)]
+pub(super) struct Runs(Mutex<HashMap<RunNumber, UnderWay>>);
+
+impl Runs {
+    /// Notes a run that is about to be sent, and returns where its report will come.
+    pub(super) fn begin(&self, request: &RunRequest, host: Arc<dyn HostCalls>) -> oneshot::Receiver<RunReport> {
+        let (report, reported) = oneshot::channel();
+        let run = UnderWay {
+            report,
+            host,
+            grants: Arc::new(request.grants.clone()),
+            deadline: Instant::now() + Duration::from_millis(request.budget.wall_ms_max),
+            calls_left: request.budget.http_calls_max,
+            body_bytes_max: request.budget.http_body_bytes_max,
+            calls: JoinSet::new(),
+        };
+        self.all().insert(request.run, run);
+        reported
+    }
+
+    /// Hands a report to whoever waits for it.
+    pub(super) fn end(&self, report: RunReport) {
+        let ended = self.all().remove(&report.run);
+        if let Some(run) = ended {
+            let _ = run.report.send(report);
+        }
+    }
+
+    /// Forgets a run that nobody waits for any more.
+    pub(super) fn forget(&self, run: RunNumber) {
+        self.all().remove(&run);
+    }
+
+    /// Drops every run: those who wait see that no report will come.
+    pub(super) fn drop_all(&self) {
+        std::mem::take(&mut *self.all());
+    }
+
+    /// Answers a host call beside the reading of further frames. The budget is counted here again: the process that asks is
+    /// the one that a guest may have broken.
+    pub(super) fn answer(&self, run: RunNumber, call: u64, request: HostRequest, replies: &mpsc::UnboundedSender<ToRunner>) {
+        let mut all = self.all();
+        let Some(under_way) = all.get_mut(&run) else { return };
+        if under_way.calls_left == 0 {
+            let reply = refused(&request, Fault::Exhausted("http_calls_max".to_owned()));
+            let _ = replies.send(ToRunner::Reply { run, call, reply });
+            return;
+        }
+        under_way.calls_left -= 1;
+        let remaining = under_way.deadline.saturating_duration_since(Instant::now());
+        let limits = CallLimits {
+            remaining_ms: u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX),
+            body_bytes_max: under_way.body_bytes_max,
+        };
+        let (host, grants, replies) = (Arc::clone(&under_way.host), Arc::clone(&under_way.grants), replies.clone());
+        under_way.calls.spawn(async move {
+            let reply = host.call(request, &grants, limits).await;
+            let _ = replies.send(ToRunner::Reply { run, call, reply });
+        });
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<RunNumber, UnderWay>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

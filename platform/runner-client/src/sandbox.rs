@@ -1,0 +1,148 @@
+//! The facade: inspect, prepare, run.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use fitment_domain::budget::{Budget, Usage};
+use fitment_domain::bytes::Digest;
+use fitment_domain::capability::Grants;
+use fitment_domain::run::{ArtifactKey, End, Fact, Invocation, RunReport, RunRequest};
+use fitment_domain::time::UnixMs;
+use fitment_domain::validation::Inspection;
+
+use crate::artifacts::{Artifacts, PrepareError};
+use crate::cache::{Cache, CacheError};
+use crate::compiler::{Compiler, CompilerError};
+use crate::host::HostCalls;
+use crate::runner::{Runner, RunnerConfig, RunnerError};
+
+/// JSON that one run is started with, configuration and parameters together.
+const INPUT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Where the sandbox finds its programs and keeps compiled code.
+#[derive(Clone)]
+pub struct SandboxConfig {
+    /// The folder of `fitment-runner` and `fitment-compiler`.
+    pub programs_dir: PathBuf,
+    /// Made with mode 0700 if it is missing.
+    pub cache_dir: PathBuf,
+    /// Authenticates cached code; known to this host's account only. Another key means that everything is compiled again.
+    pub mac_key: [u8; 32],
+}
+
+/// Why the sandbox does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    #[error(transparent)]
+    Compiler(#[from] CompilerError),
+    #[error(transparent)]
+    Runner(#[from] RunnerError),
+    #[error("fitment-runner and fitment-compiler are not of one build: the runner holds {runner:?}, the compiler {compiler:?}")]
+    EngineMismatch { runner: String, compiler: String },
+}
+
+/// A component: its bytes, and their digest, which the caller has checked.
+#[derive(Debug, Clone)]
+pub struct ComponentRef {
+    pub digest: Digest,
+    pub bytes: Arc<[u8]>,
+}
+
+/// Everything that one run is started with besides the component.
+#[derive(Debug, Clone)]
+pub struct RunSpec {
+    pub invocation: Invocation,
+    /// JSON, already validated against the accessory's schema.
+    pub config: String,
+    /// JSON, "{}" for scheduled runs.
+    pub parameters: String,
+    pub grants: Grants,
+    pub budget: Budget,
+    /// Ordered by name.
+    pub facts: Vec<(String, Fact)>,
+    /// The corrected time at which the run starts.
+    pub now: UnixMs,
+}
+
+/// Inspects, compiles and runs components in processes of their own. Cheap to clone; the last clone ends them.
+#[derive(Clone)]
+pub struct Sandbox(Arc<Inner>);
+
+struct Inner {
+    compiler: Arc<Compiler>,
+    artifacts: Artifacts,
+    runner: Runner,
+    engine: String,
+}
+
+impl Sandbox {
+    /// Starts the runner and checks that both programs are of one build.
+    pub async fn start(config: SandboxConfig) -> Result<Self, SandboxError> {
+        let cache = Cache::open(config.cache_dir, config.mac_key)?;
+        let compiler = Arc::new(Compiler::new(config.programs_dir.join("fitment-compiler")));
+        let program = config.programs_dir.join("fitment-runner");
+        let (identity, runner) = tokio::join!(compiler.identity(), Runner::start(RunnerConfig { program }));
+        let (identity, runner) = (identity?, runner?);
+        let engine = runner.engine().to_owned();
+        if engine != identity.engine {
+            return Err(SandboxError::EngineMismatch { runner: engine, compiler: identity.engine });
+        }
+        let artifacts = Artifacts::new(Arc::clone(&compiler), cache, identity);
+        Ok(Self(Arc::new(Inner { compiler, artifacts, runner, engine })))
+    }
+
+    /// Returns which engine runs: wasmtime, configuration, target, processor.
+    pub fn engine_identity(&self) -> &str {
+        &self.0.engine
+    }
+
+    /// Inspects a component without running or compiling it. Never fails: a crash is a problem in the answer.
+    pub async fn inspect(&self, component: Arc<[u8]>) -> Inspection {
+        self.0.compiler.inspect(&component).await
+    }
+
+    /// Compiles a component, or takes it from the cache, and loads it; `run` does so too.
+    pub async fn prepare(&self, component: &ComponentRef) -> Result<ArtifactKey, PrepareError> {
+        let process = self.0.runner.process().await.map_err(|e| PrepareError::RunnerLost(e.to_string()))?;
+        self.0.artifacts.prepare(&process, component).await
+    }
+
+    /// Runs a component once, in a fresh instance. Never fails: whatever happens is the report's end.
+    pub async fn run(&self, component: &ComponentRef, spec: RunSpec, host: Arc<dyn HostCalls>) -> RunReport {
+        if spec.config.len().saturating_add(spec.parameters.len()) > INPUT_BYTES_MAX {
+            return unstarted(End::Refused(format!("configuration and parameters are larger than {INPUT_BYTES_MAX} bytes")));
+        }
+        let process = match self.0.runner.process().await {
+            Ok(process) => process,
+            Err(error) => return unstarted(End::RunnerLost(error.to_string())),
+        };
+        let artifact = match self.0.artifacts.prepare(&process, component).await {
+            Ok(artifact) => artifact,
+            Err(PrepareError::RunnerLost(reason)) => return unstarted(End::RunnerLost(reason)),
+            Err(refusal) => return unstarted(End::Refused(refusal.to_string())),
+        };
+        let request = RunRequest {
+            run: process.next_run(),
+            artifact,
+            invocation: spec.invocation,
+            config: spec.config,
+            parameters: spec.parameters,
+            grants: spec.grants,
+            budget: spec.budget,
+            facts: spec.facts,
+            now: spec.now,
+        };
+        process.run(request, host).await
+    }
+
+    /// Frees what the runner holds of a component; the cache on disk stays.
+    pub async fn forget(&self, digest: &Digest) {
+        self.0.runner.unload(&self.0.artifacts.key(digest)).await;
+    }
+}
+
+fn unstarted(end: End) -> RunReport {
+    RunReport { run: 0, end, usage: Usage::default(), log: Vec::new() }
+}

@@ -1,0 +1,160 @@
+//! `fitment-bare`: the benchmark's peer. The same compiled code, engine and readings as the runner, and nothing of what the
+//! runner adds: no grants, no limiter, no usage, no frames, no second process.
+//!
+//! ```text
+//! fitment-bare <compiled-code> <runs> [configuration]    prints {"n":…,"median_us":…,"p99_us":…}
+//! ```
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use fitment_runtime::contract::monitor::MonitorPre;
+use fitment_runtime::contract::offered::{self, clock, device, logging, metrics, run_context, types};
+use fitment_runtime::engine::{running_engine, start_ticker};
+use fitment_runtime::readings;
+use types::{Fact, Fault};
+use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::{Engine, Result, Store, UpdateDeadline};
+
+const WARM_UP_RUNS: usize = 200;
+
+fn main() -> ExitCode {
+    match start() {
+        Ok(line) => {
+            println!("{line}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("fitment-bare: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> anyhow::Result<String> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (path, runs, config) = match arguments.as_slice() {
+        [path, runs] => (path, runs, "{}"),
+        [path, runs, config] => (path, runs, config.as_str()),
+        _ => bail!("usage: fitment-bare <compiled-code> <runs> [configuration]"),
+    };
+    let runs: usize = runs.parse().context("runs must be a number")?;
+    let compiled = std::fs::read(path).with_context(|| format!("reading {path}"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let mut times = runtime.block_on(measure(&compiled, runs, config)).map_err(|e| anyhow::anyhow!("{e:#}"))?;
+    times.sort_unstable();
+    let at = |share: f64| times.get((runs as f64 * share) as usize).map_or(0.0, |ns| *ns as f64 / 1000.0);
+    Ok(serde_json::json!({ "n": runs, "median_us": at(0.5), "p99_us": at(0.99) }).to_string())
+}
+
+/// Measures a fresh store and instance, one `check` and the drop of both, in nanoseconds each.
+async fn measure(compiled: &[u8], runs: usize, config: &str) -> Result<Vec<u64>> {
+    let (engine, _) = running_engine()?;
+    start_ticker(&engine)?;
+    let component = deserialize(&engine, compiled)?;
+    let pre = MonitorPre::new(linker(&engine)?.instantiate_pre(&component)?)?;
+    for _ in 0..WARM_UP_RUNS {
+        check(&engine, &pre, config).await?;
+    }
+    let mut times = Vec::with_capacity(runs);
+    for _ in 0..runs {
+        let started = Instant::now();
+        check(&engine, &pre, config).await?;
+        times.push(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX));
+    }
+    Ok(times)
+}
+
+async fn check(engine: &Engine, pre: &MonitorPre<Bare>, config: &str) -> Result<()> {
+    let mut store = Store::try_new(engine, Bare { config: config.to_owned(), started: Instant::now() })?;
+    store.set_fuel(u64::MAX)?;
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));
+    let guest = pre.instantiate_async(&mut store).await?;
+    let findings = guest.fitment_accessory_monitor_run().call_check(&mut store).await?;
+    std::hint::black_box(findings).map(drop).map_err(|fault| wasmtime::format_err!("the accessory answered {fault:?}"))
+}
+
+#[expect(unsafe_code, reason = "loading compiled code is unsafe by nature; whoever measures names a file of our compiler")]
+fn deserialize(engine: &Engine, compiled: &[u8]) -> Result<Component> {
+    // SAFETY: a tool for measuring on one's own machine; its documentation asks for unmodified output of `fitment-compiler`.
+    unsafe { Component::deserialize(engine, compiled) }
+}
+
+fn linker(engine: &Engine) -> Result<Linker<Bare>> {
+    let mut linker = Linker::new(engine);
+    offered::run_context::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    offered::logging::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    offered::clock::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    offered::device::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    offered::metrics::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    Ok(linker)
+}
+
+struct Bare {
+    config: String,
+    started: Instant,
+}
+
+impl run_context::Host for Bare {
+    fn config(&mut self) -> Result<String> {
+        Ok(self.config.clone())
+    }
+
+    fn parameters(&mut self) -> Result<String> {
+        Ok("{}".to_owned())
+    }
+
+    fn remaining_ms(&mut self) -> Result<u32> {
+        Ok(u32::MAX)
+    }
+}
+
+impl logging::Host for Bare {
+    fn log(&mut self, _level: logging::Level, _message: String) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl clock::Host for Bare {
+    fn now_ms(&mut self) -> Result<u64> {
+        Ok(0)
+    }
+
+    fn monotonic_ns(&mut self) -> Result<u64> {
+        Ok(readings::monotonic_ns(self.started))
+    }
+}
+
+impl device::Host for Bare {
+    fn get_fact(&mut self, _name: String) -> Result<Option<Fact>> {
+        Ok(None)
+    }
+
+    fn list_facts(&mut self) -> Result<Vec<(String, Fact)>> {
+        Ok(Vec::new())
+    }
+}
+
+impl metrics::Host for Bare {
+    fn read_cpu(&mut self) -> Result<std::result::Result<metrics::Cpu, Fault>> {
+        Ok(readings::unsupported("metrics.read-cpu"))
+    }
+
+    fn read_memory(&mut self) -> Result<std::result::Result<metrics::Memory, Fault>> {
+        Ok(readings::memory())
+    }
+
+    fn read_filesystems(&mut self) -> Result<std::result::Result<Vec<metrics::Filesystem>, Fault>> {
+        Ok(readings::filesystems())
+    }
+
+    fn read_networks(&mut self) -> Result<std::result::Result<Vec<metrics::Network>, Fault>> {
+        Ok(readings::unsupported("metrics.read-networks"))
+    }
+
+    fn read_temperatures(&mut self) -> Result<std::result::Result<Vec<metrics::Temperature>, Fault>> {
+        Ok(readings::unsupported("metrics.read-temperatures"))
+    }
+}

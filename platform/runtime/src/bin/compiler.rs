@@ -1,0 +1,93 @@
+//! `fitment-compiler`: looks at components and compiles them, in a process that may die of it and takes nothing along.
+//!
+//! ```text
+//! fitment-compiler identity                    prints what compiled code depends on, as JSON
+//! fitment-compiler inspect < component.wasm    prints an inspection as JSON; compiles nothing
+//! fitment-compiler compile < component.wasm    prints compiled code
+//! ```
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{Read, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use fitment_domain::validation::Inspection;
+use fitment_runtime::engine::{Placement, configuration, engine_identity};
+use fitment_runtime::inspect::{self, COMPONENT_BYTES_MAX};
+use rustix::process::{Resource, Rlimit, nice, setrlimit};
+use wasmtime::Engine;
+
+const ADDRESS_SPACE_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+const CPU_SECONDS_MAX: u64 = 60;
+const NICENESS: i32 = 10;
+
+fn main() -> ExitCode {
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("fitment-compiler: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> anyhow::Result<()> {
+    confine().context("limiting this process")?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let output = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["identity"] => serde_json::to_vec(&identity()?)?,
+        ["inspect"] => serde_json::to_vec(&inspect::inspect(&component()?))?,
+        ["compile"] => compile(&component()?)?,
+        _ => bail!("usage: fitment-compiler identity | inspect | compile, with the component on standard input"),
+    };
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(&output)?;
+    stdout.flush()?;
+    Ok(())
+}
+
+/// Compiling is where a small upload can ask for hours and gigabytes: the kernel ends it.
+fn confine() -> anyhow::Result<()> {
+    let limit = |resource, value| setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) });
+    limit(Resource::As, ADDRESS_SPACE_BYTES_MAX)?;
+    limit(Resource::Cpu, CPU_SECONDS_MAX)?;
+    limit(Resource::Core, 0)?;
+    rustix::thread::set_no_new_privs(true)?;
+    // Where even a lower priority is refused the work is still bounded.
+    let _ = nice(NICENESS);
+    Ok(())
+}
+
+fn component() -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // One byte more than is allowed, so that the inspection can say that it is too large.
+    std::io::stdin().lock().take(COMPONENT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What compiled code depends on: the runner names `engine` too, `compatibility` only a compiler can compute.
+#[derive(serde::Serialize)]
+struct Identity {
+    engine: String,
+    compatibility: String,
+}
+
+fn identity() -> anyhow::Result<Identity> {
+    let engine = engine()?;
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    Ok(Identity { engine: engine_identity(), compatibility: format!("{:016x}", hasher.finish()) })
+}
+
+fn compile(component: &[u8]) -> anyhow::Result<Vec<u8>> {
+    if let Err(Inspection { problems, .. }) = inspect::structure(component) {
+        let reasons: Vec<String> = problems.into_iter().map(|p| format!("{}: {}", p.rule, p.message)).collect();
+        bail!("refused before compiling: {}", reasons.join("; "));
+    }
+    engine()?.precompile_component(component).map_err(|e| anyhow::anyhow!("compiling: {e:#}"))
+}
+
+fn engine() -> anyhow::Result<Engine> {
+    let configuration = configuration(Placement::OnDemand).map_err(|e| anyhow::anyhow!("{e:#}"))?;
+    Engine::new(&configuration).map_err(|e| anyhow::anyhow!("making the engine: {e:#}"))
+}

@@ -1,0 +1,101 @@
+//! `fitment-runner`: runs compiled accessories for a supervisor that speaks frames over this process's standard streams.
+//!
+//! It holds no key, no secret and no compiler, opens no socket, and ends when its standard input closes.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use fitment_domain::run::{FromRunner, RunRequest, ToRunner};
+use fitment_runtime::engine::{CONCURRENT_RUNS_MAX, engine_identity, running_engine, start_ticker};
+use fitment_runtime::prepare::Library;
+use fitment_runtime::supervisor::Supervisor;
+use fitment_runtime::{frames, run};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use tokio::io::BufReader;
+use tokio::net::unix::pipe;
+use tokio::sync::Semaphore;
+
+fn main() -> ExitCode {
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("fitment-runner: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> anyhow::Result<()> {
+    confine().context("giving up privileges")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        // The pipe is looked at between every few polls, so that guests that compute do not keep others from starting.
+        .event_interval(8)
+        .build()?;
+    runtime.block_on(serve())
+}
+
+/// Leaves nothing to be won by breaking out: no new privileges, no core dump with a guest's data, no reading by a debugger.
+fn confine() -> anyhow::Result<()> {
+    rustix::thread::set_no_new_privs(true)?;
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    Ok(())
+}
+
+async fn serve() -> anyhow::Result<()> {
+    let (engine, placement) = running_engine().map_err(|e| anyhow::anyhow!("making the engine: {e:#}"))?;
+    eprintln!("fitment-runner: {}, {placement:?}", engine_identity());
+    start_ticker(&engine)?;
+    let input = pipe::Receiver::from_owned_fd(owned(std::io::stdin())?).context("standard input must be a pipe")?;
+    let output = pipe::Sender::from_owned_fd(owned(std::io::stdout())?).context("standard output must be a pipe")?;
+    let (supervisor, outgoing) = Supervisor::new();
+    supervisor.send(FromRunner::Ready { engine: engine_identity() });
+    let mut writer = tokio::spawn(frames::write_all(outgoing, output));
+    let mut reader = std::pin::pin!(read(engine, supervisor, input));
+    tokio::select! {
+        ended = &mut reader => ended,
+        ended = &mut writer => ended.context("the writer panicked")?.context("writing a frame"),
+    }
+}
+
+fn owned(stream: impl AsFd) -> std::io::Result<OwnedFd> {
+    stream.as_fd().try_clone_to_owned()
+}
+
+async fn read(engine: wasmtime::Engine, supervisor: Supervisor, input: pipe::Receiver) -> anyhow::Result<()> {
+    let mut library = Library::new(engine.clone());
+    let places = Arc::new(Semaphore::new(CONCURRENT_RUNS_MAX as usize));
+    let mut input = BufReader::with_capacity(64 * 1024, input);
+    let mut buffer = Vec::new();
+    while let Some(frame) = frames::read(&mut input, &mut buffer).await.context("reading a frame")? {
+        match frame {
+            ToRunner::Load { artifact, compiled } => supervisor.send(match library.load(artifact.clone(), &compiled) {
+                Ok(()) => FromRunner::Loaded { artifact },
+                Err(reason) => FromRunner::LoadFailed { artifact, reason },
+            }),
+            ToRunner::Unload { artifact } => library.unload(&artifact),
+            ToRunner::Reply { run, call, reply } => supervisor.reply(run, call, reply),
+            ToRunner::Run(requests) => {
+                for request in requests {
+                    begin(&engine, &mut library, &supervisor, &places, request);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn begin(engine: &wasmtime::Engine, library: &mut Library, supervisor: &Supervisor, places: &Arc<Semaphore>, request: RunRequest) {
+    let linked = library.linked(&request.artifact, &request.invocation, &request.grants);
+    let (engine, supervisor, places) = (engine.clone(), supervisor.clone(), Arc::clone(places));
+    tokio::spawn(async move {
+        // The semaphore is never closed: without a permit the run would only be less bounded, so it goes on either way.
+        let _place = places.acquire().await;
+        let report = run::run(&engine, linked, request, supervisor.clone()).await;
+        supervisor.send(FromRunner::Done(vec![report]));
+    });
+}

@@ -1,0 +1,143 @@
+//! The one engine configuration: what the compiler makes, the runner and the benchmark's peer can load.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, ModuleVersionStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
+};
+
+use fitment_domain::budget::Budget;
+
+/// The exact wasmtime: compiled code of another patch version is never loaded, because a patch may have fixed the compiler.
+pub const WASMTIME: &str = "48.0.8";
+/// Raised by hand when this configuration changes in a way that compiled code depends on.
+pub const CONFIGURATION: u32 = 1;
+/// How many runs one runner takes at a time; the pool is cut to it.
+pub const CONCURRENT_RUNS_MAX: u32 = 64;
+/// The time between two looks at the budget of a guest that computes.
+pub const EPOCH_TICK: Duration = Duration::from_millis(10);
+
+/// Core instances and tables that one component may bring: Python brings 38 and 14, Rust 3 and 2.
+const CORE_INSTANCES_PER_RUN: u32 = 40;
+const TABLES_PER_RUN: u32 = 16;
+/// Memories that one component may bring.
+pub const MEMORIES_PER_RUN: u32 = 2;
+/// Bytes of a guest's memory that are cleared and kept rather than unmapped after a run: page faults are most of a short run.
+const KEEP_RESIDENT_BYTES: usize = 256 * 1024;
+
+/// How an engine places instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// In slots reserved once: runs start in microseconds.
+    Pooled,
+    /// One mapping at a time: for compilers, and where address space is short.
+    OnDemand,
+}
+
+/// Returns the configuration that compiler, runner and peer share. Placement does not touch what compiled code may do.
+pub fn configuration(placement: Placement) -> wasmtime::Result<Config> {
+    let mut config = Config::new();
+    config.module_version(ModuleVersionStrategy::Custom(format!("{WASMTIME}/fitment-{CONFIGURATION}")))?;
+    config.epoch_interruption(true);
+    config.consume_fuel(true);
+    config.wasm_memory64(false);
+    config.wasm_relaxed_simd(false);
+    config.max_wasm_stack(512 * 1024);
+    config.async_stack_size(2 * 1024 * 1024);
+    config.generate_address_map(false);
+    config.wasm_backtrace_max_frames(NonZeroUsize::new(16));
+    config.wasm_backtrace_details(WasmBacktraceDetails::Disable);
+    #[cfg(not(windows))]
+    config.native_unwind_info(false);
+    #[cfg(feature = "compiler")]
+    config.cranelift_opt_level(wasmtime::OptLevel::Speed);
+    if placement == Placement::Pooled {
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
+    }
+    Ok(config)
+}
+
+fn pool() -> PoolingAllocationConfig {
+    let ceiling = Budget::ceiling();
+    let elements = usize::try_from(ceiling.table_elements_max).unwrap_or(usize::MAX);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(CONCURRENT_RUNS_MAX)
+        .total_stacks(CONCURRENT_RUNS_MAX)
+        .total_core_instances(CONCURRENT_RUNS_MAX * CORE_INSTANCES_PER_RUN)
+        .total_memories(CONCURRENT_RUNS_MAX * MEMORIES_PER_RUN)
+        .total_tables(CONCURRENT_RUNS_MAX * TABLES_PER_RUN)
+        .max_memories_per_component(MEMORIES_PER_RUN)
+        .max_tables_per_component(TABLES_PER_RUN)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_RUN)
+        .table_elements(elements)
+        .max_memory_size(usize::try_from(ceiling.memory_bytes_max).unwrap_or(usize::MAX))
+        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+        .table_keep_resident(16 * 1024);
+    pool
+}
+
+/// Makes an engine for running: pooled, or on demand where the pool cannot be reserved.
+pub fn running_engine() -> wasmtime::Result<(Engine, Placement)> {
+    match Engine::new(&configuration(Placement::Pooled)?) {
+        Ok(engine) => Ok((engine, Placement::Pooled)),
+        // Little address space (RLIMIT_AS, a 39-bit kernel) is no reason to run nothing.
+        Err(_) => Ok((Engine::new(&configuration(Placement::OnDemand)?)?, Placement::OnDemand)),
+    }
+}
+
+/// Advances the engine's epoch in a thread of its own, until the engine is gone.
+pub fn start_ticker(engine: &Engine) -> std::io::Result<()> {
+    let engine = engine.weak();
+    std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(EPOCH_TICK);
+        }
+    })?;
+    Ok(())
+}
+
+/// Names what compiled code depends on and both programs can say: wasmtime, our configuration, target, processor.
+pub fn engine_identity() -> String {
+    let target = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
+    format!("wasmtime {WASMTIME}; fitment {CONFIGURATION}; {target}; {}", processor())
+}
+
+#[cfg(target_arch = "x86_64")]
+fn processor() -> String {
+    let mut found = Vec::new();
+    macro_rules! detect {
+        ($($feature:tt)*) => { $( if std::arch::is_x86_feature_detected!($feature) { found.push($feature); } )* };
+    }
+    detect!(
+        "sse3" "ssse3" "sse4.1" "sse4.2" "popcnt" "avx" "avx2" "fma" "bmi1" "bmi2" "lzcnt" "avx512bitalg" "avx512dq" "avx512f"
+        "avx512vbmi" "avx512vl"
+    );
+    found.join(" ")
+}
+
+#[cfg(target_arch = "aarch64")]
+fn processor() -> String {
+    let mut found = Vec::new();
+    macro_rules! detect {
+        ($($feature:tt)*) => { $( if std::arch::is_aarch64_feature_detected!($feature) { found.push($feature); } )* };
+    }
+    detect!("lse" "paca" "fp16");
+    found.join(" ")
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn processor() -> String {
+    "baseline".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_named_wasmtime_is_the_one_that_is_built() {
+        let lock = include_str!("../../../Cargo.lock");
+        assert!(lock.contains(&format!("name = \"wasmtime\"\nversion = \"{}\"\n", super::WASMTIME)));
+    }
+}

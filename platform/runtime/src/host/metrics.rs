@@ -1,0 +1,33 @@
+//! `metrics`: readings of the machine, made in this process because they need no privilege.
+
+use crate::contract::offered::metrics::{Cpu, Filesystem, Host, Memory, Network, Temperature};
+use crate::contract::offered::types::Fault;
+use crate::readings;
+use crate::state::RunState;
+
+impl Host for RunState {
+    fn read_cpu(&mut self) -> wasmtime::Result<Result<Cpu, Fault>> {
+        self.host_call()?;
+        Ok(readings::unsupported("metrics.read-cpu"))
+    }
+
+    fn read_memory(&mut self) -> wasmtime::Result<Result<Memory, Fault>> {
+        self.host_call()?;
+        Ok(readings::memory())
+    }
+
+    fn read_filesystems(&mut self) -> wasmtime::Result<Result<Vec<Filesystem>, Fault>> {
+        self.host_call()?;
+        Ok(readings::filesystems())
+    }
+
+    fn read_networks(&mut self) -> wasmtime::Result<Result<Vec<Network>, Fault>> {
+        self.host_call()?;
+        Ok(readings::unsupported("metrics.read-networks"))
+    }
+
+    fn read_temperatures(&mut self) -> wasmtime::Result<Result<Vec<Temperature>, Fault>> {
+        self.host_call()?;
+        Ok(readings::unsupported("metrics.read-temperatures"))
+    }
+}

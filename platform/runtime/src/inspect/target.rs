@@ -1,0 +1,146 @@
+//! The component's interface against the worlds of the contract.
+
+use std::collections::BTreeSet;
+
+use fitment_domain::validation::{Inspection, Problem};
+use wit_parser::decoding::{DecodedWasm, decode};
+use wit_parser::{PackageId, Resolve, SourceMap, WorldId};
+
+/// The contract as it was when this program was built.
+const CONTRACT: &[(&str, &str)] = &[
+    ("types.wit", include_str!("../../../../wit/types.wit")),
+    ("host.wit", include_str!("../../../../wit/host.wit")),
+    ("device.wit", include_str!("../../../../wit/device.wit")),
+    ("ticketing.wit", include_str!("../../../../wit/ticketing.wit")),
+    ("worlds.wit", include_str!("../../../../wit/worlds.wit")),
+];
+
+const PACKAGE: &str = "fitment:accessory/";
+/// What one report names, so that a component of a thousand imports makes no report of a thousand lines.
+const NAMED_MAX: usize = 20;
+
+/// Reads imports and exports, and finds the worlds that the component fits.
+pub(super) fn check(bytes: &[u8], inspection: &mut Inspection) {
+    let (contract, package) = match contract() {
+        Ok(contract) => contract,
+        Err(reason) => return inspection.problems.push(broken(reason)),
+    };
+    let (imports, exports) = match interface(bytes) {
+        Ok(interface) => interface,
+        Err(problem) => return inspection.problems.push(problem),
+    };
+    let worlds = accessory_worlds(&contract, package);
+    unknown_imports(&contract, &worlds, &imports, inspection);
+    versions(&contract, package, imports.iter().chain(&exports), inspection);
+    inspection.imports = unversioned(&imports);
+    inspection.exports = unversioned(&exports);
+    if inspection.problems.is_empty() {
+        fits(bytes, &contract, &worlds, inspection);
+    }
+}
+
+fn contract() -> Result<(Resolve, PackageId), String> {
+    let mut sources = SourceMap::new();
+    for (path, text) in CONTRACT {
+        sources.push_str(path, *text);
+    }
+    let group = sources.parse().map_err(|(_, error)| error.to_string())?;
+    let mut resolve = Resolve::new();
+    let package = resolve.push_group(group).map_err(|error| error.to_string())?;
+    Ok((resolve, package))
+}
+
+/// The worlds that an accessory can be built for: those that export something.
+fn accessory_worlds(contract: &Resolve, package: PackageId) -> Vec<(String, WorldId)> {
+    let worlds = contract.packages[package].worlds.iter();
+    worlds.filter(|(_, id)| !contract.worlds[**id].exports.is_empty()).map(|(name, id)| (name.clone(), *id)).collect()
+}
+
+type Names = Vec<String>;
+
+fn interface(bytes: &[u8]) -> Result<(Names, Names), Problem> {
+    let rebuild = "Build the accessory with the SDK.";
+    match decode(bytes) {
+        Ok(DecodedWasm::Component(resolve, world)) => {
+            let world = &resolve.worlds[world];
+            let imports = world.imports.keys().map(|key| resolve.name_world_key(key)).collect();
+            let exports = world.exports.keys().map(|key| resolve.name_world_key(key)).collect();
+            Ok((imports, exports))
+        }
+        Ok(DecodedWasm::WitPackage(..)) => {
+            Err(Problem::error("wit-package", "this is an encoded WIT package: it holds interfaces and no code", rebuild))
+        }
+        Err(error) => Err(Problem::error("undecodable-interface", format!("the interface does not decode: {error:#}"), rebuild)),
+    }
+}
+
+fn unknown_imports(contract: &Resolve, worlds: &[(String, WorldId)], imports: &[String], inspection: &mut Inspection) {
+    let world_imports = worlds.iter().flat_map(|(_, id)| contract.worlds[*id].imports.keys());
+    let known: BTreeSet<String> = world_imports.map(|key| without_version(&contract.name_world_key(key)).to_owned()).collect();
+    for import in imports.iter().filter(|import| !known.contains(without_version(import))).take(NAMED_MAX) {
+        let remedy = if import.starts_with("wasi:") {
+            "Accessories get no WASI: build Rust for wasm32-unknown-unknown, JavaScript with every feature disabled, Python with --stub-wasi."
+        } else {
+            "Import interfaces of the contract only: run-context, logging, clock, device, metrics, http."
+        };
+        inspection.problems.push(Problem::error("unknown-import", format!("import {import} is not in the contract"), remedy));
+    }
+}
+
+fn versions<'a>(contract: &Resolve, package: PackageId, names: impl Iterator<Item = &'a String>, inspection: &mut Inspection) {
+    let ours = contract.packages[package].name.version.as_ref().map(ToString::to_string).unwrap_or_default();
+    let built: BTreeSet<&str> = names.filter(|n| n.starts_with(PACKAGE)).filter_map(|n| n.split_once('@')).map(|(_, v)| v).collect();
+    inspection.contract = built.last().map(|version| (*version).to_owned());
+    for version in built.iter().filter(|version| **version != ours).take(NAMED_MAX) {
+        inspection.problems.push(Problem::error(
+            "contract-version",
+            format!("built against fitment:accessory {version}; this platform hosts {ours}"),
+            "Build with the SDK of the version that this platform hosts.",
+        ));
+    }
+}
+
+fn fits(bytes: &[u8], contract: &Resolve, worlds: &[(String, WorldId)], inspection: &mut Inspection) {
+    let mut misfits = Vec::new();
+    for (name, world) in worlds {
+        match wit_component::targets(contract, *world, bytes) {
+            Ok(()) => inspection.worlds.push(name.clone()),
+            Err(error) => misfits.push(format!("{name}: {}", reason(contract, *world, &inspection.exports, &error))),
+        }
+    }
+    if inspection.worlds.is_empty() {
+        inspection.problems.push(Problem::error(
+            "no-world",
+            format!("the component fits no world of the contract. {}", misfits.join("; ")),
+            "Export one of the contract's entry interfaces with its exact types, and import only what its world offers.",
+        ));
+    }
+}
+
+/// What is missing says more than the validator's words about a synthesised component.
+fn reason(contract: &Resolve, world: WorldId, exports: &[String], error: &anyhow::Error) -> String {
+    let wanted = contract.worlds[world].exports.keys().map(|key| without_version(&contract.name_world_key(key)).to_owned());
+    let missing: Vec<String> = wanted.filter(|name| !exports.contains(name)).collect();
+    if missing.is_empty() {
+        let text = format!("{error:#}");
+        text.chars().take(300).collect()
+    } else {
+        format!("does not export {}", missing.join(", "))
+    }
+}
+
+fn unversioned(names: &[String]) -> Vec<String> {
+    names.iter().map(|name| without_version(name).to_owned()).collect()
+}
+
+fn without_version(name: &str) -> &str {
+    name.split('@').next().unwrap_or(name)
+}
+
+fn broken(reason: String) -> Problem {
+    Problem::error(
+        "inspection-failed",
+        format!("the contract inside this program does not parse: {reason}"),
+        "Tell the platform's operator: the program is broken, not the upload.",
+    )
+}

@@ -1,0 +1,30 @@
+//! The only crate that knows wasmtime: inspect, compile, run under grants and budgets.
+//!
+//! Three programs share it. `fitment-compiler` inspects and compiles in a process that may die of it, `fitment-runner` runs
+//! compiled code and holds no compiler, `fitment-bare` is the benchmark's peer. One engine configuration serves all three.
+
+pub mod contract;
+pub mod engine;
+pub mod readings;
+
+#[cfg(feature = "compiler")]
+pub mod inspect;
+
+#[cfg(feature = "runner")]
+mod convert;
+#[cfg(feature = "runner")]
+pub mod frames;
+#[cfg(feature = "runner")]
+mod host;
+#[cfg(feature = "runner")]
+mod limiter;
+#[cfg(feature = "runner")]
+mod meter;
+#[cfg(feature = "runner")]
+pub mod prepare;
+#[cfg(feature = "runner")]
+pub mod run;
+#[cfg(feature = "runner")]
+mod state;
+#[cfg(feature = "runner")]
+pub mod supervisor;

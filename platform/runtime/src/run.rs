@@ -1,0 +1,170 @@
+//! One run: a fresh store under a budget, one call, and the truth about what it cost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fitment_domain::budget::Budget;
+use fitment_domain::finding::{self, FindingLimits};
+use fitment_domain::run::{End, Fault, Invocation, Returned, RunReport, RunRequest};
+use fitment_domain::ticket::remote::{Answer, Call};
+use wasmtime::{Engine, Store, Trap, UpdateDeadline};
+
+use crate::contract::connector::exports::fitment::accessory::ticketing::Guest;
+use crate::meter::metered;
+use crate::prepare::Linked;
+use crate::state::{Exhaustion, RunState};
+use crate::supervisor::Supervisor;
+
+/// The contract has no resources today; a component may still make handles among its own instances.
+const HANDLES_MAX: usize = 1_000;
+const TRAP_BYTES_MAX: usize = 4096;
+
+/// Runs to the end, whatever that is.
+pub async fn run(engine: &Engine, linked: Result<Arc<Linked>, String>, request: RunRequest, supervisor: Supervisor) -> RunReport {
+    let number = request.run;
+    let invocation = request.invocation.clone();
+    let state = RunState::new(request, supervisor);
+    let meter = Arc::clone(&state.meter);
+    let budget = state.budget.clone();
+    let mut store = match (linked, Store::try_new(engine, state)) {
+        (Ok(linked), Ok(store)) => (linked, store),
+        (Err(refusal), _) => return unstarted(number, End::Refused(refusal)),
+        (_, Err(error)) => return unstarted(number, End::Trapped(text(&error))),
+    };
+    let (linked, store) = (&store.0, &mut store.1);
+    let wall = Duration::from_millis(budget.wall_ms_max);
+    let ended = tokio::time::timeout(wall, metered(meter, start(store, linked, invocation, &budget))).await;
+    let end = match ended {
+        Err(_elapsed) => End::Exhausted("wall_ms_max".to_owned()),
+        Ok(Err(panic)) => End::RunnerLost(format!("the host panicked: {panic}")),
+        Ok(Ok(Err(error))) => failed(&error, store.data()),
+        Ok(Ok(Ok(end))) => end,
+    };
+    report(number, end, store)
+}
+
+async fn start(store: &mut Store<RunState>, linked: &Linked, invocation: Invocation, budget: &Budget) -> wasmtime::Result<End> {
+    bound(store, budget)?;
+    match (linked, invocation) {
+        (Linked::Monitor(pre), Invocation::Check) => {
+            let guest = pre.instantiate_async(&mut *store).await?;
+            let findings = guest.fitment_accessory_monitor_run().call_check(&mut *store).await?;
+            Ok(match findings {
+                Ok(findings) => checked(findings.into_iter().map(finding::Finding::from).collect()),
+                Err(fault) => End::Fault(fault.into()),
+            })
+        }
+        (Linked::Connector(pre), Invocation::Connector(call)) => {
+            let guest = pre.instantiate_async(&mut *store).await?;
+            let answer = connector_call(guest.fitment_accessory_ticketing(), store, call).await?;
+            Ok(End::Returned(Returned::Connector(answer.map_err(Into::into))))
+        }
+        (Linked::Monitor(_), Invocation::Connector(_)) | (Linked::Connector(_), Invocation::Check) => {
+            Ok(End::Refused("the component was linked for another world".to_owned()))
+        }
+    }
+}
+
+/// Sets every bound that wasmtime keeps for us.
+fn bound(store: &mut Store<RunState>, budget: &Budget) -> wasmtime::Result<()> {
+    store.limiter(|state| &mut state.limiter);
+    store.set_fuel(budget.fuel_max)?;
+    store.set_hostcall_fuel(usize::try_from(budget.host_call_bytes_max).unwrap_or(usize::MAX));
+    store.set_max_component_handles(HANDLES_MAX);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|context| {
+        if context.data().cpu_exhausted() {
+            return Err(Exhaustion("cpu_ms_max").into());
+        }
+        // A guest that computes lets the others have their turn, and the clock of its wall time tick.
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+    });
+    Ok(())
+}
+
+type ConnectorAnswer = Result<Answer, crate::contract::offered::ticketing_types::Error>;
+
+async fn connector_call(guest: &Guest, store: &mut Store<RunState>, call: Call) -> wasmtime::Result<ConnectorAnswer> {
+    let ticket = |ticket: crate::contract::offered::ticketing_types::Ticket| Answer::Ticket(ticket.into());
+    Ok(match call {
+        Call::Describe => guest.call_describe(store).await?.map(|description| Answer::Description(description.into())),
+        Call::GetTicket { ticket: id } => guest.call_get_ticket(store, &id).await?.map(ticket),
+        Call::FindByExternalRef { external_ref } => guest
+            .call_find_by_external_ref(store, &external_ref)
+            .await?
+            .map(|found| Answer::Found(found.map(Into::into))),
+        Call::CreateTicket(new) => guest.call_create_ticket(store, &new.into()).await?.map(ticket),
+        Call::UpdateTicket { ticket: id, patch, expected } => {
+            guest.call_update_ticket(store, &id, &patch.into(), expected.as_ref()).await?.map(ticket)
+        }
+        Call::AddNote { ticket: id, note } => guest.call_add_note(store, &id, &note.into()).await?.map(|()| Answer::Noted),
+        Call::ListNotes { ticket: id, since_ms, cursor } => guest
+            .call_list_notes(store, &id, since_ms, cursor.as_deref())
+            .await?
+            .map(|(notes, next)| Answer::Notes { notes: notes.into_iter().map(Into::into).collect(), next }),
+    })
+}
+
+fn checked(findings: Vec<finding::Finding>) -> End {
+    match finding::check(&findings, &FindingLimits::standard()) {
+        Ok(()) => End::Returned(Returned::Findings(findings)),
+        Err(bad) => End::Fault(Fault::Invalid(bad.to_string())),
+    }
+}
+
+/// Says which bound an error stands for; what is no bound is a trap.
+fn failed(error: &wasmtime::Error, state: &RunState) -> End {
+    if let Some(Exhaustion(bound)) = error.downcast_ref::<Exhaustion>() {
+        return End::Exhausted((*bound).to_owned());
+    }
+    let trap = error.downcast_ref::<Trap>();
+    match trap {
+        Some(Trap::OutOfFuel) => return End::Exhausted("fuel_max".to_owned()),
+        Some(Trap::Interrupt) => return End::Exhausted("cpu_ms_max".to_owned()),
+        _ => {}
+    }
+    let text = text(error);
+    // wasmtime keeps the type of this error to itself.
+    if text.contains("fuel allocated for hostcalls has been exhausted") {
+        return End::Exhausted("host_call_bytes_max".to_owned());
+    }
+    // A guest that is refused memory aborts (`unreachable`), and one that asks too much at its start never instantiates.
+    let gave_up = matches!(trap, None | Some(Trap::UnreachableCodeReached | Trap::TableOutOfBounds | Trap::MemoryOutOfBounds));
+    match state.limiter.denied() {
+        Some(bound) if gave_up => End::Exhausted(bound.to_owned()),
+        _ => End::Trapped(text),
+    }
+}
+
+fn text(error: &wasmtime::Error) -> String {
+    let text = format!("{error:?}");
+    text[..text.floor_char_boundary(TRAP_BYTES_MAX)].to_owned()
+}
+
+fn unstarted(run: u64, end: End) -> RunReport {
+    RunReport { run, end, usage: Default::default(), log: Vec::new() }
+}
+
+fn report(run: u64, end: End, store: &mut Store<RunState>) -> RunReport {
+    let fuel_left = store.get_fuel().unwrap_or(0);
+    let state = store.data_mut();
+    let mut usage = std::mem::take(&mut state.usage);
+    let log = std::mem::take(&mut state.log);
+    usage.wall_us = u64::try_from(state.elapsed().as_micros()).unwrap_or(u64::MAX);
+    usage.cpu_us = state.meter.spent_ns() / 1_000;
+    usage.fuel = state.budget.fuel_max.saturating_sub(fuel_left);
+    usage.memory_bytes_peak = state.limiter.memory_bytes_peak();
+    (usage.log_bytes, usage.log_bytes_dropped) = log.bytes();
+    let end = sized(end, state.budget.result_bytes_max, &mut usage.result_bytes);
+    RunReport { run, end, usage, log: log.into_lines() }
+}
+
+/// Counts the bytes of the result as they cross to the supervisor.
+fn sized(end: End, bytes_max: u64, bytes: &mut u64) -> End {
+    let End::Returned(returned) = &end else { return end };
+    match fitment_domain::run::encode_frame(returned) {
+        Ok(frame) => *bytes = frame.len() as u64 - 4,
+        Err(error) => return End::Trapped(format!("the result does not encode: {error}")),
+    }
+    if *bytes > bytes_max { End::Exhausted("result_bytes_max".to_owned()) } else { end }
+}

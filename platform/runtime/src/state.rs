@@ -1,0 +1,82 @@
+//! What the store of one run carries.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fitment_domain::budget::{Budget, Usage};
+use fitment_domain::run::{Fact, RunNumber, RunRequest};
+use fitment_domain::time::UnixMs;
+
+use crate::host::logging::LogRing;
+use crate::limiter::Limiter;
+use crate::meter::Meter;
+use crate::supervisor::Supervisor;
+
+/// A bound of the budget that ends the run, by its field name.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the run reached its {0}")]
+pub(crate) struct Exhaustion(pub(crate) &'static str);
+
+/// Everything that host functions of one run may see.
+pub struct RunState {
+    pub(crate) run: RunNumber,
+    pub(crate) config: String,
+    pub(crate) parameters: String,
+    pub(crate) facts: Vec<(String, Fact)>,
+    pub(crate) budget: Budget,
+    pub(crate) usage: Usage,
+    pub(crate) limiter: Limiter,
+    pub(crate) log: LogRing,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) supervisor: Supervisor,
+    /// The corrected time at which the run started.
+    pub(crate) started_at: UnixMs,
+    pub(crate) process_started: Instant,
+    started: Instant,
+}
+
+impl RunState {
+    pub(crate) fn new(request: RunRequest, supervisor: Supervisor) -> Self {
+        Self {
+            run: request.run,
+            config: request.config,
+            parameters: request.parameters,
+            facts: request.facts,
+            limiter: Limiter::new(&request.budget),
+            log: LogRing::new(request.budget.log_bytes_max),
+            budget: request.budget,
+            usage: Usage::default(),
+            meter: Arc::default(),
+            process_started: supervisor.process_started(),
+            supervisor,
+            started_at: request.now,
+            started: Instant::now(),
+        }
+    }
+
+    /// Counts one call into the host; beyond the budget it ends the run.
+    pub(crate) fn host_call(&mut self) -> wasmtime::Result<()> {
+        self.usage.host_calls += 1;
+        if self.usage.host_calls > self.budget.host_calls_max {
+            return Err(Exhaustion("host_calls_max").into());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub(crate) fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn remaining_ms(&self) -> u64 {
+        self.budget.wall_ms_max.saturating_sub(self.elapsed_ms())
+    }
+
+    /// Returns whether the run has used up its time on the processor.
+    pub(crate) fn cpu_exhausted(&self) -> bool {
+        self.meter.spent_ns() / 1_000_000 >= self.budget.cpu_ms_max
+    }
+}

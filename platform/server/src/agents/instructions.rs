@@ -1,0 +1,76 @@
+//! "I am there" and "is my set of time T current?".
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use fitment_domain::id::JobId;
+use fitment_domain::instruction::{Currency, SET_LIFETIME_MS, SetTime, UP_TO_DATE_LIFETIME_MS, UP_TO_DATE_TYPE, UpToDate, currency};
+use fitment_domain::protocol::{AskInstructions, Availability, ComeAgain, InstructionsAnswer, WAIT_MS_MAX};
+use fitment_domain::signature::Envelope;
+
+use super::Peer;
+use crate::app::{App, Shared};
+use crate::clock;
+use crate::problem::{Body, Problem};
+use crate::work::ASSIGN;
+
+fn changed(app: &App, peer: &Peer, agent: Option<SetTime>) -> bool {
+    let centre = app.set_times.get(&peer.device);
+    centre.is_some_and(|centre| currency(centre, agent) == Currency::NewSet)
+}
+
+/// Waits until there is something to say, and says that; the waiting costs the database nothing.
+pub(super) async fn availability(
+    State(app): State<Shared>,
+    peer: Peer,
+    Body(asked): Body<Availability>,
+) -> Result<Json<ComeAgain>, Problem> {
+    let mut tx = app.store.begin(peer.scope()).await?;
+    tx.touch_device(&peer.device, app.now()).await?;
+    tx.commit().await?;
+    let mut changes = app.set_times.subscribe();
+    let waiting = async {
+        while !changed(&app, &peer, asked.set) {
+            if changes.changed().await.is_err() {
+                break;
+            }
+        }
+    };
+    let wait = Duration::from_millis(asked.wait_ms.min(WAIT_MS_MAX));
+    // The time being over is an answer too.
+    let _in_time = tokio::time::timeout(wait, waiting).await;
+    // An agent that is not available is told nothing that would make it come again.
+    Ok(Json(ComeAgain { instructions_changed: asked.available && changed(&app, &peer, asked.set) }))
+}
+
+/// Answers with the new set, or with a signed "up to date" that repeats the question's nonce.
+pub(super) async fn ask(
+    State(app): State<Shared>,
+    peer: Peer,
+    Body(asked): Body<AskInstructions>,
+) -> Result<Json<InstructionsAnswer>, Problem> {
+    if asked.nonce.len() != 32 || !asked.nonce.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(Problem::invalid("nonce must be 32 hexadecimal digits"));
+    }
+    let stored = app.store.read(peer.scope()).await?.instruction_set(&peer.device).await?;
+    let Some(stored) = stored else {
+        return Err(Problem::conflict("no-instructions-yet", "the first set of this device is being made; ask again"));
+    };
+    let now = app.now();
+    if stored.expires.since_ms(now) < SET_LIFETIME_MS / 2 {
+        let mut tx = app.store.begin(peer.scope()).await?;
+        tx.enqueue(&JobId::from_random(clock::random()?), ASSIGN, peer.device.as_str(), now).await?;
+        tx.commit().await?;
+        app.wake.notify_one();
+    }
+    match (currency(stored.time, asked.set), asked.set) {
+        (Currency::UpToDate, Some(time)) => {
+            let expires = now.plus_ms(UP_TO_DATE_LIFETIME_MS);
+            let answer = UpToDate { tenant: peer.tenant, device: peer.device, time, nonce: asked.nonce, at: now, expires };
+            let envelope = Envelope::sign(UP_TO_DATE_TYPE, &answer, &app.keys.instruction).map_err(Problem::internal)?;
+            Ok(Json(InstructionsAnswer::UpToDate(envelope)))
+        }
+        _ => Ok(Json(InstructionsAnswer::NewSet(stored.envelope))),
+    }
+}

@@ -1,0 +1,57 @@
+//! Results come up in batches, and are acknowledged after commit.
+
+use std::collections::HashMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use fitment_domain::id::InstallationId;
+use fitment_domain::installation::Installation;
+use fitment_domain::protocol::{Acknowledged, BATCH_RESULTS_MAX, Refused, Results};
+
+use super::Peer;
+use crate::app::Shared;
+use crate::observe::{self, Observation, ObserveError};
+use crate::problem::{Body, Problem};
+
+/// Takes a batch. A result that was taken before is acknowledged again and changes nothing.
+pub(super) async fn take(State(app): State<Shared>, peer: Peer, Body(batch): Body<Results>) -> Result<Json<Acknowledged>, Problem> {
+    if batch.results.len() > BATCH_RESULTS_MAX {
+        let detail = format!("results: {} in one batch, at most {BATCH_RESULTS_MAX}", batch.results.len());
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail));
+    }
+    let received = app.now();
+    let mut acknowledged = Acknowledged { sequences: Vec::new(), refused: Vec::new() };
+    let mut installations: HashMap<InstallationId, Option<Installation>> = HashMap::new();
+    let mut tx = app.store.begin(peer.scope()).await?;
+    let device = tx.device(&peer.device).await?.ok_or_else(|| Problem::not_found("device"))?;
+    for result in &batch.results {
+        if !installations.contains_key(&result.installation) {
+            let found = tx.installation(&result.installation).await?;
+            installations.insert(result.installation.clone(), found);
+        }
+        let installation = installations.get(&result.installation).and_then(Option::as_ref);
+        let refusal = match installation {
+            None => Some("installation: no such installation for this tenant".to_owned()),
+            Some(_) => observe::refusal(result),
+        };
+        if let Some(reason) = refusal {
+            acknowledged.refused.push(Refused { sequence: result.sequence, reason });
+            continue;
+        }
+        if tx.record_result(&device.id, &batch.spool, result, received).await?
+            && let Some(installation) = installation
+        {
+            let seen = Observation { device: &device, installation, result, received };
+            observe::take(&mut tx, &seen).await.map_err(|error| match error {
+                ObserveError::Store(inner) => inner.into(),
+                other @ (ObserveError::Randomness(_) | ObserveError::NoCategory) => Problem::internal(other),
+            })?;
+        }
+        acknowledged.sequences.push(result.sequence);
+    }
+    tx.touch_device(&device.id, received).await?;
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok(Json(acknowledged))
+}

@@ -1,0 +1,104 @@
+//! The public API, version 1. One file per noun; a handler parses, asks the domain, stores, and answers.
+
+pub mod audit;
+pub mod connections;
+pub mod devices;
+pub mod findings;
+pub mod fit;
+pub mod health;
+pub mod installations;
+pub mod mapping;
+pub mod openapi;
+pub mod releases;
+pub mod sessions;
+pub mod tenants;
+pub mod tickets;
+pub mod zero_certificates;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{delete, get, post, put};
+use fitment_domain::manifest::AccessoryName;
+use fitment_domain::tenant::Scope;
+use fitment_store::Release;
+use semver::Version;
+
+use crate::app::Shared;
+use crate::problem::{self, Problem};
+
+const JSON_BYTES_MAX: usize = 256 * 1024;
+/// Component, statement and listing of one upload together, in bytes.
+const UPLOAD_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Makes the routes of the web listener.
+pub fn router(app: Shared) -> Router {
+    let uploads = Router::new()
+        .route("/api/v1/releases", get(releases::list).post(releases::upload))
+        .layer(DefaultBodyLimit::max(UPLOAD_BYTES_MAX));
+    Router::new()
+        // Anybody.
+        .route("/", get(health::welcome))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/api/openapi.json", get(openapi::document))
+        .route("/api/v1/sessions", post(sessions::sign_in))
+        // Everybody who is signed in.
+        .route("/api/v1/sessions/current", delete(sessions::sign_out))
+        .route("/api/v1/me", get(sessions::me))
+        .route("/api/v1/releases/{publisher}/{name}/{version}", get(releases::show))
+        .route("/api/v1/audit", get(audit::list))
+        // Publishers.
+        .route("/api/v1/publisher/key", put(releases::register_key))
+        .route("/api/v1/uploads", get(releases::uploads))
+        // The marketplace's operators.
+        .route("/api/v1/releases/{publisher}/{name}/{version}/approval", post(releases::approve))
+        // MSPs.
+        .route("/api/v1/clients", get(tenants::clients).post(tenants::add_client))
+        .route("/api/v1/locations", get(tenants::locations).post(tenants::add_location))
+        .route("/api/v1/zero-certificates", get(zero_certificates::list).post(zero_certificates::issue))
+        .route("/api/v1/zero-certificates/{id}", delete(zero_certificates::revoke))
+        .route("/api/v1/devices", get(devices::list))
+        .route("/api/v1/devices/{id}", get(devices::show))
+        .route("/api/v1/devices/{id}/revocation", post(devices::revoke))
+        .route("/api/v1/fit/{publisher}/{name}", get(fit::show))
+        .route("/api/v1/installations", get(installations::list).post(installations::install))
+        .route("/api/v1/installations/{id}", delete(installations::remove))
+        .route("/api/v1/connections", get(connections::list).post(connections::add))
+        .route("/api/v1/connections/{id}/check", post(connections::check))
+        .route("/api/v1/findings", get(findings::list))
+        .route("/api/v1/alerts", get(findings::alerts))
+        .route("/api/v1/tickets", get(tickets::list))
+        .route("/api/v1/tickets/{id}", get(tickets::show))
+        .route("/api/v1/categories", get(mapping::categories).post(mapping::add_category))
+        .route("/api/v1/categories/{id}", put(mapping::change_category))
+        .route("/api/v1/category-rules", get(mapping::rules).post(mapping::add_rule))
+        .route("/api/v1/category-rules/{id}", delete(mapping::remove_rule))
+        .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
+        .merge(uploads)
+        .layer(tower_http::catch_panic::CatchPanicLayer::new())
+        .layer(axum::middleware::from_fn(problem::layer))
+        .with_state(app)
+}
+
+/// Reads the accessory that a path names. What cannot be a name is not there.
+fn accessory(publisher: &str, name: &str) -> Result<AccessoryName, Problem> {
+    AccessoryName::parse(&format!("{publisher}/{name}")).map_err(|_| Problem::not_found("accessory"))
+}
+
+/// Finds a release within what the scope sees: by version, or the newest that is available.
+async fn find_release(
+    app: &Shared,
+    scope: Scope,
+    accessory: &AccessoryName,
+    version: Option<&str>,
+) -> Result<Release, Problem> {
+    let mut tx = app.store.read(scope).await?;
+    let found = match version {
+        Some(version) => {
+            let version = Version::parse(version).map_err(|_| Problem::not_found("version"))?;
+            tx.release_by_version(accessory, &version).await?
+        }
+        None => tx.releases_of(accessory).await?.into_iter().find(|release| release.state.is_available()),
+    };
+    found.ok_or_else(|| Problem::not_found("release"))
+}

@@ -1,0 +1,203 @@
+//! Connections to ticketing systems: a connector, an address, a sealed credential.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use fitment_domain::capability::Permission;
+use fitment_domain::id::ConnectionId;
+use fitment_domain::manifest::{AccessoryName, Kind, Origin};
+use fitment_domain::ticket::remote::{Answer, Call, Description, Error};
+use fitment_store::{Connection, Release};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::find_release;
+use super::installations::{agreed, configured};
+use crate::app::{App, Shared};
+use crate::auth::Msp;
+use crate::clock;
+use crate::connector::{self, ConnectorError};
+use crate::problem::{Body, Problem};
+use crate::sealed::{self, Secrets};
+
+const SECRET_BYTES_MAX: usize = 8 * 1024;
+
+/// A connection to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewConnection {
+    /// 1 to 120 characters.
+    name: String,
+    /// The connector, `publisher/name`.
+    accessory: String,
+    /// Default: the newest that is published.
+    version: Option<String>,
+    /// Where the other system is, `https://host` or `http://host:port`; the one origin that the connector reaches.
+    url: String,
+    /// Checked against the connector's schema; `url` is added.
+    #[schema(value_type = Option<Value>)]
+    config: Option<serde_json::Map<String, Value>>,
+    /// Secrets by the names that the connector asks for. Sealed; never shown again.
+    #[serde(default)]
+    secrets: Secrets,
+    /// The names of the permissions that somebody agreed to.
+    #[serde(default)]
+    consent: BTreeSet<String>,
+    /// The status that closes a ticket there; default `resolved`.
+    closed_status: Option<String>,
+}
+
+/// A connection, without its secrets.
+#[derive(Serialize, ToSchema)]
+pub struct ConnectionView {
+    id: String,
+    name: String,
+    accessory: String,
+    version: String,
+    url: String,
+    /// `ok`, `auth-failed` or `away`.
+    state: String,
+    problem: Option<String>,
+    /// Our account there.
+    account: Option<String>,
+    closed_status: String,
+}
+
+/// A connection that was made.
+#[derive(Serialize, ToSchema)]
+pub struct Connected {
+    connection: ConnectionView,
+}
+
+/// The tenant's connections.
+#[derive(Serialize, ToSchema)]
+pub struct ConnectionList {
+    connections: Vec<ConnectionView>,
+}
+
+fn view(connection: &Connection, release: &Release) -> ConnectionView {
+    ConnectionView {
+        id: connection.id.to_string(),
+        name: connection.name.clone(),
+        accessory: release.accessory.to_string(),
+        version: release.version.to_string(),
+        url: connection.url.clone(),
+        state: connection.state.clone(),
+        problem: connection.problem.clone(),
+        account: connection.account.clone(),
+        closed_status: connection.closed_status.clone(),
+    }
+}
+
+fn check_secrets(release: &Release, secrets: &Secrets) -> Result<(), Problem> {
+    let asked = release.manifest.asked().map_err(Problem::internal)?;
+    let names = asked.scope(Permission::Http).map(|scope| scope.secrets.clone()).unwrap_or_default();
+    let given: BTreeSet<String> = secrets.keys().cloned().collect();
+    if names != given {
+        let wanted: Vec<String> = names.into_iter().collect();
+        return Err(Problem::invalid(format!("secrets: the connector asks for exactly these: {}", wanted.join(", "))));
+    }
+    if secrets.values().any(|s| s.is_empty() || s.len() > SECRET_BYTES_MAX || s.chars().any(char::is_control)) {
+        return Err(Problem::invalid(format!("secrets: each must have 1 to {SECRET_BYTES_MAX} bytes and no control character")));
+    }
+    Ok(())
+}
+
+async fn describe(app: &App, msp: &Msp, connection: &Connection) -> Result<Description, ConnectorError> {
+    let opened = connector::open(app, &msp.tenant, connection).await?;
+    match connector::call(app, &opened, Call::Describe).await? {
+        Answer::Description(description) => Ok(description),
+        _ => Err(ConnectorError::WrongAnswer("describe")),
+    }
+}
+
+/// Makes a connection: asks the other system who we are there before anything is kept.
+#[utoipa::path(post, path = "/api/v1/connections", tag = "ticketing", request_body = NewConnection, responses(
+    (status = 201, body = Connected),
+    (status = 409, description = "consent-needed, or not-a-connector"),
+    (status = 422, description = "invalid, config-invalid, or connection-refused with the connector's words")))]
+pub async fn add(State(app): State<Shared>, msp: Msp, Body(new): Body<NewConnection>) -> Result<(StatusCode, Json<Connected>), Problem> {
+    fitment_domain::tenant::check_display_name("name", &new.name).map_err(Problem::invalid)?;
+    let accessory = AccessoryName::parse(&new.accessory).map_err(|e| Problem::invalid(format!("accessory: {e}")))?;
+    let release = find_release(&app, msp.scope(), &accessory, new.version.as_deref()).await?;
+    if release.manifest.kind().map_err(Problem::internal)? != Kind::TicketingConnector {
+        return Err(Problem::conflict("not-a-connector", format!("{accessory} is a {}, not a ticketing-connector", release.kind)));
+    }
+    Origin::parse(&new.url).map_err(|e| Problem::invalid(format!("url: {e}")))?;
+    let mut config = new.config.unwrap_or_default();
+    config.insert("url".to_owned(), Value::String(new.url.clone()));
+    let config = Value::Object(config);
+    configured(&release, &config)?;
+    agreed(&release, &new.consent)?;
+    check_secrets(&release, &new.secrets)?;
+    let id = ConnectionId::from_random(clock::random()?);
+    let sealed_secrets = sealed::seal(&app.keys.sealing, &msp.tenant, &id, &new.secrets).map_err(Problem::internal)?;
+    let mut connection = Connection {
+        id,
+        name: new.name,
+        release: release.id.clone(),
+        url: new.url,
+        config,
+        sealed_secrets,
+        account: None,
+        closed_status: new.closed_status.unwrap_or_else(|| "resolved".to_owned()),
+        state: "ok".to_owned(),
+        problem: None,
+        created: app.now(),
+    };
+    match describe(&app, &msp, &connection).await {
+        Ok(description) => connection.account = description.account,
+        Err(error) => {
+            app.connectors.forget(&connection.id);
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "connection-refused", error.to_string()));
+        }
+    }
+    let mut tx = app.store.begin(msp.scope()).await?;
+    tx.insert_connection(&connection).await?;
+    let details = serde_json::json!({ "accessory": accessory, "version": release.version, "url": connection.url, "consent": new.consent });
+    tx.append_audit(msp.account.as_str(), "connection.add", connection.id.as_str(), &details, app.now()).await?;
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, Json(Connected { connection: view(&connection, &release) })))
+}
+
+/// Lists the connections.
+#[utoipa::path(get, path = "/api/v1/connections", tag = "ticketing", responses((status = 200, body = ConnectionList)))]
+pub async fn list(State(app): State<Shared>, msp: Msp) -> Result<Json<ConnectionList>, Problem> {
+    let mut tx = app.store.read(msp.scope()).await?;
+    let mut connections = Vec::new();
+    for connection in tx.connections().await? {
+        if let Some(release) = tx.release(&connection.release).await? {
+            connections.push(view(&connection, &release));
+        }
+    }
+    Ok(Json(ConnectionList { connections }))
+}
+
+/// Asks the other system again who we are there, and notes the answer.
+#[utoipa::path(post, path = "/api/v1/connections/{id}/check", tag = "ticketing", responses((status = 200, body = Connected), (status = 404)))]
+pub async fn check(State(app): State<Shared>, msp: Msp, Path(id): Path<String>) -> Result<Json<Connected>, Problem> {
+    let not_found = || Problem::not_found("connection");
+    let id = ConnectionId::parse(&id).map_err(|_| not_found())?;
+    let mut tx = app.store.read(msp.scope()).await?;
+    let mut connection = tx.connection(&id).await?.ok_or_else(not_found)?;
+    let release = tx.release(&connection.release).await?.ok_or_else(not_found)?;
+    drop(tx);
+    match describe(&app, &msp, &connection).await {
+        Ok(description) => {
+            connection.account = description.account.or(connection.account);
+            (connection.state, connection.problem) = ("ok".to_owned(), None);
+        }
+        Err(error) => {
+            let refused = matches!(&error, ConnectorError::Remote { error: Error::AuthFailed(_), .. });
+            connection.state = if refused { "auth-failed" } else { "away" }.to_owned();
+            connection.problem = Some(error.to_string());
+        }
+    }
+    let mut tx = app.store.begin(msp.scope()).await?;
+    tx.set_connection_state(&id, &connection.state, connection.problem.as_deref(), connection.account.as_deref()).await?;
+    tx.commit().await?;
+    Ok(Json(Connected { connection: view(&connection, &release) }))
+}

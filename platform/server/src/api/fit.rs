@@ -1,0 +1,89 @@
+//! Fits N of M devices, and why not the others.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use fitment_domain::device::Device;
+use fitment_domain::installation::Target;
+use fitment_domain::matching::{Mismatch, device_mismatches, platform_mismatches};
+use fitment_store::Release;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{accessory, find_release};
+use crate::app::{App, Shared};
+use crate::auth::Msp;
+use crate::problem::Problem;
+
+/// Which release.
+#[derive(Deserialize, IntoParams)]
+pub struct Which {
+    /// Default: the newest that is published.
+    version: Option<String>,
+}
+
+/// How a release fits the tenant's devices.
+#[derive(Serialize, ToSchema)]
+pub struct FitView {
+    pub accessory: String,
+    pub version: String,
+    pub release: String,
+    /// Devices that fit.
+    pub fits: usize,
+    /// Devices that were asked.
+    pub of: usize,
+    pub devices: Vec<DeviceFit>,
+}
+
+/// How a release fits one device.
+#[derive(Serialize, ToSchema)]
+pub struct DeviceFit {
+    pub device: String,
+    pub name: String,
+    pub fits: bool,
+    /// Every reason why not, such as "needs agent >=1.4, has 1.2.0".
+    pub reasons: Vec<String>,
+}
+
+/// Judges a release against devices: the same answer for the page, the installer and the agent.
+pub(super) fn judge(app: &App, release: &Release, devices: &[Device], target: &Target) -> Result<FitView, Problem> {
+    let kind = release.manifest.kind().map_err(Problem::internal)?;
+    let requires = &release.manifest.requires;
+    let everywhere = platform_mismatches(release.state, requires, &app.platform);
+    let asked = devices.iter().filter(|d| target.covers(&d.client, &d.location, &d.id));
+    let devices: Vec<DeviceFit> = asked
+        .map(|device| {
+            let mut reasons = everywhere.clone();
+            reasons.extend(device_mismatches(kind, requires, &device.facts));
+            reasons.extend(device.revoked.map(|_| Mismatch::Revoked));
+            DeviceFit {
+                device: device.id.to_string(),
+                name: device.name.clone(),
+                fits: reasons.is_empty(),
+                reasons: reasons.iter().map(ToString::to_string).collect(),
+            }
+        })
+        .collect();
+    Ok(FitView {
+        accessory: release.accessory.to_string(),
+        version: release.version.to_string(),
+        release: release.id.to_string(),
+        fits: devices.iter().filter(|d| d.fits).count(),
+        of: devices.len(),
+        devices,
+    })
+}
+
+/// Says which of the tenant's devices a release fits.
+#[utoipa::path(get, path = "/api/v1/fit/{publisher}/{name}", tag = "marketplace", params(Which), responses(
+    (status = 200, body = FitView), (status = 404)))]
+pub async fn show(
+    State(app): State<Shared>,
+    msp: Msp,
+    Path((publisher, name)): Path<(String, String)>,
+    Query(which): Query<Which>,
+) -> Result<Json<FitView>, Problem> {
+    let accessory = accessory(&publisher, &name)?;
+    let release = find_release(&app, msp.scope(), &accessory, which.version.as_deref()).await?;
+    let devices = app.store.read(msp.scope()).await?.devices().await?;
+    Ok(Json(judge(&app, &release, &devices, &Target::All)?))
+}

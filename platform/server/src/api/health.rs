@@ -1,0 +1,43 @@
+//! Is the process alive, and can it do its work?
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use serde_json::json;
+
+use crate::app::Shared;
+use crate::problem::SpeaksForItself;
+
+/// Says that the process is alive.
+#[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, description = "the process is alive")))]
+pub async fn healthz() -> &'static str {
+    "ok"
+}
+
+/// Says whether the server can do its work: migrations and keys are there, and the database just took a real write.
+#[utoipa::path(get, path = "/readyz", tag = "health", responses(
+    (status = 200, description = "ready"), (status = 503, description = "not ready; `waiting_for` says for what")))]
+pub async fn readyz(State(app): State<Shared>) -> Response {
+    match app.store.ping().await {
+        Ok(()) => Json(json!({ "ready": true })).into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            let body = Json(json!({ "ready": false, "waiting_for": ["a write to the database"] }));
+            let mut response = (StatusCode::SERVICE_UNAVAILABLE, body).into_response();
+            response.extensions_mut().insert(SpeaksForItself);
+            response
+        }
+    }
+}
+
+/// Greets a browser: the console is not built yet, and this page says so.
+pub async fn welcome() -> Html<&'static str> {
+    Html(concat!(
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>",
+        "<title>Fitment</title><style>body{font:16px/1.5 system-ui;max-width:42rem;margin:3rem auto;padding:0 1rem}</style>",
+        "<h1>Fitment</h1><p>This server answers. Pages are not supported by this version: use the command line ",
+        "<code>fitment</code> (<code>fitment login --url …</code>), or the API as ",
+        "<a href=/api/openapi.json>OpenAPI</a> describes it.</p></html>"
+    ))
+}

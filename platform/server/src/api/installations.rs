@@ -1,0 +1,228 @@
+//! Installing: refused unless the release verifies, fits, its configuration holds, and somebody agreed.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use fitment_domain::capability::{Ceiling, effective, sentence};
+use fitment_domain::id::{ClientId, DeviceId, InstallationId, JobId, LocationId};
+use fitment_domain::installation::{Installation, Target, check_config, check_consent};
+use fitment_domain::manifest::AccessoryName;
+use fitment_store::{Release, Tx};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::fit::{DeviceFit, judge};
+use super::{find_release, releases};
+use crate::app::Shared;
+use crate::auth::Msp;
+use crate::clock;
+use crate::door;
+use crate::problem::{Body, Problem};
+use crate::work::ASSIGN;
+
+const INTERVAL_S_MAX: u64 = 86_400;
+
+/// What to install where.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewInstallation {
+    /// `publisher/name`
+    accessory: String,
+    /// Default: the newest that is published.
+    version: Option<String>,
+    /// `"all"`, `{"client": id}`, `{"location": id}` or `{"device": id}`.
+    #[schema(value_type = Value)]
+    target: TargetBody,
+    /// Checked against the accessory's schema.
+    #[serde(default)]
+    config: Option<Value>,
+    /// The names of the permissions that somebody agreed to: exactly those that are asked.
+    #[serde(default)]
+    consent: BTreeSet<String>,
+    /// Seconds between runs, 1 to 86,400; default: what the accessory says.
+    interval_s: Option<u64>,
+}
+
+/// Where.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetBody {
+    All,
+    Client(String),
+    Location(String),
+    Device(String),
+}
+
+/// An installation.
+#[derive(Serialize, ToSchema)]
+pub struct InstallationView {
+    id: String,
+    accessory: String,
+    version: String,
+    target: Value,
+    config: Value,
+    interval_s: u64,
+    /// What it may do, in plain sentences.
+    permissions: Vec<String>,
+    installed_ms: i64,
+}
+
+/// An installation and the devices that it reaches.
+#[derive(Serialize, ToSchema)]
+pub struct Installed {
+    installation: InstallationView,
+    fits: usize,
+    of: usize,
+    devices: Vec<DeviceFit>,
+}
+
+/// The tenant's installations.
+#[derive(Serialize, ToSchema)]
+pub struct InstallationList {
+    installations: Vec<InstallationView>,
+}
+
+fn view(installation: &Installation) -> InstallationView {
+    InstallationView {
+        id: installation.id.to_string(),
+        accessory: installation.accessory.to_string(),
+        version: installation.version.to_string(),
+        target: serde_json::to_value(&installation.target).unwrap_or_default(),
+        config: installation.config.clone(),
+        interval_s: installation.interval_s,
+        permissions: installation.grants.0.iter().map(|(p, s)| sentence(*p, s)).collect(),
+        installed_ms: installation.installed.0,
+    }
+}
+
+async fn target(tx: &mut Tx, body: &TargetBody) -> Result<Target, Problem> {
+    match body {
+        TargetBody::All => Ok(Target::All),
+        TargetBody::Client(id) => {
+            let not_found = || Problem::not_found("client");
+            let id = ClientId::parse(id).map_err(|_| not_found())?;
+            tx.client(&id).await?.map(|c| Target::Client(c.id)).ok_or_else(not_found)
+        }
+        TargetBody::Location(id) => {
+            let not_found = || Problem::not_found("location");
+            let id = LocationId::parse(id).map_err(|_| not_found())?;
+            tx.location(&id).await?.map(|l| Target::Location(l.id)).ok_or_else(not_found)
+        }
+        TargetBody::Device(id) => {
+            let not_found = || Problem::not_found("device");
+            let id = DeviceId::parse(id).map_err(|_| not_found())?;
+            tx.device(&id).await?.map(|d| Target::Device(d.id)).ok_or_else(not_found)
+        }
+    }
+}
+
+/// Refuses unless the consent names exactly what is asked; the answer holds the sentences to agree to.
+pub(super) fn agreed(release: &Release, consent: &BTreeSet<String>) -> Result<(), Problem> {
+    let asked = release.manifest.asked().map_err(Problem::internal)?;
+    check_consent(&asked, consent).map_err(|mismatch| {
+        Problem::conflict("consent-needed", mismatch.to_string()).with("permissions", releases::permissions(release))
+    })
+}
+
+/// Refuses a configuration that the accessory's schema refuses.
+pub(super) fn configured(release: &Release, config: &Value) -> Result<(), Problem> {
+    check_config(&release.manifest.config_schema, config).map_err(|e| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "config-invalid", e.to_string()))
+}
+
+fn interval(release: &Release, asked: Option<u64>) -> Result<u64, Problem> {
+    let interval = asked.unwrap_or_else(|| release.manifest.interval_s_or_default());
+    if (1..=INTERVAL_S_MAX).contains(&interval) {
+        Ok(interval)
+    } else {
+        Err(Problem::invalid(format!("interval_s is {interval}, it must be 1 to {INTERVAL_S_MAX}")))
+    }
+}
+
+/// Installs an accessory. Devices that it does not fit are left out, each with its reasons; if it fits none, nothing is installed.
+#[utoipa::path(post, path = "/api/v1/installations", tag = "marketplace", request_body = NewInstallation, responses(
+    (status = 201, body = Installed),
+    (status = 409, description = "consent-needed, does-not-fit, does-not-verify or not-for-devices"),
+    (status = 422, description = "the configuration breaks the accessory's schema")))]
+pub async fn install(State(app): State<Shared>, msp: Msp, Body(new): Body<NewInstallation>) -> Result<(StatusCode, Json<Installed>), Problem> {
+    let accessory = AccessoryName::parse(&new.accessory).map_err(|e| Problem::invalid(format!("accessory: {e}")))?;
+    let release = find_release(&app, msp.scope(), &accessory, new.version.as_deref()).await?;
+    let kind = release.manifest.kind().map_err(Problem::internal)?;
+    if !kind.runs_on_devices() {
+        let detail = format!("a {} runs on the server: make a connection (POST /api/v1/connections)", kind.as_str());
+        return Err(Problem::conflict("not-for-devices", detail));
+    }
+    let config = new.config.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    configured(&release, &config)?;
+    agreed(&release, &new.consent)?;
+    let interval_s = interval(&release, new.interval_s)?;
+    door::open(&app, &release).await.map_err(|e| Problem::conflict("does-not-verify", e.to_string()))?;
+    let now = app.now();
+    let mut tx = app.store.begin(msp.scope()).await?;
+    let target = target(&mut tx, &new.target).await?;
+    let devices = tx.devices().await?;
+    let fit = judge(&app, &release, &devices, &target)?;
+    if fit.fits == 0 {
+        let detail = format!("{accessory} {} fits none of the {} devices in this target", release.version, fit.of);
+        return Err(Problem::conflict("does-not-fit", detail).with("devices", fit.devices));
+    }
+    let asked = release.manifest.asked().map_err(Problem::internal)?;
+    let installation = Installation {
+        id: InstallationId::from_random(clock::random()?),
+        release: release.id.clone(),
+        accessory,
+        version: release.version.clone(),
+        target,
+        config,
+        interval_s,
+        grants: effective(&asked, [&Ceiling::Everything]),
+        installed: now,
+    };
+    tx.insert_installation(&installation).await?;
+    let details = serde_json::json!({
+        "accessory": installation.accessory, "version": installation.version, "digest": release.digest,
+        "target": installation.target, "consent": new.consent,
+    });
+    tx.append_audit(msp.account.as_str(), "installation.install", installation.id.as_str(), &details, now).await?;
+    reassign(&app, &mut tx, &installation.target).await?;
+    tx.commit().await?;
+    app.wake.notify_one();
+    let answer = Installed { installation: view(&installation), fits: fit.fits, of: fit.of, devices: fit.devices };
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// Enqueues, in this transaction, the new sets of all devices that a target covers.
+async fn reassign(app: &Shared, tx: &mut Tx, target: &Target) -> Result<(), Problem> {
+    for device in tx.devices().await? {
+        if target.covers(&device.client, &device.location, &device.id) {
+            tx.enqueue(&JobId::from_random(clock::random()?), ASSIGN, device.id.as_str(), app.now()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Lists the installations.
+#[utoipa::path(get, path = "/api/v1/installations", tag = "marketplace", responses((status = 200, body = InstallationList)))]
+pub async fn list(State(app): State<Shared>, msp: Msp) -> Result<Json<InstallationList>, Problem> {
+    let rows = app.store.read(msp.scope()).await?.installations().await?;
+    Ok(Json(InstallationList { installations: rows.iter().map(view).collect() }))
+}
+
+/// Removes an installation; its history stays.
+#[utoipa::path(delete, path = "/api/v1/installations/{id}", tag = "marketplace", responses((status = 204), (status = 404)))]
+pub async fn remove(State(app): State<Shared>, msp: Msp, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    let not_found = || Problem::not_found("installation");
+    let id = InstallationId::parse(&id).map_err(|_| not_found())?;
+    let mut tx = app.store.begin(msp.scope()).await?;
+    let installation = tx.installation(&id).await?.ok_or_else(not_found)?;
+    if !tx.remove_installation(&id, app.now()).await? {
+        return Err(not_found());
+    }
+    tx.append_audit(msp.account.as_str(), "installation.remove", id.as_str(), &Value::Null, app.now()).await?;
+    reassign(&app, &mut tx, &installation.target).await?;
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,47 @@
+//! The API's own description.
+
+use axum::Json;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+
+use super::{
+    audit, connections, devices, findings, fit, health, installations, mapping, releases, sessions, tenants, tickets,
+    zero_certificates,
+};
+
+/// OpenAPI of the web listener. Errors are `application/problem+json` with `code` and `request_id`.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Fitment", description = "The accessory marketplace of an RMM product. Every error answer is application/problem+json (RFC 9457) with a stable `code` and a `request_id`."),
+    modifiers(&Bearer),
+    security(("token" = [])),
+    paths(
+        health::healthz, health::readyz,
+        sessions::sign_in, sessions::sign_out, sessions::me,
+        releases::register_key, releases::upload, releases::list, releases::show, releases::uploads, releases::approve,
+        tenants::clients, tenants::add_client, tenants::locations, tenants::add_location,
+        zero_certificates::issue, zero_certificates::list, zero_certificates::revoke,
+        devices::list, devices::show, devices::revoke,
+        fit::show, installations::install, installations::list, installations::remove,
+        connections::add, connections::list, connections::check,
+        findings::list, findings::alerts, tickets::list, tickets::show,
+        mapping::categories, mapping::add_category, mapping::change_category,
+        mapping::rules, mapping::add_rule, mapping::remove_rule,
+        audit::list,
+    )
+)]
+pub struct Document;
+
+struct Bearer;
+
+impl utoipa::Modify for Bearer {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+        document.components.get_or_insert_default().add_security_scheme("token", scheme);
+    }
+}
+
+/// Serves the description.
+pub async fn document() -> Json<utoipa::openapi::OpenApi> {
+    Json(Document::openapi())
+}

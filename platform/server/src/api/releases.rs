@@ -1,0 +1,334 @@
+//! Publishing: upload, report, approval.
+
+use axum::Json;
+use axum::extract::{Multipart, Path, State};
+use axum::http::StatusCode;
+use fitment_domain::bytes::Digest;
+use fitment_domain::capability::{Permission, sentence};
+use fitment_domain::id::ReleaseId;
+use fitment_domain::release::{Listing, Publication};
+use fitment_domain::signature::{Envelope, PublicKey};
+use fitment_domain::tenant::Scope;
+use fitment_domain::validation::{Problem as Finding, Report};
+use fitment_store::{Release, StoreError};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{accessory, find_release};
+use crate::app::{App, Shared};
+use crate::auth::{Caller, Operator, Publisher};
+use crate::clock;
+use crate::door;
+use crate::intake::{self, Accepted, Upload};
+use crate::problem::{Body, Problem};
+
+/// A public key.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyBody {
+    /// Ed25519, 64 hexadecimal digits.
+    public_key: String,
+}
+
+/// A permission, in the accessory's words and in ours.
+#[derive(Serialize, ToSchema)]
+pub struct PermissionView {
+    name: String,
+    /// What it allows, in a plain sentence.
+    sentence: String,
+    /// Why the publisher asks for it.
+    reason: String,
+}
+
+/// One finding of validation.
+#[derive(Serialize, ToSchema)]
+pub struct FindingView {
+    rule: String,
+    /// `note`, `warning` or `error`.
+    severity: Value,
+    message: String,
+    remedy: String,
+}
+
+/// A release.
+#[derive(Serialize, ToSchema)]
+pub struct ReleaseView {
+    id: String,
+    accessory: String,
+    version: String,
+    kind: String,
+    /// `in-review` or `published`.
+    state: &'static str,
+    /// SHA-256 of the component.
+    digest: String,
+    listing_digest: String,
+    summary: String,
+    uploaded_ms: i64,
+    approved_ms: Option<i64>,
+    permissions: Vec<PermissionView>,
+    problems: Vec<FindingView>,
+}
+
+/// A release with everything that its listing says.
+#[derive(Serialize, ToSchema)]
+pub struct ReleaseDetail {
+    #[serde(flatten)]
+    release: ReleaseView,
+    readme: String,
+    changelog: String,
+    license: String,
+    authors: Vec<String>,
+    /// JSON Schema.
+    config_schema: Value,
+}
+
+/// A list of releases.
+#[derive(Serialize, ToSchema)]
+pub struct ReleaseList {
+    releases: Vec<ReleaseView>,
+}
+
+/// A release that was taken.
+#[derive(Serialize, ToSchema)]
+pub struct Uploaded {
+    release: ReleaseView,
+    report: ReportView,
+}
+
+/// Every finding of validation.
+#[derive(Serialize, ToSchema)]
+pub struct ReportView {
+    problems: Vec<FindingView>,
+}
+
+/// A refused upload; nothing but its report was kept.
+#[derive(Serialize, ToSchema)]
+pub struct RefusedUpload {
+    at_ms: i64,
+    digest: String,
+    report: ReportView,
+}
+
+/// Refused uploads.
+#[derive(Serialize, ToSchema)]
+pub struct RefusedUploads {
+    uploads: Vec<RefusedUpload>,
+}
+
+fn findings(problems: &[Finding]) -> Vec<FindingView> {
+    let one = |p: &Finding| FindingView {
+        rule: p.rule.clone(),
+        severity: serde_json::to_value(p.severity).unwrap_or_default(),
+        message: p.message.clone(),
+        remedy: p.remedy.clone(),
+    };
+    problems.iter().map(one).collect()
+}
+
+/// Returns the permissions of a release as people read them.
+pub(super) fn permissions(release: &Release) -> Vec<PermissionView> {
+    let asked = release.manifest.asked().unwrap_or_default();
+    let one = |p: &fitment_domain::manifest::PermissionAsked| {
+        let permission = Permission::parse(&p.name).ok()?;
+        let sentence = sentence(permission, asked.scope(permission)?);
+        Some(PermissionView { name: p.name.clone(), sentence, reason: p.reason.clone() })
+    };
+    release.manifest.permissions.iter().filter_map(one).collect()
+}
+
+async fn listing(app: &App, release: &Release) -> Result<Listing, Problem> {
+    let bytes = app.store.objects().get(&release.listing_digest).await?;
+    let bytes = bytes.filter(|b| Digest::of(b) == release.listing_digest);
+    let bytes = bytes.ok_or_else(|| Problem::internal(format!("listing of {} is missing or changed", release.id)))?;
+    serde_json::from_slice(&bytes).map_err(Problem::internal)
+}
+
+async fn view(app: &App, release: &Release) -> Result<ReleaseView, Problem> {
+    Ok(ReleaseView {
+        id: release.id.to_string(),
+        accessory: release.accessory.to_string(),
+        version: release.version.to_string(),
+        kind: release.kind.clone(),
+        state: release.state.as_str(),
+        digest: release.digest.to_string(),
+        listing_digest: release.listing_digest.to_string(),
+        summary: listing(app, release).await?.summary,
+        uploaded_ms: release.uploaded.0,
+        approved_ms: release.approved.map(|at| at.0),
+        permissions: permissions(release),
+        problems: findings(&release.report.problems),
+    })
+}
+
+/// Registers the publisher's public key. Only an upload signed by its private half is taken.
+#[utoipa::path(put, path = "/api/v1/publisher/key", tag = "publishing", request_body = KeyBody, responses((status = 204)))]
+pub async fn register_key(State(app): State<Shared>, publisher: Publisher, Body(body): Body<KeyBody>) -> Result<StatusCode, Problem> {
+    let key = PublicKey::parse(&body.public_key).map_err(|e| Problem::invalid(format!("public_key: {e}")))?;
+    let mut tx = app.store.begin(Scope::Publisher(publisher.id.clone())).await?;
+    tx.set_publisher_key(&key, app.now()).await?;
+    let details = serde_json::json!({ "key": key.to_string() });
+    tx.append_audit(publisher.account.as_str(), "publisher.key", publisher.id.as_str(), &details, app.now()).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn read_upload(mut form: Multipart) -> Result<Upload, Problem> {
+    let bad = |e: axum::extract::multipart::MultipartError| Problem::new(e.status(), "invalid-body", e.body_text());
+    let (mut component, mut statement, mut part_listing) = (None, None, None);
+    while let Some(field) = form.next_field().await.map_err(bad)? {
+        let name = field.name().unwrap_or_default().to_owned();
+        let slot = match name.as_str() {
+            "component" => &mut component,
+            "statement" => &mut statement,
+            "listing" => &mut part_listing,
+            other => return Err(Problem::invalid(format!("part {other:?} is not known: send component, statement, listing"))),
+        };
+        if slot.replace(field.bytes().await.map_err(bad)?.to_vec()).is_some() {
+            return Err(Problem::invalid(format!("part {name:?} came twice")));
+        }
+    }
+    let missing = |name: &str| Problem::invalid(format!("part {name:?} is missing"));
+    Ok(Upload {
+        component: component.ok_or_else(|| missing("component"))?.into(),
+        statement: statement.ok_or_else(|| missing("statement (an upload must be signed)"))?,
+        listing: part_listing.ok_or_else(|| missing("listing"))?,
+    })
+}
+
+/// Takes an upload: multipart/form-data with `component`, `statement` (a DSSE envelope) and `listing`. Answers with every
+/// finding of validation; one error refuses, and nothing is stored as a release.
+#[utoipa::path(post, path = "/api/v1/releases", tag = "publishing", responses(
+    (status = 201, body = Uploaded), (status = 422, description = "refused; the member `report` names each finding")))]
+pub async fn upload(State(app): State<Shared>, publisher: Publisher, form: Multipart) -> Result<(StatusCode, Json<Uploaded>), Problem> {
+    let upload = read_upload(form).await?;
+    let row = app.store.read(Scope::Platform).await?.publisher(&publisher.id).await?;
+    let row = row.ok_or_else(|| Problem::not_found("publisher"))?;
+    match intake::judge(&app.sandbox, &row, &upload).await {
+        Ok(accepted) => take(&app, &publisher, &upload, accepted).await,
+        Err(report) => Err(refuse(&app, &publisher, &Digest::of(&upload.component), report).await?),
+    }
+}
+
+async fn refuse(app: &App, publisher: &Publisher, digest: &Digest, report: Report) -> Result<Problem, Problem> {
+    let mut tx = app.store.begin(Scope::Publisher(publisher.id.clone())).await?;
+    tx.insert_upload_report(digest, &report, app.now()).await?;
+    tx.commit().await?;
+    let detail = "the upload is refused; report.problems names each finding and its remedy";
+    let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "upload-refused", detail);
+    Ok(problem.with("report", ReportView { problems: findings(&report.problems) }))
+}
+
+async fn take(app: &App, publisher: &Publisher, upload: &Upload, accepted: Accepted) -> Result<(StatusCode, Json<Uploaded>), Problem> {
+    let now = app.now();
+    let statement = accepted.verified.statement;
+    let release = Release {
+        id: ReleaseId::from_random(clock::random()?),
+        publisher: publisher.id.clone(),
+        accessory: statement.accessory,
+        version: statement.version,
+        kind: statement.kind,
+        digest: statement.digest,
+        listing_digest: statement.listing_digest,
+        state: Publication::InReview,
+        manifest: accepted.verified.package.manifest,
+        report: accepted.report,
+        uploaded: now,
+        approved: None,
+    };
+    // Objects first: a row never points at what is not there; an object without a row harms nobody.
+    let objects = app.store.objects();
+    objects.put(&release.digest, &upload.component).await?;
+    objects.put(&release.listing_digest, &upload.listing).await?;
+    objects.put_statement(&release.id, &upload.statement).await?;
+    let mut tx = app.store.begin(Scope::Publisher(publisher.id.clone())).await?;
+    match tx.insert_release(&release).await {
+        Err(StoreError::Conflict { .. }) => {
+            drop(tx);
+            let message = format!("{} {} exists already, and a release never changes", release.accessory, release.version);
+            let mut report = release.report;
+            report.problems.push(Finding::error("version-used", message, "raise [accessory] version, build and sign again"));
+            return Err(refuse(app, publisher, &release.digest, report).await?);
+        }
+        other => other?,
+    }
+    let details = serde_json::json!({ "accessory": release.accessory, "version": release.version, "digest": release.digest });
+    tx.append_audit(publisher.account.as_str(), "release.upload", release.id.as_str(), &details, now).await?;
+    tx.commit().await?;
+    let report = ReportView { problems: findings(&release.report.problems) };
+    Ok((StatusCode::CREATED, Json(Uploaded { release: view(app, &release).await?, report })))
+}
+
+/// Lists releases: a publisher's own, an operator's all, an MSP's the published ones.
+#[utoipa::path(get, path = "/api/v1/releases", tag = "publishing", responses((status = 200, body = ReleaseList)))]
+pub async fn list(State(app): State<Shared>, caller: Caller) -> Result<Json<ReleaseList>, Problem> {
+    let rows = app.store.read(caller.scope()).await?.releases().await?;
+    let mut releases = Vec::with_capacity(rows.len());
+    for row in &rows {
+        releases.push(view(&app, row).await?);
+    }
+    Ok(Json(ReleaseList { releases }))
+}
+
+/// Shows one release.
+#[utoipa::path(get, path = "/api/v1/releases/{publisher}/{name}/{version}", tag = "publishing", responses(
+    (status = 200, body = ReleaseDetail), (status = 404)))]
+pub async fn show(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path((publisher, name, version)): Path<(String, String, String)>,
+) -> Result<Json<ReleaseDetail>, Problem> {
+    let release = find_release(&app, caller.scope(), &accessory(&publisher, &name)?, Some(&version)).await?;
+    let listing = listing(&app, &release).await?;
+    Ok(Json(ReleaseDetail {
+        release: view(&app, &release).await?,
+        readme: listing.readme,
+        changelog: listing.changelog,
+        license: listing.license,
+        authors: listing.authors,
+        config_schema: release.manifest.config_schema.clone(),
+    }))
+}
+
+/// Lists the publisher's refused uploads with their reports.
+#[utoipa::path(get, path = "/api/v1/uploads", tag = "publishing", responses((status = 200, body = RefusedUploads)))]
+pub async fn uploads(State(app): State<Shared>, publisher: Publisher) -> Result<Json<RefusedUploads>, Problem> {
+    let rows = app.store.read(Scope::Publisher(publisher.id)).await?.upload_reports().await?;
+    let one = |(at, digest, report): (fitment_domain::time::UnixMs, Digest, Report)| RefusedUpload {
+        at_ms: at.0,
+        digest: digest.to_string(),
+        report: ReportView { problems: findings(&report.problems) },
+    };
+    Ok(Json(RefusedUploads { uploads: rows.into_iter().map(one).collect() }))
+}
+
+/// Approves a release: the platform adds its own signature, and MSPs see it.
+#[utoipa::path(post, path = "/api/v1/releases/{publisher}/{name}/{version}/approval", tag = "review", responses(
+    (status = 200, body = ReleaseView), (status = 409, description = "not in review, or it does not verify any more")))]
+pub async fn approve(
+    State(app): State<Shared>,
+    operator: Operator,
+    Path((publisher, name, version)): Path<(String, String, String)>,
+) -> Result<Json<ReleaseView>, Problem> {
+    let release = find_release(&app, Scope::Platform, &accessory(&publisher, &name)?, Some(&version)).await?;
+    if release.state != Publication::InReview {
+        return Err(Problem::conflict("not-in-review", format!("the release is {}", release.state.as_str())));
+    }
+    let objects = app.store.objects();
+    let statement = objects.get_statement(&release.id).await?.ok_or_else(|| Problem::not_found("statement"))?;
+    let countersigned = Envelope::from_json(&statement).and_then(|e| e.countersign(&app.keys.release));
+    let countersigned = countersigned.map_err(|e| Problem::conflict("does-not-verify", e.to_string()))?;
+    objects.put_statement(&release.id, &countersigned.to_json()).await?;
+    // What was signed is what comes out of the door, or nobody gets it.
+    door::open(&app, &release).await.map_err(|e| Problem::conflict("does-not-verify", e.to_string()))?;
+    let now = app.now();
+    let mut tx = app.store.begin(Scope::Platform).await?;
+    if !tx.approve_release(&release.id, now).await? {
+        return Err(Problem::conflict("not-in-review", "somebody else decided meanwhile"));
+    }
+    let details = serde_json::json!({ "accessory": release.accessory, "version": release.version, "digest": release.digest });
+    tx.append_audit(operator.account.as_str(), "release.approve", release.id.as_str(), &details, now).await?;
+    tx.commit().await?;
+    let release = Release { state: Publication::Published, approved: Some(now), ..release };
+    Ok(Json(view(&app, &release).await?))
+}

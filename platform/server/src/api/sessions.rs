@@ -1,0 +1,96 @@
+//! Signing in and out.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use fitment_domain::tenant::{Scope, check_display_name};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::app::Shared;
+use crate::auth::{self, Caller, TOKEN_LIFETIME_MS};
+use crate::problem::{Body, Problem};
+
+/// E-mail and password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    email: String,
+    password: String,
+    /// What the token is for, 1 to 120 characters; shown in lists.
+    label: Option<String>,
+}
+
+/// A token, shown this once.
+#[derive(Serialize, ToSchema)]
+pub struct SignedIn {
+    token: String,
+    /// Milliseconds since 1970-01-01 UTC.
+    expires_ms: i64,
+    account: AccountView,
+}
+
+/// Who is signed in.
+#[derive(Serialize, ToSchema)]
+pub struct AccountView {
+    id: String,
+    /// `publisher`, `msp` or `operator`.
+    kind: &'static str,
+    email: String,
+    /// A publisher's namespace.
+    publisher: Option<String>,
+    tenant: Option<String>,
+}
+
+async fn view(app: &Shared, account: fitment_store::Account) -> Result<AccountView, Problem> {
+    let publisher = match &account.publisher {
+        Some(id) => app.store.read(Scope::Platform).await?.publisher(id).await?.map(|p| p.name),
+        None => None,
+    };
+    Ok(AccountView {
+        id: account.id.to_string(),
+        kind: account.kind.as_str(),
+        email: account.email,
+        publisher,
+        tenant: account.tenant.map(|t| t.to_string()),
+    })
+}
+
+/// Makes a token. Wrong e-mail and wrong password look the same, also in time.
+#[utoipa::path(post, path = "/api/v1/sessions", tag = "sessions", request_body = SignIn, responses(
+    (status = 201, body = SignedIn), (status = 401, description = "e-mail or password is wrong")))]
+pub async fn sign_in(State(app): State<Shared>, Body(asked): Body<SignIn>) -> Result<(StatusCode, Json<SignedIn>), Problem> {
+    let label = asked.label.unwrap_or_else(|| "session".to_owned());
+    check_display_name("label", &label).map_err(Problem::invalid)?;
+    let account = app.store.read(Scope::Platform).await?.account_by_email(&asked.email).await?;
+    let stored = account.as_ref().map(|a| a.password_hash.clone());
+    let password = asked.password;
+    let right = tokio::task::spawn_blocking(move || auth::check_password(&password, stored.as_deref()))
+        .await
+        .map_err(Problem::internal)?;
+    let Some(account) = account.filter(|_| right) else {
+        return Err(Problem::unauthenticated("e-mail or password is wrong"));
+    };
+    let token = auth::new_token()?;
+    let (now, expires) = (app.now(), app.now().plus_ms(TOKEN_LIFETIME_MS));
+    let mut tx = app.store.begin(Scope::Platform).await?;
+    tx.insert_token(&token.id, &account.id, &token.secret_hash, &label, now, expires).await?;
+    tx.commit().await?;
+    let account = view(&app, account).await?;
+    Ok((StatusCode::CREATED, Json(SignedIn { token: token.text, expires_ms: expires.0, account })))
+}
+
+/// Revokes the token that the request carries.
+#[utoipa::path(delete, path = "/api/v1/sessions/current", tag = "sessions", responses((status = 204)))]
+pub async fn sign_out(State(app): State<Shared>, caller: Caller) -> Result<StatusCode, Problem> {
+    let mut tx = app.store.begin(Scope::Platform).await?;
+    tx.revoke_token(&caller.token, app.now()).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Says who is signed in.
+#[utoipa::path(get, path = "/api/v1/me", tag = "sessions", responses((status = 200, body = AccountView)))]
+pub async fn me(State(app): State<Shared>, caller: Caller) -> Result<Json<AccountView>, Problem> {
+    Ok(Json(view(&app, caller.account).await?))
+}

@@ -1,0 +1,98 @@
+//! Tickets.
+
+use std::collections::HashMap;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use fitment_domain::id::{CategoryId, TicketId};
+use fitment_store::{TicketRow, Tx};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::Shared;
+use crate::auth::Msp;
+use crate::problem::Problem;
+
+/// A ticket of ours, and where it is in the other system.
+#[derive(Serialize, ToSchema)]
+pub struct TicketView {
+    id: String,
+    /// What people call it; counts within the tenant.
+    number: i64,
+    /// `open` or `closed`.
+    state: &'static str,
+    /// Who made it: `automatic`.
+    source: String,
+    summary: String,
+    description: String,
+    category: String,
+    board: String,
+    priority: Option<String>,
+    occurrences: i64,
+    device: Option<String>,
+    alert: Option<String>,
+    /// The rule that chose the category; none where no rule spoke.
+    chosen_by: Option<String>,
+    created_ms: i64,
+    updated_ms: i64,
+    connection: Option<String>,
+    external_number: Option<String>,
+    external_url: Option<String>,
+    external_status: Option<String>,
+    /// Why delivery waits.
+    problem: Option<String>,
+}
+
+/// The tenant's tickets.
+#[derive(Serialize, ToSchema)]
+pub struct TicketList {
+    tickets: Vec<TicketView>,
+}
+
+async fn category_names(tx: &mut Tx) -> Result<HashMap<CategoryId, String>, Problem> {
+    Ok(tx.categories().await?.into_iter().map(|c| (c.id, c.name)).collect())
+}
+
+fn view(ticket: TicketRow, names: &HashMap<CategoryId, String>) -> TicketView {
+    TicketView {
+        id: ticket.id.to_string(),
+        number: ticket.number,
+        state: ticket.state.as_str(),
+        source: ticket.source,
+        summary: ticket.summary,
+        description: ticket.description,
+        category: names.get(&ticket.category).cloned().unwrap_or_default(),
+        board: ticket.board,
+        priority: ticket.priority,
+        occurrences: ticket.occurrences,
+        device: ticket.device.map(|id| id.to_string()),
+        alert: ticket.alert.map(|id| id.to_string()),
+        chosen_by: ticket.chosen_by.map(|id| id.to_string()),
+        created_ms: ticket.created.0,
+        updated_ms: ticket.updated.0,
+        connection: ticket.connection.map(|id| id.to_string()),
+        external_number: ticket.external_number,
+        external_url: ticket.external_url,
+        external_status: ticket.external_status,
+        problem: ticket.problem,
+    }
+}
+
+/// Lists the tickets, newest first.
+#[utoipa::path(get, path = "/api/v1/tickets", tag = "ticketing", responses((status = 200, body = TicketList)))]
+pub async fn list(State(app): State<Shared>, msp: Msp) -> Result<Json<TicketList>, Problem> {
+    let mut tx = app.store.read(msp.scope()).await?;
+    let names = category_names(&mut tx).await?;
+    let tickets = tx.tickets().await?.into_iter().map(|ticket| view(ticket, &names)).collect();
+    Ok(Json(TicketList { tickets }))
+}
+
+/// Shows one ticket.
+#[utoipa::path(get, path = "/api/v1/tickets/{id}", tag = "ticketing", responses((status = 200, body = TicketView), (status = 404)))]
+pub async fn show(State(app): State<Shared>, msp: Msp, Path(id): Path<String>) -> Result<Json<TicketView>, Problem> {
+    let not_found = || Problem::not_found("ticket");
+    let id = TicketId::parse(&id).map_err(|_| not_found())?;
+    let mut tx = app.store.read(msp.scope()).await?;
+    let names = category_names(&mut tx).await?;
+    Ok(Json(view(tx.ticket(&id).await?.ok_or_else(not_found)?, &names)))
+}

@@ -1,0 +1,149 @@
+//! Runs a connector: the accessory in the sandbox, the secret in the host's hands.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fitment_domain::capability::{Grants, Permission};
+use fitment_domain::id::{ConnectionId, TenantId};
+use fitment_domain::manifest::{BadManifest, Origin};
+use fitment_domain::run::{End, Invocation, Returned, RunReport};
+use fitment_domain::ticket::remote::{Answer, Call, Error};
+use fitment_domain::tenant::Scope;
+use fitment_runner_client::{ComponentRef, HttpHost, HttpHostError, RunSpec, Secrets, Trust};
+use fitment_store::{Connection, StoreError};
+
+use crate::app::App;
+use crate::door::{self, Refused};
+use crate::sealed::{self, SealError};
+
+/// Milliseconds after the end of a run's time within which the sandbox has surely killed it.
+pub const KILL_GRACE_MS: u64 = 2_000;
+
+/// Why a connector gave no answer of its own.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectorError {
+    #[error("the connector's release is gone")]
+    NoRelease,
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    #[error(transparent)]
+    Manifest(#[from] BadManifest),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error("connection.url: {0}")]
+    Url(String),
+    #[error("http: {0}")]
+    Http(#[from] HttpHostError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{call}: the connector ended without an answer: {end}")]
+    Ended { call: &'static str, end: String, maybe_written: bool },
+    #[error("{0}: the connector returned something else than asked")]
+    WrongAnswer(&'static str),
+    #[error("{call}: {error}")]
+    Remote { call: &'static str, error: Error },
+}
+
+impl ConnectorError {
+    /// Returns whether a write may have happened all the same.
+    pub fn maybe_written(&self) -> bool {
+        match self {
+            ConnectorError::Ended { maybe_written, .. } => *maybe_written,
+            ConnectorError::Remote { error, .. } => matches!(error, Error::OutcomeUnknown(_) | Error::BadResponse(_)),
+            _ => false,
+        }
+    }
+}
+
+/// HTTP clients by connection, with the secrets inside.
+#[derive(Default)]
+pub struct Connectors {
+    hosts: Mutex<HashMap<ConnectionId, Arc<HttpHost>>>,
+}
+
+/// A connection that was opened: verified code, effective grants, secrets in the host.
+pub struct Opened {
+    component: ComponentRef,
+    grants: Grants,
+    budget: fitment_domain::budget::Budget,
+    config: String,
+    host: Arc<HttpHost>,
+}
+
+impl Opened {
+    /// Returns the longest time, in milliseconds, that a call can stay under way.
+    pub fn call_ms_max(&self) -> u64 {
+        self.budget.wall_ms_max + KILL_GRACE_MS
+    }
+}
+
+/// Opens a connection: reads its release through the door, unseals its credential.
+pub async fn open(app: &App, tenant: &TenantId, connection: &Connection) -> Result<Opened, ConnectorError> {
+    let release = app.store.read(Scope::Platform).await?.release(&connection.release).await?;
+    let release = release.ok_or(ConnectorError::NoRelease)?;
+    let passed = door::open(app, &release).await?;
+    let manifest = &passed.verified.package.manifest;
+    let origin = Origin::parse(&connection.url).map_err(|e| ConnectorError::Url(e.to_string()))?;
+    let host = app.connectors.host(app, tenant, connection, &origin)?;
+    Ok(Opened {
+        component: ComponentRef { digest: release.digest.clone(), bytes: passed.component.clone() },
+        grants: manifest.asked()?.bind_origin("connection", origin.as_str()),
+        budget: manifest.budget()?,
+        config: connection.config.to_string(),
+        host,
+    })
+}
+
+impl Connectors {
+    fn host(&self, app: &App, tenant: &TenantId, connection: &Connection, origin: &Origin) -> Result<Arc<HttpHost>, ConnectorError> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(host) = hosts.get(&connection.id) {
+            return Ok(host.clone());
+        }
+        let opened = sealed::open(&app.keys.sealing, tenant, &connection.id, &connection.sealed_secrets)?;
+        let secrets = opened
+            .into_iter()
+            .fold(Secrets::new(), |secrets, (name, value)| secrets.with(&name, origin.as_str(), value));
+        let host = Arc::new(HttpHost::new(secrets, &Trust::default())?);
+        hosts.insert(connection.id.clone(), host.clone());
+        Ok(host)
+    }
+
+    /// Forgets the client of a connection that failed to be made.
+    pub fn forget(&self, connection: &ConnectionId) {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).remove(connection);
+    }
+}
+
+/// Calls one function of an opened connector.
+pub async fn call(app: &App, opened: &Opened, call: Call) -> Result<Answer, ConnectorError> {
+    let (name, writes) = (call.name(), call.writes());
+    debug_assert!(opened.grants.has(Permission::Http) || opened.grants.0.is_empty());
+    let spec = RunSpec {
+        invocation: Invocation::Connector(call),
+        config: opened.config.clone(),
+        parameters: "{}".to_owned(),
+        grants: opened.grants.clone(),
+        budget: opened.budget.clone(),
+        facts: Vec::new(),
+        now: app.now(),
+    };
+    let RunReport { end, log, .. } = app.sandbox.run(&opened.component, spec, opened.host.clone()).await;
+    for line in log {
+        tracing::debug!(call = name, message = line.message, "connector log");
+    }
+    match end {
+        End::Returned(Returned::Connector(Ok(answer))) => Ok(answer),
+        End::Returned(Returned::Connector(Err(error))) => Err(ConnectorError::Remote { call: name, error }),
+        End::Returned(Returned::Findings(_)) => Err(ConnectorError::WrongAnswer(name)),
+        End::Fault(fault) => Err(ended(name, fault.to_string(), writes)),
+        End::Exhausted(bound) => Err(ended(name, format!("its budget's {bound} was used up"), writes)),
+        End::Trapped(trace) => Err(ended(name, format!("it trapped: {trace}"), writes)),
+        End::Refused(why) => Err(ended(name, why, false)),
+        End::RunnerLost(why) => Err(ended(name, format!("the runner was lost: {why}"), writes)),
+    }
+}
+
+fn ended(call: &'static str, end: String, maybe_written: bool) -> ConnectorError {
+    ConnectorError::Ended { call, end, maybe_written }
+}

@@ -1,0 +1,50 @@
+//! The door between the object store and anything that runs: whatever comes out is verified again, by the same function
+//! as at upload and in the agent.
+
+use std::sync::Arc;
+
+use fitment_domain::package::PackageLimits;
+use fitment_domain::signature::{self, BadSignature, Envelope, PublicKey, VerifiedPackage, Wanted};
+use fitment_domain::tenant::Scope;
+use fitment_store::{Release, StoreError};
+
+use crate::app::App;
+
+/// Why a stored release does not pass.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    #[error("the object store does not hold the {0} of this release")]
+    Missing(&'static str),
+    #[error("the publisher has no registered key")]
+    NoPublisherKey,
+    #[error("the stored release does not verify: {0}")]
+    Signature(#[from] BadSignature),
+    #[error("the stored release says {0} where the database says {1}")]
+    OtherRelease(String, String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A stored release that passed.
+pub struct Passed {
+    pub component: Arc<[u8]>,
+    pub statement: Envelope,
+    pub publisher_key: PublicKey,
+    pub verified: VerifiedPackage,
+}
+
+/// Reads a release from the object store and verifies both signatures and every digest.
+pub async fn open(app: &App, release: &Release) -> Result<Passed, Refused> {
+    let publisher = app.store.read(Scope::Platform).await?.publisher(&release.publisher).await?;
+    let publisher_key = publisher.and_then(|p| p.key).ok_or(Refused::NoPublisherKey)?;
+    let objects = app.store.objects();
+    let component = objects.get(&release.digest).await?.ok_or(Refused::Missing("component"))?;
+    let envelope = objects.get_statement(&release.id).await?.ok_or(Refused::Missing("statement"))?;
+    let wanted = Wanted { publisher: publisher_key, platform: Some(app.keys.release_public()) };
+    let verified = signature::verify(&component, &envelope, &wanted, &PackageLimits::standard())?;
+    if verified.package.digest != release.digest {
+        return Err(Refused::OtherRelease(verified.package.digest.to_string(), release.digest.to_string()));
+    }
+    let statement = Envelope::from_json(&envelope)?;
+    Ok(Passed { component: component.into(), statement, publisher_key, verified })
+}

@@ -1,0 +1,171 @@
+//! `fitment-server`: the marketplace's one server program.
+
+mod accounts;
+mod agents;
+mod api;
+mod app;
+mod auth;
+mod authority;
+mod clock;
+mod connector;
+mod door;
+mod intake;
+mod keys;
+mod observe;
+mod problem;
+mod sealed;
+mod serve;
+mod tls;
+mod work;
+
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use fitment_domain::tenant::AccountKind;
+
+use crate::clock::{Clock as _, SystemClock};
+use crate::serve::Settings;
+
+/// The accessory marketplace of an RMM product.
+#[derive(Parser)]
+#[command(name = "fitment-server", version)]
+struct Command {
+    /// How log lines look on standard error.
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Serves the API and the agents, and does the background work.
+    Serve(ServeArgs),
+    /// Makes accounts.
+    #[command(subcommand)]
+    Account(AccountAction),
+    /// Prints the OpenAPI document.
+    Openapi,
+}
+
+#[derive(Args)]
+struct Place {
+    /// Folder for the database, objects and keys; made if it is missing.
+    #[arg(long)]
+    data: PathBuf,
+    /// postgres://… or sqlite://…; default: SQLite in the data folder.
+    #[arg(long, env = "FITMENT_DATABASE", hide_env_values = true)]
+    database: Option<String>,
+}
+
+#[derive(Args)]
+struct ServeArgs {
+    #[command(flatten)]
+    place: Place,
+    /// Where the API listens. Port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Where agents are awaited, with TLS.
+    #[arg(long, default_value = "127.0.0.1:8443")]
+    agents_listen: SocketAddr,
+    /// host:port under which agents reach that listener; default: where it listens.
+    #[arg(long)]
+    agents_address: Option<String>,
+    /// Folder of fitment-runner and fitment-compiler; default: beside this program.
+    #[arg(long)]
+    programs: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum AccountAction {
+    /// Adds an account; the password is read from standard input.
+    Add {
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum)]
+        kind: Kind,
+        /// A publisher's namespace (a-z, 0-9, hyphens), or the name of the MSP or operator.
+        #[arg(long)]
+        name: String,
+        #[arg(long)]
+        email: String,
+        /// Says that the password comes on standard input (it is never taken from the command line).
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Kind {
+    Publisher,
+    Msp,
+    Operator,
+}
+
+impl From<Kind> for AccountKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Publisher => AccountKind::Publisher,
+            Kind::Msp => AccountKind::Msp,
+            Kind::Operator => AccountKind::Operator,
+        }
+    }
+}
+
+fn log_to_stderr(format: LogFormat) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,sqlx=warn"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}
+
+#[tokio::main]
+#[expect(clippy::print_stdout, reason = "what a command answers goes to standard output")]
+async fn main() -> anyhow::Result<()> {
+    let command = Command::parse();
+    log_to_stderr(command.log_format);
+    match command.action {
+        Action::Serve(args) => serve::run(settings(args)?).await,
+        Action::Account(AccountAction::Add { place, kind, name, email, password_stdin: _ }) => {
+            let mut password = String::new();
+            std::io::stdin().take(4096).read_to_string(&mut password)?;
+            let store = Settings::store(&place.data, place.database.as_deref()).await?;
+            let password = password.trim_end_matches(['\r', '\n']);
+            let id = accounts::add(&store, kind.into(), &name, &email, password, SystemClock.now()).await?;
+            println!("{id}");
+            Ok(())
+        }
+        Action::Openapi => {
+            use utoipa::OpenApi as _;
+            println!("{}", api::openapi::Document::openapi().to_pretty_json()?);
+            Ok(())
+        }
+    }
+}
+
+fn settings(args: ServeArgs) -> anyhow::Result<Settings> {
+    let beside = || -> anyhow::Result<PathBuf> {
+        let own = std::env::current_exe().context("where is this program?")?;
+        Ok(own.parent().context("this program lies in no folder")?.to_owned())
+    };
+    Ok(Settings {
+        data: args.place.data,
+        database: args.place.database,
+        listen: args.listen,
+        agents_listen: args.agents_listen,
+        agents_address: args.agents_address,
+        programs: args.programs.map_or_else(beside, Ok)?,
+    })
+}

@@ -1,0 +1,199 @@
+//! From a result to a finding, from a finding to an alert, from an alert to a ticket: all in the transaction of the result.
+
+use fitment_domain::alert::{AlertKey, Change, Hysteresis, Track, step};
+use fitment_domain::device::Device;
+use fitment_domain::finding::{Finding, FindingLimits, check};
+use fitment_domain::id::{AlertId, JobId, TicketId};
+use fitment_domain::installation::Installation;
+use fitment_domain::mapping::{FALLBACK_CATEGORY, Subject, pick};
+use fitment_domain::protocol::{Outcome, RunResult};
+use fitment_domain::ticket::{Delivery, SOURCE_AUTOMATIC, TicketState};
+use fitment_domain::time::UnixMs;
+use fitment_store::{AlertRow, StoreError, TicketRow, Tx};
+
+use crate::clock::{self, NoRandomness};
+use crate::work::DELIVER;
+
+/// Why a result cannot be taken into account.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
+    #[error("the tenant has no category {FALLBACK_CATEGORY:?} and no rule that takes this finding")]
+    NoCategory,
+}
+
+/// Who reported what, when.
+pub struct Observation<'a> {
+    pub device: &'a Device,
+    pub installation: &'a Installation,
+    pub result: &'a RunResult,
+    pub received: UnixMs,
+}
+
+/// Returns why this result will never be taken; none if it is sound.
+pub fn refusal(result: &RunResult) -> Option<String> {
+    match &result.outcome {
+        Outcome::Findings(findings) => check(findings, &FindingLimits::standard()).err().map(|e| e.to_string()),
+        Outcome::Failed { .. } => None,
+    }
+}
+
+/// Takes one result into account.
+pub async fn take(tx: &mut Tx, seen: &Observation<'_>) -> Result<(), ObserveError> {
+    let (kind, message) = match &seen.result.outcome {
+        Outcome::Findings(findings) => ("findings", format!("{} findings", findings.len())),
+        Outcome::Failed { kind, message } => (kind.as_str(), message.clone()),
+    };
+    tx.set_run_state(&seen.device.id, &seen.installation.id, kind, &message, &seen.result.usage, seen.result.started).await?;
+    if let Outcome::Findings(findings) = &seen.result.outcome {
+        for finding in findings {
+            tx.upsert_finding(&seen.device.id, &seen.installation.id, finding, seen.result.started).await?;
+            take_finding(tx, seen, finding).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn take_finding(tx: &mut Tx, seen: &Observation<'_>, finding: &Finding) -> Result<(), ObserveError> {
+    let key = AlertKey {
+        installation: seen.installation.id.clone(),
+        device: seen.device.id.clone(),
+        condition: finding.condition.clone(),
+        subject: finding.subject.clone().unwrap_or_default(),
+    };
+    let known = tx.alert_by_key(&key).await?;
+    let track = known.as_ref().map_or(Track::new(), |row| row.track);
+    let (next, change) = step(track, finding.health, &Hysteresis::standard());
+    if known.is_none() && next.bad_streak == 0 {
+        // A condition that was never bad needs no memory.
+        return Ok(());
+    }
+    let before = match known {
+        Some(row) => row,
+        None => AlertRow {
+            id: AlertId::from_random(clock::random()?),
+            key,
+            track,
+            health: finding.health,
+            summary: String::new(),
+            opened: None,
+            closed: None,
+            last_seen: seen.received,
+        },
+    };
+    let alert = AlertRow {
+        track: next,
+        health: finding.health,
+        summary: finding.summary.clone(),
+        opened: if change == Some(Change::Opened) { Some(seen.received) } else { before.opened },
+        closed: match change {
+            Some(Change::Cleared) => Some(seen.received),
+            Some(Change::Opened) => None,
+            _ => before.closed,
+        },
+        last_seen: seen.received,
+        ..before
+    };
+    tx.put_alert(&alert).await?;
+    match change {
+        Some(Change::Opened) => opened(tx, seen, finding, &alert).await,
+        Some(Change::Again) => again(tx, seen, &alert).await,
+        Some(Change::Cleared) => cleared(tx, seen, &alert).await,
+        None => Ok(()),
+    }
+}
+
+async fn opened(tx: &mut Tx, seen: &Observation<'_>, finding: &Finding, alert: &AlertRow) -> Result<(), ObserveError> {
+    if let Some(mut ticket) = tx.open_ticket_of_alert(&alert.id).await? {
+        // It was left open because somebody works on it: the same ticket goes on.
+        ticket.occurrences += i64::from(alert.track.occurrences);
+        ticket.delivery.close_wanted = false;
+        ticket.delivery.close_settled = false;
+        ticket.updated = seen.received;
+        tx.update_ticket(&ticket).await?;
+        return Ok(());
+    }
+    let subject = Subject { accessory: &seen.installation.accessory, condition: &finding.condition };
+    let rules = tx.rules().await?;
+    let chosen = pick(&rules, &subject);
+    let categories = tx.categories().await?;
+    let category = match chosen {
+        Some(rule) => categories.iter().find(|c| c.id == rule.category),
+        None => categories.iter().find(|c| c.name == FALLBACK_CATEGORY),
+    };
+    let category = category.ok_or(ObserveError::NoCategory)?;
+    let connection = tx.connections().await?.into_iter().next().map(|c| c.id);
+    let ticket = TicketRow {
+        id: TicketId::from_random(clock::random()?),
+        number: tx.next_ticket_number().await?,
+        alert: Some(alert.id.clone()),
+        device: Some(seen.device.id.clone()),
+        source: SOURCE_AUTOMATIC.to_owned(),
+        category: category.id.clone(),
+        board: category.board.clone(),
+        priority: category.priority.clone(),
+        summary: format!("{}: {}", seen.device.name, finding.summary),
+        description: describe(seen, finding),
+        state: TicketState::Open,
+        occurrences: i64::from(alert.track.occurrences),
+        created: seen.received,
+        updated: seen.received,
+        connection: connection.clone(),
+        delivery: Delivery::default(),
+        external_number: None,
+        external_url: None,
+        external_status: None,
+        problem: None,
+        chosen_by: chosen.map(|rule| rule.id.clone()),
+    };
+    tx.insert_ticket(&ticket).await?;
+    if connection.is_some() {
+        enqueue_delivery(tx, &ticket.id, seen.received).await?;
+    }
+    Ok(())
+}
+
+async fn again(tx: &mut Tx, seen: &Observation<'_>, alert: &AlertRow) -> Result<(), ObserveError> {
+    if let Some(mut ticket) = tx.open_ticket_of_alert(&alert.id).await? {
+        ticket.occurrences += 1;
+        ticket.updated = seen.received;
+        tx.update_ticket(&ticket).await?;
+    }
+    Ok(())
+}
+
+async fn cleared(tx: &mut Tx, seen: &Observation<'_>, alert: &AlertRow) -> Result<(), ObserveError> {
+    let Some(mut ticket) = tx.open_ticket_of_alert(&alert.id).await? else { return Ok(()) };
+    ticket.updated = seen.received;
+    if ticket.connection.is_some() {
+        ticket.delivery.close_wanted = true;
+        tx.update_ticket(&ticket).await?;
+        enqueue_delivery(tx, &ticket.id, seen.received).await?;
+    } else {
+        ticket.state = TicketState::Closed;
+        tx.update_ticket(&ticket).await?;
+    }
+    Ok(())
+}
+
+async fn enqueue_delivery(tx: &mut Tx, ticket: &TicketId, now: UnixMs) -> Result<(), ObserveError> {
+    let job = JobId::from_random(clock::random()?);
+    Ok(tx.enqueue(&job, DELIVER, ticket.as_str(), now).await?)
+}
+
+fn describe(seen: &Observation<'_>, finding: &Finding) -> String {
+    let mut lines = vec![
+        finding.summary.clone(),
+        String::new(),
+        format!("Device: {} ({})", seen.device.name, seen.device.id),
+        format!("Accessory: {} {}", seen.installation.accessory, seen.installation.version),
+        format!("Condition: {}", finding.condition),
+    ];
+    lines.extend(finding.subject.iter().map(|subject| format!("Subject: {subject}")));
+    lines.extend(finding.samples.iter().map(|s| format!("{}: {:.2} {}", s.name, s.value, s.unit)));
+    lines.extend(finding.details.iter().map(|details| format!("\n{details}")));
+    lines.join("\n")
+}

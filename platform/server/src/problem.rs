@@ -1,0 +1,165 @@
+//! Every error answer: `application/problem+json` (RFC 9457) with a stable code and the request's id. What went wrong
+//! inside stands in the log only.
+
+use axum::Json;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use fitment_store::StoreError;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use crate::clock;
+
+tokio::task_local! {
+    static REQUEST_ID: String;
+}
+
+/// An error answer.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    members: Map<String, Value>,
+}
+
+impl Problem {
+    /// Makes an answer with this status, stable code and words for people.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), members: Map::new() }
+    }
+
+    /// Adds a member for programs.
+    pub fn with(mut self, name: &str, value: impl serde::Serialize) -> Self {
+        self.members.insert(name.to_owned(), serde_json::to_value(value).unwrap_or(Value::Null));
+        self
+    }
+
+    /// The request cannot be understood or holds a wrong value.
+    pub fn invalid(detail: impl std::fmt::Display) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail.to_string())
+    }
+
+    /// Not there, or not this caller's: the two look the same.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", format!("no such {what}"))
+    }
+
+    /// The state of things does not allow it.
+    pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, detail)
+    }
+
+    /// Nobody is signed in.
+    pub fn unauthenticated(detail: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
+    }
+
+    /// Somebody is signed in who may not do this.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    /// Something broke inside; `what` goes to the log alone.
+    pub fn internal(what: impl std::fmt::Display) -> Self {
+        tracing::error!(error = %what, "request failed inside");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the server failed; the request id finds the cause in its log")
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(inner) => {
+                tracing::error!(error = %inner, "database unavailable");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", "the database is away or full; try again")
+            }
+            StoreError::Conflict { .. } => Self::conflict("exists", "something with this name or number exists already"),
+            other @ (StoreError::Corrupt { .. } | StoreError::Scope { .. } | StoreError::Sql(_) | StoreError::Object(_)) => {
+                Self::internal(other)
+            }
+        }
+    }
+}
+
+impl From<clock::NoRandomness> for Problem {
+    fn from(error: clock::NoRandomness) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let request_id = REQUEST_ID.try_with(Clone::clone).unwrap_or_default();
+        let mut body = self.members;
+        body.insert("type".to_owned(), json!("about:blank"));
+        body.insert("title".to_owned(), json!(self.status.canonical_reason().unwrap_or("Error")));
+        body.insert("status".to_owned(), json!(self.status.as_u16()));
+        body.insert("code".to_owned(), json!(self.code));
+        body.insert("detail".to_owned(), json!(self.detail));
+        body.insert("request_id".to_owned(), json!(request_id));
+        let mut response = (self.status, Json(Value::Object(body))).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
+    }
+}
+
+/// Gives each request an id, and turns whatever error answer a layer below made into a problem document.
+pub async fn layer(request: Request, next: Next) -> Response {
+    let id = clock::random::<8>().map(hex::encode).unwrap_or_default();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    REQUEST_ID
+        .scope(id.clone(), async move {
+            let response = next.run(request).await;
+            let mut response = ensure_problem(response);
+            tracing::info!(request_id = %id, %method, path, status = response.status().as_u16(), "request");
+            if let Ok(value) = HeaderValue::from_str(&id) {
+                response.headers_mut().insert("x-request-id", value);
+            }
+            response
+        })
+        .await
+}
+
+fn ensure_problem(response: Response) -> Response {
+    let status = response.status();
+    let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t == "application/problem+json");
+    let is_error = status.is_client_error() || status.is_server_error();
+    // A health check answers 503 with a body of its own.
+    let speaks_for_itself = response.extensions().get::<SpeaksForItself>().is_some();
+    if !is_error || is_problem || speaks_for_itself {
+        return response;
+    }
+    let (code, detail) = match status {
+        StatusCode::NOT_FOUND => ("not-found", "no such route; /api/openapi.json lists them"),
+        StatusCode::METHOD_NOT_ALLOWED => ("method-not-allowed", "this route has no such method"),
+        StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "the body is larger than this route takes"),
+        StatusCode::REQUEST_TIMEOUT => ("timeout", "the request took too long"),
+        _ if status.is_server_error() => ("internal", "the server failed; the request id finds the cause in its log"),
+        _ => ("invalid", "the request was not understood"),
+    };
+    Problem::new(status, code, detail).into_response()
+}
+
+/// Marks an error answer that is no problem document on purpose.
+#[derive(Debug, Clone, Copy)]
+pub struct SpeaksForItself;
+
+/// A JSON body whose errors are problem documents that name the field.
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(value)) => Ok(Self(value)),
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "the body is larger than this route takes"))
+            }
+            Err(rejection) => Err(Problem::new(rejection.status(), "invalid-body", rejection.body_text())),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Starts the server, and stops it without losing anything that it said yes to.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum_server::Handle;
+use fitment_domain::tenant::Scope;
+use fitment_runner_client::{Sandbox, SandboxConfig};
+use fitment_store::{ObjectsConfig, Store};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, SetTimes};
+use crate::authority::Authorities;
+use crate::clock::{Clock as _, SystemClock};
+use crate::connector::Connectors;
+use crate::keys::{Keys, Vault};
+use crate::tls::CertificateAcceptor;
+use crate::{agents, api, tls, work};
+
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Where the server keeps and finds things.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub data: PathBuf,
+    pub database: Option<String>,
+    pub listen: SocketAddr,
+    pub agents_listen: SocketAddr,
+    /// `host:port` under which agents reach their listener; default: where it listens.
+    pub agents_address: Option<String>,
+    pub programs: PathBuf,
+}
+
+impl Settings {
+    /// Opens the database and the object store of a data folder.
+    pub async fn store(data: &std::path::Path, database: Option<&str>) -> anyhow::Result<Store> {
+        use std::os::unix::fs::DirBuilderExt as _;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data)?;
+        let data = data.canonicalize()?;
+        let database = database.map_or_else(|| format!("sqlite://{}", data.join("fitment.sqlite").display()), str::to_owned);
+        Ok(Store::open(&database, ObjectsConfig::Folder(data.join("objects"))).await?)
+    }
+}
+
+async fn assemble(settings: &Settings, agents_url: String) -> anyhow::Result<App> {
+    let clock = Arc::new(SystemClock);
+    let store = Settings::store(&settings.data, settings.database.as_deref()).await?;
+    let vault = Vault::open(settings.data.join("keys"))?;
+    let keys = Keys::load(&vault)?;
+    let authorities = Authorities::load(&vault, clock.now())?;
+    let sandbox = Sandbox::start(SandboxConfig {
+        programs_dir: settings.programs.clone(),
+        cache_dir: settings.data.join("compiled"),
+        mac_key: keys.cache_mac,
+    })
+    .await?;
+    let times = store.read(Scope::Platform).await?.instruction_times().await?;
+    Ok(App {
+        store,
+        sandbox,
+        keys,
+        authorities,
+        clock,
+        platform: App::this_platform(),
+        agents_url,
+        set_times: SetTimes::new(times.into_iter().map(|(_, device, time)| (device, time))),
+        connectors: Connectors::default(),
+        wake: tokio::sync::Notify::new(),
+    })
+}
+
+fn names(address: &str) -> Vec<String> {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    if !names.iter().any(|n| n == host) {
+        names.push(host.to_owned());
+    }
+    names
+}
+
+/// Runs until SIGTERM or SIGINT.
+pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    let web = TcpListener::bind(settings.listen)?;
+    let agents_socket = TcpListener::bind(settings.agents_listen)?;
+    web.set_nonblocking(true)?;
+    agents_socket.set_nonblocking(true)?;
+    let (web_address, agents_address) = (web.local_addr()?, agents_socket.local_addr()?);
+    let reached_at = settings.agents_address.clone().unwrap_or_else(|| agents_address.to_string());
+    let app = Arc::new(assemble(&settings, format!("https://{reached_at}")).await?);
+    let (certificate, key) = app.authorities.issue_server(&names(&reached_at), app.now())?;
+    let acceptor = CertificateAcceptor::new(tls::server_config(&app.authorities, &certificate, &key)?);
+
+    let handle = Handle::new();
+    let stop = CancellationToken::new();
+    let worker = tokio::spawn(work::run(app.clone(), stop.clone()));
+    let web_server = axum_server::from_tcp(web)?.handle(handle.clone()).serve(api::router(app.clone()).into_make_service());
+    let agents_server =
+        axum_server::from_tcp(agents_socket)?.acceptor(acceptor).handle(handle.clone()).serve(agents::router(app.clone()).into_make_service());
+    let (web_server, agents_server) = (tokio::spawn(web_server), tokio::spawn(agents_server));
+    let listening = serde_json::json!({ "web": format!("http://{web_address}"), "agents": format!("https://{agents_address}") });
+    announce(&listening);
+
+    wait_for_signal().await?;
+    tracing::info!("stopping");
+    stop.cancel();
+    handle.graceful_shutdown(Some(GRACE));
+    web_server.await??;
+    agents_server.await??;
+    // A job that hangs does not hold the process: its lease ends, and it is done again.
+    let _in_time = tokio::time::timeout(GRACE, worker).await;
+    Ok(())
+}
+
+/// Says on standard output where the server listens; whoever started it reads this line.
+#[expect(clippy::print_stdout, reason = "the one line that programs wait for")]
+fn announce(listening: &serde_json::Value) {
+    println!("listening {listening}");
+}
+
+async fn wait_for_signal() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

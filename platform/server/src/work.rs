@@ -1,0 +1,130 @@
+//! Background work: jobs that were enqueued in the transaction of the change that caused them.
+
+pub mod assign;
+pub mod deliver;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fitment_domain::tenant::Scope;
+use fitment_domain::ticket::retry_delay_ms;
+use fitment_domain::time::UnixMs;
+use fitment_store::{Job, StoreError};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, Shared};
+
+/// Computes a device's instruction set; the subject is the device.
+pub const ASSIGN: &str = "assign";
+/// Carries a ticket into the other system; the subject is the ticket.
+pub const DELIVER: &str = "deliver";
+
+const LEASE_MS: u64 = 10 * 60 * 1000;
+const JOBS_AT_ONCE: i64 = 8;
+const IDLE_MS_MAX: u64 = 5_000;
+
+/// What a job says at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    Done,
+    /// Not before this time; nothing went wrong.
+    At(UnixMs),
+}
+
+/// Why a job did not come to its end; it is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Connector(#[from] crate::connector::ConnectorError),
+    #[error("signing: {0}")]
+    Signature(#[from] fitment_domain::signature::BadSignature),
+    #[error("job {0:?} is not known to this version")]
+    Unknown(String),
+    #[error("job subject {0:?} does not read")]
+    Subject(String),
+}
+
+/// Runs jobs until told to stop; what runs then is finished first.
+pub async fn run(app: Shared, stop: CancellationToken) {
+    let mut running = JoinSet::new();
+    while !stop.is_cancelled() {
+        let wait = match claim(&app, JOBS_AT_ONCE - i64::try_from(running.len()).unwrap_or(JOBS_AT_ONCE)).await {
+            Ok((jobs, wait)) => {
+                for job in jobs {
+                    running.spawn(one(app.clone(), job));
+                }
+                wait
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the job queue cannot be read; trying again");
+                Duration::from_millis(IDLE_MS_MAX)
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = app.wake.notified() => {}
+            () = tokio::time::sleep(wait) => {}
+            Some(ended) = running.join_next(), if !running.is_empty() => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a job panicked; its lease will end");
+                }
+            }
+        }
+    }
+    while running.join_next().await.is_some() {}
+}
+
+async fn claim(app: &App, limit: i64) -> Result<(Vec<Job>, Duration), StoreError> {
+    let now = app.now();
+    let mut tx = app.store.begin(Scope::Platform).await?;
+    let jobs = if limit > 0 { tx.claim_due(now, now.plus_ms(LEASE_MS), limit).await? } else { Vec::new() };
+    let next = tx.next_due().await?;
+    tx.commit().await?;
+    let wait = next.map_or(IDLE_MS_MAX, |due| due.since_ms(now).clamp(10, IDLE_MS_MAX));
+    Ok((jobs, Duration::from_millis(wait)))
+}
+
+async fn one(app: Arc<App>, job: Job) {
+    let outcome = execute(&app, &job).await;
+    if let Err(error) = settle(&app, &job, outcome).await {
+        tracing::warn!(job = %job.id, %error, "the end of a job could not be written; its lease will end");
+    }
+}
+
+async fn execute(app: &App, job: &Job) -> Result<Next, JobError> {
+    let subject = || JobError::Subject(job.subject.clone());
+    let tenant = job.tenant.clone().ok_or_else(subject)?;
+    match job.kind.as_str() {
+        ASSIGN => assign::run(app, &tenant, &job.subject.parse_id().ok_or_else(subject)?).await,
+        DELIVER => deliver::run(app, &tenant, &job.subject.parse_id().ok_or_else(subject)?).await,
+        other => Err(JobError::Unknown(other.to_owned())),
+    }
+}
+
+async fn settle(app: &App, job: &Job, outcome: Result<Next, JobError>) -> Result<(), StoreError> {
+    let mut tx = app.store.begin(Scope::Platform).await?;
+    match outcome {
+        Ok(Next::Done) => tx.finish_job(&job.id, job.generation).await?,
+        Ok(Next::At(due)) => tx.retry_job(&job.id, due, "").await?,
+        Err(error) => {
+            let due = app.now().plus_ms(retry_delay_ms(job.attempts));
+            tracing::warn!(kind = job.kind, subject = job.subject, attempts = job.attempts, %error, "job failed; it waits and goes on");
+            tx.retry_job(&job.id, due, &error.to_string()).await?;
+        }
+    }
+    tx.commit().await
+}
+
+/// Reads the identifier that a job's subject holds.
+trait ParseId {
+    fn parse_id<T: serde::de::DeserializeOwned>(&self) -> Option<T>;
+}
+
+impl ParseId for String {
+    fn parse_id<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_value(serde_json::Value::String(self.clone())).ok()
+    }
+}

@@ -1,0 +1,95 @@
+//! Computes what a device is to run, and signs it if it changed.
+
+use fitment_domain::bytes::Digest;
+use fitment_domain::capability::effective;
+use fitment_domain::device::Device;
+use fitment_domain::id::{DeviceId, TenantId};
+use fitment_domain::installation::Installation;
+use fitment_domain::instruction::{InstructionSet, Item, SET_LIFETIME_MS, SET_TYPE, SetTime};
+use fitment_domain::matching::{device_mismatches, platform_mismatches};
+use fitment_domain::signature::Envelope;
+use fitment_domain::tenant::Scope;
+use fitment_store::{Release, StoredSet};
+
+use super::{JobError, Next};
+use crate::app::App;
+use crate::door;
+
+/// Recomputes the set of one device. Does nothing if nothing changed and the set is fresh enough.
+pub async fn run(app: &App, tenant: &TenantId, device: &DeviceId) -> Result<Next, JobError> {
+    let scope = Scope::Tenant(tenant.clone());
+    let mut tx = app.store.read(scope.clone()).await?;
+    let Some(device) = tx.device(device).await? else { return Ok(Next::Done) };
+    let installations = tx.installations().await?;
+    let mut wanted = Vec::new();
+    for installation in installations.into_iter().filter(|i| i.target.covers(&device.client, &device.location, &device.id)) {
+        if let Some(release) = tx.release(&installation.release).await? {
+            wanted.push((installation, release));
+        }
+    }
+    drop(tx);
+    let mut items = Vec::new();
+    for (installation, release) in &wanted {
+        items.extend(item(app, &device, installation, release).await);
+    }
+    let content = Digest::of(&serde_json::to_vec(&items).unwrap_or_default()).as_str().to_owned();
+    publish(app, tenant, &device.id, items, content).await
+}
+
+/// Returns what one installation adds; nothing where it does not fit or its release does not verify.
+async fn item(app: &App, device: &Device, installation: &Installation, release: &Release) -> Option<Item> {
+    let kind = release.manifest.kind().ok()?;
+    let mut reasons = platform_mismatches(release.state, &release.manifest.requires, &app.platform);
+    reasons.extend(device_mismatches(kind, &release.manifest.requires, &device.facts));
+    if !kind.runs_on_devices() || device.revoked.is_some() || !reasons.is_empty() {
+        return None;
+    }
+    let passed = match door::open(app, release).await {
+        Ok(passed) => passed,
+        Err(error) => {
+            tracing::error!(release = %release.id, accessory = %release.accessory, %error, "a stored release is refused; it is not assigned");
+            return None;
+        }
+    };
+    Some(Item {
+        installation: installation.id.clone(),
+        accessory: release.accessory.clone(),
+        version: release.version.clone(),
+        digest: release.digest.clone(),
+        statement: passed.statement,
+        publisher_key: passed.publisher_key,
+        config: installation.config.clone(),
+        interval_s: installation.interval_s,
+        grants: effective(&release.manifest.asked().ok()?, [&fitment_domain::capability::Ceiling::Only(installation.grants.clone())]),
+        budget: release.manifest.budget().ok()?,
+    })
+}
+
+async fn publish(app: &App, tenant: &TenantId, device: &DeviceId, items: Vec<Item>, content: String) -> Result<Next, JobError> {
+    let epoch = app.store.read(Scope::Platform).await?.epoch().await?;
+    let now = app.now();
+    let mut tx = app.store.begin(Scope::Tenant(tenant.clone())).await?;
+    let stored = tx.instruction_set(device).await?;
+    let fresh = stored.as_ref().is_some_and(|set| {
+        set.content_digest == content && set.time.epoch == epoch && set.expires.since_ms(now) > SET_LIFETIME_MS / 2
+    });
+    if fresh {
+        return Ok(Next::Done);
+    }
+    let time = stored.map_or(SetTime { epoch, t: now }, |set| set.time.next(epoch, now));
+    let expires = now.plus_ms(SET_LIFETIME_MS);
+    let set = InstructionSet {
+        tenant: tenant.clone(),
+        device: device.clone(),
+        time,
+        group: "default".to_owned(),
+        expires,
+        items,
+    };
+    let envelope = Envelope::sign(SET_TYPE, &set, &app.keys.instruction)?;
+    tx.put_instruction_set(device, &StoredSet { time, expires, envelope, content_digest: content }).await?;
+    tx.commit().await?;
+    app.set_times.set(device.clone(), time);
+    tracing::info!(%device, epoch = time.epoch, t = time.t.0, items = set.items.len(), "new instruction set");
+    Ok(Next::Done)
+}

@@ -1,0 +1,79 @@
+//! Installations. A removed one stays as history, and is not found any more.
+
+use fitment_domain::id::{InstallationId, ReleaseId};
+use fitment_domain::installation::Installation;
+use fitment_domain::manifest::AccessoryName;
+use fitment_domain::time::UnixMs;
+use semver::Version;
+use sqlx::query;
+
+use crate::row::{Row, to_json};
+use crate::{Result, Tx};
+
+macro_rules! columns {
+    () => {
+        "id, release_id, accessory, version, target, config, interval_s, grants, installed"
+    };
+}
+
+fn installation(row: &Row<'_>) -> Result<Installation> {
+    Ok(Installation {
+        id: row.parsed("id", InstallationId::parse)?,
+        release: row.parsed("release_id", ReleaseId::parse)?,
+        accessory: row.parsed("accessory", AccessoryName::parse)?,
+        version: row.parsed("version", Version::parse)?,
+        target: row.json("target")?,
+        config: row.json("config")?,
+        interval_s: row.int("interval_s")?.cast_unsigned(),
+        grants: row.json("grants")?,
+        installed: row.time("installed")?,
+    })
+}
+
+impl Tx {
+    /// Keeps a new installation.
+    pub async fn insert_installation(&mut self, installation: &Installation) -> Result<()> {
+        let tenant = self.tenant()?;
+        let (target, config) = (to_json(&installation.target)?, to_json(&installation.config)?);
+        let grants = to_json(&installation.grants)?;
+        let sql =
+            concat!("insert into installations (tenant_id, ", columns!(), ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
+        let statement = query(sql)
+            .bind(tenant.as_str())
+            .bind(installation.id.as_str())
+            .bind(installation.release.as_str())
+            .bind(installation.accessory.to_string())
+            .bind(installation.version.to_string())
+            .bind(target)
+            .bind(config)
+            .bind(installation.interval_s.cast_signed())
+            .bind(grants)
+            .bind(installation.installed.0);
+        self.execute(statement).await?;
+        Ok(())
+    }
+
+    /// Returns the installations that are there, oldest first.
+    pub async fn installations(&mut self) -> Result<Vec<Installation>> {
+        let tenant = self.tenant()?;
+        let sql =
+            concat!("select ", columns!(), " from installations where tenant_id = $1 and removed is null order by installed, id");
+        let rows = self.rows(query(sql).bind(tenant.as_str())).await?;
+        rows.iter().map(|row| installation(&Row::of("installations", row))).collect()
+    }
+
+    /// Returns an installation that is there.
+    pub async fn installation(&mut self, id: &InstallationId) -> Result<Option<Installation>> {
+        let tenant = self.tenant()?;
+        let sql = concat!("select ", columns!(), " from installations where tenant_id = $1 and id = $2 and removed is null");
+        let found = self.row(query(sql).bind(tenant.as_str()).bind(id.as_str())).await?;
+        found.map(|row| installation(&Row::of("installations", &row))).transpose()
+    }
+
+    /// Removes an installation; its history stays. Returns whether it was there.
+    pub async fn remove_installation(&mut self, id: &InstallationId, now: UnixMs) -> Result<bool> {
+        let tenant = self.tenant()?;
+        let sql = "update installations set removed = $3 where tenant_id = $1 and id = $2 and removed is null";
+        Ok(self.execute(query(sql).bind(tenant.as_str()).bind(id.as_str()).bind(now.0)).await? > 0)
+    }
+}

@@ -1,0 +1,143 @@
+//! Persistence: SQL on SQLite or PostgreSQL, and objects in a folder. The only crate that names sqlx and object_store.
+//!
+//! Everything happens in a transaction, and a transaction has a scope: `Platform`, `Publisher` or `Tenant`. A function
+//! that speaks of a tenant's rows takes the tenant from the scope, never as an argument.
+
+mod dialect;
+mod error;
+mod objects;
+mod row;
+mod transaction;
+
+mod alert;
+mod audit;
+mod connection;
+mod device;
+mod finding;
+mod installation;
+mod instruction;
+mod job;
+mod mapping;
+mod platform;
+mod release;
+mod tenant;
+mod ticket;
+mod zero;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fitment_domain::tenant::Scope;
+use sqlx::any::AnyPoolOptions;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{AnyPool, Executor as _, SqlSafeStr as _};
+use tokio::sync::Mutex;
+
+use crate::dialect::Dialect;
+
+pub use crate::alert::AlertRow;
+pub use crate::connection::Connection;
+pub use crate::device::CertificateRow;
+pub use crate::error::{Result, StoreError};
+pub use crate::finding::{FindingRow, RunStateRow};
+pub use crate::instruction::StoredSet;
+pub use crate::job::Job;
+pub use crate::objects::{Objects, ObjectsConfig};
+pub use crate::release::Release;
+pub use crate::tenant::{Account, Publisher, TokenRow};
+pub use crate::ticket::TicketRow;
+pub use crate::transaction::Tx;
+pub use crate::zero::{EnrolOutcome, Zero};
+
+/// How long anybody waits for a connection or for the turn to write.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+
+const MIGRATIONS: [(i64, &str, &str); 4] = [
+    (1, "people", include_str!("../migrations/0001_people.sql")),
+    (2, "devices", include_str!("../migrations/0002_devices.sql")),
+    (3, "accessories", include_str!("../migrations/0003_accessories.sql")),
+    (4, "tickets", include_str!("../migrations/0004_tickets.sql")),
+];
+
+/// The store. Clones share their connections.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: AnyPool,
+    dialect: Dialect,
+    objects: Objects,
+    /// SQLite has one writer at a time; within one process they queue here, in order, instead of polling the file.
+    writer: Arc<Mutex<()>>,
+}
+
+impl Store {
+    /// Opens a database such as `sqlite:///var/lib/fitment/db.sqlite` or `postgres://…` and brings it up to date.
+    pub async fn open(url: &str, objects: ObjectsConfig) -> Result<Self> {
+        sqlx::any::install_default_drivers();
+        let dialect = Dialect::of(url)?;
+        let objects = Objects::open(&objects)?;
+        let pool = AnyPoolOptions::new()
+            .max_connections(dialect.connections_max())
+            .acquire_timeout(WAIT_MAX)
+            .after_connect(move |connection, _| {
+                Box::pin(async move { connection.execute(sqlx::raw_sql(dialect.on_connect())).await.map(|_| ()) })
+            })
+            .connect(&dialect.connect_url(url))
+            .await?;
+        migrate(&pool, dialect).await?;
+        Ok(Self { pool, dialect, objects, writer: Arc::new(Mutex::new(())) })
+    }
+
+    /// Begins a transaction that writes. Dropping it takes back what it did.
+    ///
+    /// Nobody else writes for the same tenant meanwhile: never wait for the network while it is open.
+    pub async fn begin(&self, scope: Scope) -> Result<Tx> {
+        let turn = match self.dialect {
+            Dialect::Sqlite => {
+                let turn = tokio::time::timeout(WAIT_MAX, Arc::clone(&self.writer).lock_owned()).await;
+                Some(turn.map_err(|_| StoreError::Unavailable("another transaction writes for too long".to_owned()))?)
+            }
+            Dialect::Postgres => None,
+        };
+        Tx::begin(&self.pool, self.dialect, scope, true, turn).await
+    }
+
+    /// Begins a transaction that only reads, and sees one state of the database from start to end.
+    pub async fn read(&self, scope: Scope) -> Result<Tx> {
+        Tx::begin(&self.pool, self.dialect, scope, false, None).await
+    }
+
+    /// Writes a value, reads it back and commits: the database works.
+    pub async fn ping(&self) -> Result<()> {
+        const KEY: &str = "ping";
+        let mut tx = self.begin(Scope::Platform).await?;
+        let last = tx.platform_value(KEY).await?.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        let next = last.wrapping_add(1).to_string();
+        tx.put_platform_value(KEY, &next).await?;
+        if tx.platform_value(KEY).await?.as_deref() != Some(next.as_str()) {
+            return Err(StoreError::Unavailable("a value that was just written did not read back".to_owned()));
+        }
+        tx.commit().await
+    }
+
+    /// Returns the object store.
+    pub fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    /// Waits until every connection is closed; for an orderly end.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+async fn migrate(pool: &AnyPool, dialect: Dialect) -> Result<()> {
+    let migrations = MIGRATIONS.into_iter().map(|(version, name, sql)| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    Migrator::with_migrations(migrations.collect()).run(pool).await.map_err(|error| match error {
+        sqlx::migrate::MigrateError::Execute(inner) => inner.into(),
+        other => StoreError::Sql(format!("the database does not fit this version of the program: {other}")),
+    })?;
+    pool.execute(sqlx::raw_sql(dialect.after_migrations())).await?;
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! Releases, and the reports of uploads that were refused.
+
+use fitment_domain::bytes::Digest;
+use fitment_domain::id::{PublisherId, ReleaseId};
+use fitment_domain::manifest::{AccessoryName, Manifest};
+use fitment_domain::release::Publication;
+use fitment_domain::time::UnixMs;
+use fitment_domain::validation::Report;
+use semver::Version;
+use sqlx::query;
+
+use crate::row::{Row, to_json};
+use crate::{Result, Tx};
+
+/// A release as the store keeps it; its files are objects.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Release {
+    pub id: ReleaseId,
+    pub publisher: PublisherId,
+    pub accessory: AccessoryName,
+    pub version: Version,
+    pub kind: String,
+    pub digest: Digest,
+    pub listing_digest: Digest,
+    pub state: Publication,
+    pub manifest: Manifest,
+    pub report: Report,
+    pub uploaded: UnixMs,
+    pub approved: Option<UnixMs>,
+}
+
+macro_rules! columns {
+    () => {
+        "id, publisher, accessory, version, kind, digest, listing_digest, state, manifest, report, uploaded, approved"
+    };
+}
+
+/// Who sees what: the platform everything, a publisher its own, an MSP what is published. `$1` scope, `$2` whose.
+macro_rules! visible {
+    () => {
+        "($1 = 'platform' or ($1 = 'publisher' and publisher = $2) or ($1 = 'tenant' and state = 'published'))"
+    };
+}
+
+fn release(row: &Row<'_>) -> Result<Release> {
+    Ok(Release {
+        id: row.parsed("id", ReleaseId::parse)?,
+        publisher: row.parsed("publisher", PublisherId::parse)?,
+        accessory: row.parsed("accessory", AccessoryName::parse)?,
+        version: row.parsed("version", Version::parse)?,
+        kind: row.text("kind")?,
+        digest: row.parsed("digest", Digest::parse)?,
+        listing_digest: row.parsed("listing_digest", Digest::parse)?,
+        state: row.word("state", Publication::parse)?,
+        manifest: row.json("manifest")?,
+        report: row.json("report")?,
+        uploaded: row.time("uploaded")?,
+        approved: row.time_opt("approved")?,
+    })
+}
+
+impl Tx {
+    /// Keeps a new release of the publisher in scope. An accessory's version is given once.
+    pub async fn insert_release(&mut self, release: &Release) -> Result<()> {
+        let publisher = self.publisher_scope()?;
+        let (manifest, report) = (to_json(&release.manifest)?, to_json(&release.report)?);
+        let sql =
+            concat!("insert into releases (", columns!(), ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)");
+        let statement = query(sql)
+            .bind(release.id.as_str())
+            .bind(publisher.as_str())
+            .bind(release.accessory.to_string())
+            .bind(release.version.to_string())
+            .bind(&release.kind)
+            .bind(release.digest.as_str())
+            .bind(release.listing_digest.as_str())
+            .bind(release.state.as_str())
+            .bind(manifest)
+            .bind(report)
+            .bind(release.uploaded.0)
+            .bind(release.approved.map(|at| at.0));
+        self.execute(statement).await?;
+        Ok(())
+    }
+
+    /// Returns a release, if the scope sees it.
+    pub async fn release(&mut self, id: &ReleaseId) -> Result<Option<Release>> {
+        let (kind, owner) = (self.kind(), self.owner().to_owned());
+        let sql = concat!("select ", columns!(), " from releases where id = $3 and ", visible!());
+        let found = self.row(query(sql).bind(kind).bind(owner).bind(id.as_str())).await?;
+        found.map(|row| release(&Row::of("releases", &row))).transpose()
+    }
+
+    /// Returns the release of a version, if the scope sees it.
+    pub async fn release_by_version(&mut self, accessory: &AccessoryName, version: &Version) -> Result<Option<Release>> {
+        let (kind, owner) = (self.kind(), self.owner().to_owned());
+        let sql = concat!("select ", columns!(), " from releases where accessory = $3 and version = $4 and ", visible!());
+        let statement = query(sql).bind(kind).bind(owner).bind(accessory.to_string()).bind(version.to_string());
+        let found = self.row(statement).await?;
+        found.map(|row| release(&Row::of("releases", &row))).transpose()
+    }
+
+    /// Returns the releases of an accessory that the scope sees, newest version first.
+    pub async fn releases_of(&mut self, accessory: &AccessoryName) -> Result<Vec<Release>> {
+        let (kind, owner) = (self.kind(), self.owner().to_owned());
+        let sql = concat!("select ", columns!(), " from releases where accessory = $3 and ", visible!());
+        let rows = self.rows(query(sql).bind(kind).bind(owner).bind(accessory.to_string())).await?;
+        let releases: Result<Vec<Release>> = rows.iter().map(|row| release(&Row::of("releases", row))).collect();
+        let mut releases = releases?;
+        // Text does not order versions: 1.10.0 is newer than 1.9.0.
+        releases.sort_by(|a, b| b.version.cmp(&a.version));
+        Ok(releases)
+    }
+
+    /// Returns the releases that the scope sees: the newest uploads, at most 500.
+    pub async fn releases(&mut self) -> Result<Vec<Release>> {
+        let (kind, owner) = (self.kind(), self.owner().to_owned());
+        let sql = concat!("select ", columns!(), " from releases where ", visible!(), " order by uploaded desc, id limit 500");
+        let rows = self.rows(query(sql).bind(kind).bind(owner)).await?;
+        rows.iter().map(|row| release(&Row::of("releases", row))).collect()
+    }
+
+    /// Publishes a release. Returns false if it does not wait for review.
+    pub async fn approve_release(&mut self, id: &ReleaseId, now: UnixMs) -> Result<bool> {
+        self.platform()?;
+        let sql = "update releases set state = 'published', approved = $2 where id = $1 and state = 'in-review'";
+        Ok(self.execute(query(sql).bind(id.as_str()).bind(now.0)).await? > 0)
+    }
+
+    /// Keeps the report of an upload that was refused; the last 50 of each publisher stay.
+    pub async fn insert_upload_report(&mut self, digest: &Digest, report: &Report, now: UnixMs) -> Result<()> {
+        let (publisher, report) = (self.publisher_scope()?, to_json(report)?);
+        let sql = "insert into upload_reports (publisher, at, digest, report) values ($1, $2, $3, $4) \
+                   on conflict (publisher, at, digest) do update set report = excluded.report";
+        let statement = query(sql).bind(publisher.as_str()).bind(now.0).bind(digest.as_str()).bind(report);
+        self.execute(statement).await?;
+        let sql = "delete from upload_reports where publisher = $1 and at < (select min(at) from \
+                   (select at from upload_reports where publisher = $1 order by at desc limit 50) as kept)";
+        self.execute(query(sql).bind(publisher.as_str())).await?;
+        Ok(())
+    }
+
+    /// Returns the reports of the publisher's refused uploads, newest first.
+    pub async fn upload_reports(&mut self) -> Result<Vec<(UnixMs, Digest, Report)>> {
+        let publisher = self.publisher_scope()?;
+        let sql = "select publisher, at, digest, report from upload_reports where publisher = $1 order by at desc, digest limit 50";
+        let rows = self.rows(query(sql).bind(publisher.as_str())).await?;
+        let read = |row| {
+            let row = Row::of("upload_reports", row);
+            Ok((row.time("at")?, row.parsed("digest", Digest::parse)?, row.json("report")?))
+        };
+        rows.iter().map(read).collect()
+    }
+}

@@ -1,0 +1,91 @@
+//! `fitment install`
+
+use serde_json::{Value, json};
+
+use super::fit;
+use crate::api::Api;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::reference::{AccessoryRef, CLIENTS, DEVICES, LOCATIONS};
+use crate::table::text;
+use crate::{clock, consent, settings, table};
+
+/// What the command takes.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// publisher/name, or publisher/name@version [default: the newest version]
+    accessory: AccessoryRef,
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    config: settings::Arguments,
+    /// How often it runs, such as 30s [default: what the accessory says]
+    #[arg(long, value_name = "DURATION")]
+    interval: Option<String>,
+    #[command(flatten)]
+    consent: consent::Arguments,
+}
+
+/// Where it goes; there is no default.
+#[derive(Debug, clap::Args)]
+#[group(id = "target", required = true, multiple = false)]
+struct Target {
+    /// Every device
+    #[arg(long)]
+    all: bool,
+    /// The devices of a client: id or name
+    #[arg(long)]
+    client: Option<String>,
+    /// The devices of a location: id or name
+    #[arg(long)]
+    location: Option<String>,
+    /// One device: id or name
+    #[arg(long)]
+    device: Option<String>,
+}
+
+/// Installs an accessory on the devices that it fits.
+pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
+    let interval_s = arguments.interval.as_deref().map(clock::parse_duration_s).transpose()?;
+    let config = settings::config(&arguments.config)?;
+    let api = context.api()?;
+    // The version is settled first: what a person agrees to is what is installed, even if a newer one is published meanwhile.
+    let version = match &arguments.accessory.version {
+        Some(version) => version.to_string(),
+        None => text(&fit::of(&api, &arguments.accessory).await?, "version"),
+    };
+    let mut body = json!({
+        "accessory": arguments.accessory.name,
+        "version": version,
+        "target": target(&api, &arguments.target).await?,
+        "config": config,
+    });
+    if let Some(interval_s) = interval_s {
+        body["interval_s"] = interval_s.into();
+    }
+    let answer = consent::post(&api, &["installations"], body, &arguments.consent).await?;
+    if context.json {
+        table::json(&answer);
+        return Ok(());
+    }
+    let installation = &answer["installation"];
+    table::line(format!("installed {}: runs every {}", text(installation, "id"), every(installation)));
+    let named = json!({ "accessory": arguments.accessory.name, "version": version, "fits": answer["fits"], "of": answer["of"], "devices": answer["devices"] });
+    fit::print(&named);
+    Ok(())
+}
+
+/// Returns the interval of an installation, for people.
+pub fn every(installation: &Value) -> String {
+    installation["interval_s"].as_u64().map_or_else(|| "time it is asked".to_owned(), |seconds| format!("{seconds}s"))
+}
+
+async fn target(api: &Api, target: &Target) -> Result<Value, Failure> {
+    Ok(match target {
+        Target { client: Some(client), .. } => json!({ "client": CLIENTS.id(api, client).await? }),
+        Target { location: Some(location), .. } => json!({ "location": LOCATIONS.id(api, location).await? }),
+        Target { device: Some(device), .. } => json!({ "device": DEVICES.id(api, device).await? }),
+        // The group lets nothing through without one of the four.
+        Target { .. } => json!("all"),
+    })
+}

@@ -1,0 +1,124 @@
+//! `fitment publish`
+
+use std::path::{Path, PathBuf};
+
+use ed25519_dalek::SigningKey;
+use fitment_domain::bytes::Digest;
+use fitment_domain::release::{RELEASE_TYPE, ReleaseStatement};
+use fitment_domain::signature::{Envelope, PublicKey, Signer};
+use fitment_domain::validation::{Problem, Report, Severity};
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+
+use super::{check, sign};
+use crate::api::Api;
+use crate::context::Context;
+use crate::failure::{Failure, problem_lines};
+use crate::package_files::PackageFiles;
+use crate::{key, rules, table};
+
+/// What the command takes.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Components that `fitment build` wrote
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The secret key [default: publisher.key in the folder of profiles]; not needed for what is signed already
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+}
+
+/// Checks, signs where nobody has, and uploads.
+pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
+    let api = context.api()?;
+    let key = match &arguments.key {
+        Some(path) => Some(key::load_needed(path)?),
+        None => key::load(&key::default_path()?)?,
+    };
+    if let Some(key) = &key {
+        register_key(&api, &PublicKey::of(key)).await?;
+    }
+    let mut refused = 0_usize;
+    for path in &arguments.files {
+        match publish(context, &api, path, key.as_ref()).await {
+            // The others are judged all the same; what is wrong here would be wrong for them too only if it is no refusal.
+            Err(Failure::Refused(why)) if arguments.files.len() > 1 => {
+                refused += 1;
+                eprintln!("error: {why}");
+            }
+            other => other?,
+        }
+    }
+    if refused > 0 { Err(Failure::refused(format!("{refused} of {} were not published", arguments.files.len()))) } else { Ok(()) }
+}
+
+async fn register_key(api: &Api, public: &PublicKey) -> Result<(), Failure> {
+    let account = api.get(&["me"], &[]).await?;
+    let known = account["public_key"].as_str();
+    if known != Some(public.to_string().as_str()) {
+        api.put(&["publisher", "key"], &json!({ "public_key": public })).await?;
+    }
+    Ok(())
+}
+
+async fn publish(context: &Context, api: &Api, path: &Path, key: Option<&SigningKey>) -> Result<(), Failure> {
+    let files = PackageFiles::read(path)?;
+    let problems = local_problems(&files).await?;
+    if !(Report { problems: problems.clone() }).accepts() {
+        let lines: Vec<String> = problems.iter().map(problem_lines).collect();
+        return Err(Failure::refused(format!("{} is not uploaded: the marketplace would refuse it\n{}", files.name(), lines.join("\n"))));
+    }
+    let statement = statement(&files, key)?;
+    let part = |bytes: &[u8], name: &'static str, kind: &str| {
+        let part = Part::bytes(bytes.to_vec()).file_name(name).mime_str(kind);
+        part.map_err(|e| Failure::environment(format!("the upload cannot be put together: {e}")))
+    };
+    let form = Form::new()
+        .part("component", part(&files.component, "component.wasm", "application/wasm")?)
+        .part("statement", part(&statement, "statement.json", "application/json")?)
+        .part("listing", part(&files.listing_bytes, "listing.json", "application/json")?);
+    let answer = api.post_form(&["releases"], form).await?;
+    report(context, &files, &answer);
+    Ok(())
+}
+
+/// The marketplace inspects for itself, so a machine without the inspector can publish.
+async fn local_problems(files: &PackageFiles) -> Result<Vec<Problem>, Failure> {
+    match check::of_package(files).await {
+        Err(Failure::Environment(why)) => {
+            eprintln!("warning: {why}. The marketplace will inspect it.");
+            Ok(rules::of_texts(&files.package.manifest, &files.listing))
+        }
+        other => other,
+    }
+}
+
+/// Returns the signed statement of exactly these files: the one beside them, or a new one.
+fn statement(files: &PackageFiles, key: Option<&SigningKey>) -> Result<Vec<u8>, Failure> {
+    let signers: Vec<(Signer, PublicKey)> = key.map(|key| (Signer::Publisher, PublicKey::of(key))).into_iter().collect();
+    let present = files.statement()?;
+    let speaks_of_these = |bytes: &Vec<u8>| {
+        let opened = Envelope::from_json(bytes).and_then(|envelope| envelope.open::<ReleaseStatement>(RELEASE_TYPE, &signers));
+        opened.is_ok_and(|said| said.digest == files.package.digest && said.listing_digest == Digest::of(&files.listing_bytes))
+    };
+    match (present.filter(speaks_of_these), key) {
+        (Some(bytes), _) => Ok(bytes),
+        (None, Some(key)) => sign::sign(files, key),
+        (None, None) => Err(Failure::environment(format!(
+            "{} is not signed, and there is no key here: make one with `fitment keygen`, name yours with --key FILE, or run `fitment sign` where the key is",
+            files.name()
+        ))),
+    }
+}
+
+fn report(context: &Context, files: &PackageFiles, answer: &Value) {
+    if context.json {
+        return table::json(answer);
+    }
+    let problems: Vec<Problem> = serde_json::from_value(answer["report"]["problems"].clone()).unwrap_or_default();
+    check::print(&problems);
+    let state = table::text(answer, "release.state");
+    let warnings = problems.iter().filter(|problem| problem.severity == Severity::Warning).count();
+    let next = if state == "in-review" { "; the marketplace's operator reviews it now" } else { "" };
+    table::line(format!("uploaded {}: {state}, {warnings} warnings, sha256 {}{next}", files.name(), files.package.digest));
+}

@@ -1,0 +1,66 @@
+//! Consent: nothing is installed or connected before somebody agreed to the sentences that the marketplace renders.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+
+use serde_json::{Value, json};
+
+use crate::api::{Api, ApiError};
+use crate::failure::Failure;
+use crate::table;
+
+/// What the command line says about permissions.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub struct Arguments {
+    /// Agree to exactly these permissions
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    consent: Option<Vec<String>>,
+    /// Agree to whatever is asked; it is printed
+    #[arg(long, conflicts_with = "consent")]
+    yes: bool,
+}
+
+/// Posts a body, with the consent that the command line gives or that a person gives now.
+pub async fn post(api: &Api, path: &[&str], mut body: Value, arguments: &Arguments) -> Result<Value, Failure> {
+    // Without an answer on the command line the marketplace is asked with none, and says what it wants.
+    body["consent"] = json!(arguments.consent.as_deref().unwrap_or_default());
+    let refusal = match api.post(path, &body).await {
+        Err(ApiError::Refused(refusal)) if refusal.code == "consent-needed" => refusal,
+        other => return Ok(other?),
+    };
+    let asked = refusal.more.get("permissions").and_then(Value::as_array).cloned().unwrap_or_default();
+    if arguments.consent.is_some() {
+        return Err(Failure::refused(format!("{}\n{}", refusal.lines(), sentences(&asked))));
+    }
+    let names: Vec<&str> = asked.iter().filter_map(|permission| permission["name"].as_str()).collect();
+    // To standard error: standard output belongs to the answer.
+    eprintln!("It asks for:\n{}", sentences(&asked));
+    if !arguments.yes {
+        ask(&names)?;
+    }
+    body["consent"] = json!(names);
+    Ok(api.post(path, &body).await?)
+}
+
+fn sentences(asked: &[Value]) -> String {
+    let line = |permission: &Value| {
+        let member = |key: &str| table::text(permission, key);
+        format!("  {}: {}\n    Its publisher says: {}", member("name"), member("sentence"), member("reason"))
+    };
+    asked.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn ask(names: &[&str]) -> Result<(), Failure> {
+    let flag = format!("--consent {}", names.join(","));
+    if !io::stdin().is_terminal() {
+        return Err(Failure::environment(format!("consent is needed and nobody can be asked here: agree with {flag}, or with --yes")));
+    }
+    eprint!("Agree? [y/N] ");
+    let _ = io::stderr().flush();
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).map_err(|e| Failure::environment(format!("no answer could be read: {e}")))?;
+    if matches!(answer.trim(), "y" | "Y" | "yes") {
+        return Ok(());
+    }
+    Err(Failure::refused("not agreed: nothing was changed"))
+}

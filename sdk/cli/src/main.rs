@@ -1,0 +1,179 @@
+//! `fitment`: the command line of publishers, of MSPs and of the marketplace's operator.
+
+#![expect(unreachable_pub, reason = "in a program `pub` says that other modules use it")]
+
+mod api;
+mod cargo;
+mod clock;
+mod commands;
+mod componentize;
+mod consent;
+mod context;
+mod failure;
+mod files;
+mod key;
+mod package_files;
+mod profile;
+mod project;
+mod reference;
+mod rules;
+mod settings;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{
+    alerts, approve, audit, build, categories, check, clients, connections, devices, findings, fit, install, installations, keygen,
+    locations, login, publish, releases, sign, tickets, zero_certificates,
+};
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// Writes, publishes and installs accessories.
+///
+/// Ends with 0 when done, 1 when refused, 2 when the command line, a file or the network is not as it must be.
+/// Keys and profiles lie in FITMENT_HOME [default: ~/.config/fitment].
+#[derive(Parser)]
+#[command(name = "fitment", version)]
+struct Cli {
+    /// As whom to act: the name given at `fitment login`
+    #[arg(long, global = true, env = "FITMENT_PROFILE", default_value = "default", value_name = "NAME")]
+    profile: String,
+    /// Print the marketplace's JSON instead of tables
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Publisher: make the key that signs releases
+    Keygen(keygen::Arguments),
+    /// Sign in to a marketplace and keep the token in a profile
+    Login(login::Arguments),
+    /// End the sign-in of a profile
+    Logout,
+    /// Publisher: compile an accessory into the one file that runs
+    Build(build::Arguments),
+    /// Publisher: say on this machine what the marketplace would say
+    Check(check::Arguments),
+    /// Publisher: sign a release
+    Sign(sign::Arguments),
+    /// Publisher: check, sign and upload releases
+    Publish(publish::Arguments),
+    /// List releases, or show one
+    Releases {
+        #[command(subcommand)]
+        command: Option<releases::Command>,
+    },
+    /// Operator: countersign and publish a release
+    Approve(approve::Arguments),
+    /// MSP: the certificates with which machines enrol
+    #[command(subcommand)]
+    ZeroCertificate(zero_certificates::Command),
+    /// MSP: clients
+    Clients {
+        #[command(subcommand)]
+        command: Option<clients::Command>,
+    },
+    /// MSP: locations of clients
+    Locations {
+        #[command(subcommand)]
+        command: Option<locations::Command>,
+    },
+    /// MSP: devices
+    Devices {
+        #[command(subcommand)]
+        command: Option<devices::Command>,
+    },
+    /// MSP: which devices an accessory fits, and why not the others
+    Fit(fit::Arguments),
+    /// MSP: install an accessory
+    Install(install::Arguments),
+    /// MSP: what is installed
+    Installations {
+        #[command(subcommand)]
+        command: Option<installations::Command>,
+    },
+    /// MSP: connections to ticketing systems
+    Connections {
+        #[command(subcommand)]
+        command: Option<connections::Command>,
+    },
+    /// MSP: what the monitors concluded
+    Findings(findings::Arguments),
+    /// MSP: alerts
+    Alerts,
+    /// MSP: tickets
+    Tickets {
+        #[command(subcommand)]
+        command: Option<tickets::Command>,
+    },
+    /// MSP: categories of tickets
+    Categories {
+        #[command(subcommand)]
+        command: Option<categories::Command>,
+    },
+    /// MSP: which alerts get which category
+    Rules {
+        #[command(subcommand)]
+        command: Option<commands::rules::Command>,
+    },
+    /// Who did what
+    Audit,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let Cli { profile, json, command } = Cli::parse();
+    // The one provider of this program; a second installation would be an error, and there is none.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match run(&Context { profile, json }, command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+async fn run(context: &Context, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Keygen(arguments) => keygen::run(context, &arguments),
+        Command::Login(arguments) => login::run(context, &arguments).await,
+        Command::Logout => login::log_out(context).await,
+        Command::Build(arguments) => build::run(context, &arguments),
+        Command::Check(arguments) => check::run(context, &arguments).await,
+        Command::Sign(arguments) => sign::run(context, &arguments),
+        Command::Publish(arguments) => publish::run(context, &arguments).await,
+        Command::Releases { command } => releases::run(context, command.as_ref()).await,
+        Command::Approve(arguments) => approve::run(context, &arguments).await,
+        Command::ZeroCertificate(command) => zero_certificates::run(context, &command).await,
+        Command::Clients { command } => clients::run(context, command.as_ref()).await,
+        Command::Locations { command } => locations::run(context, command.as_ref()).await,
+        Command::Devices { command } => devices::run(context, command.as_ref()).await,
+        Command::Fit(arguments) => fit::run(context, &arguments).await,
+        Command::Install(arguments) => install::run(context, &arguments).await,
+        Command::Installations { command } => installations::run(context, command.as_ref()).await,
+        Command::Connections { command } => connections::run(context, command.as_ref()).await,
+        Command::Findings(arguments) => findings::run(context, &arguments).await,
+        Command::Alerts => alerts::run(context).await,
+        Command::Tickets { command } => tickets::run(context, command.as_ref()).await,
+        Command::Categories { command } => categories::run(context, command.as_ref()).await,
+        Command::Rules { command } => commands::rules::run(context, command.as_ref()).await,
+        Command::Audit => audit::run(context).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,71 @@
+//! The three files of a release: the component, and beside it the listing and the signed statement.
+
+use std::path::{Path, PathBuf};
+
+use fitment_domain::manifest::Manifest;
+use fitment_domain::package::{self, Package, PackageLimits};
+use fitment_domain::release::{LISTING_BYTES_MAX, Listing};
+use fitment_domain::signature::ENVELOPE_BYTES_MAX;
+
+use crate::failure::Failure;
+use crate::files;
+
+/// Returns the name of the component's file, without its ending: `publisher-name-version`.
+pub fn stem(manifest: &Manifest) -> String {
+    format!("{}-{}-{}", manifest.name.publisher, manifest.name.name, manifest.version)
+}
+
+/// Returns the file beside the component with another ending, such as `listing.json`.
+pub fn beside(component: &Path, ending: &str) -> PathBuf {
+    // The version has dots of its own, so only the last ending is exchanged.
+    component.with_extension(ending)
+}
+
+/// A component with the listing beside it.
+pub struct PackageFiles {
+    pub path: PathBuf,
+    pub component: Vec<u8>,
+    pub package: Package,
+    /// As it lies there: its digest is signed.
+    pub listing_bytes: Vec<u8>,
+    pub listing: Listing,
+}
+
+impl PackageFiles {
+    /// Reads a component that `fitment build` wrote.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let limits = PackageLimits::standard();
+        // Somewhat more than accepted is read, so that the refusal is the package's own.
+        let component = files::read(path, limits.component_bytes_max.saturating_mul(16))?;
+        let package = package::read(&component, &limits).map_err(|e| Failure::refused(format!("{}: {}", path.display(), one_line(&e.to_string()))))?;
+        let beside = beside(path, "listing.json");
+        if !beside.exists() {
+            return Err(Failure::environment(format!("{} is missing: `fitment build` writes it beside the component", beside.display())));
+        }
+        let listing_bytes = files::read(&beside, LISTING_BYTES_MAX)?;
+        let listing = serde_json::from_slice(&listing_bytes)
+            .map_err(|e| Failure::refused(format!("{} is no listing: {e}; `fitment build` writes it anew", beside.display())))?;
+        Ok(Self { path: path.to_path_buf(), component, package, listing_bytes, listing })
+    }
+
+    /// Returns where the signed statement lies.
+    pub fn statement_path(&self) -> PathBuf {
+        beside(&self.path, "statement.json")
+    }
+
+    /// Reads the signed statement. None if nobody signed yet.
+    pub fn statement(&self) -> Result<Option<Vec<u8>>, Failure> {
+        let path = self.statement_path();
+        if path.exists() { files::read(&path, ENVELOPE_BYTES_MAX).map(Some) } else { Ok(None) }
+    }
+
+    /// Returns `publisher/name@version`.
+    pub fn name(&self) -> String {
+        format!("{}@{}", self.package.manifest.name, self.package.manifest.version)
+    }
+}
+
+/// The parser of components writes some of its words over several lines.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,34 @@
+//! What `wit-bindgen` makes of the contract in `wit/`, one module per world.
+//!
+//! Each world's exports are described only where `export!` is used, and imports that no code calls are dropped when the
+//! component is made, so an accessory ends up with its own world and with nothing of the others.
+
+/// The world of monitors, and the words that every world shares.
+pub mod monitor {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "monitor",
+        additional_derives: [PartialEq],
+        pub_export_macro: true,
+        export_macro_name: "export_monitor",
+        generate_all,
+    });
+}
+
+/// The world of ticketing connectors; shared interfaces are those of [`monitor`], so that there is one `Fault`.
+pub mod ticketing_connector {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "ticketing-connector",
+        additional_derives: [PartialEq],
+        pub_export_macro: true,
+        export_macro_name: "export_ticketing_connector",
+        with: {
+            "fitment:accessory/types@0.1.0": crate::bindings::monitor::fitment::accessory::types,
+            "fitment:accessory/run-context@0.1.0": crate::bindings::monitor::fitment::accessory::run_context,
+            "fitment:accessory/logging@0.1.0": crate::bindings::monitor::fitment::accessory::logging,
+            "fitment:accessory/clock@0.1.0": crate::bindings::monitor::fitment::accessory::clock,
+        },
+        generate_all,
+    });
+}

@@ -1,0 +1,119 @@
+//! `cargo measure`: the figures that the documentation states, taken on this machine.
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::machine::{self, Thing};
+use crate::progress::Steps;
+use crate::workspace::Workspace;
+use crate::{programs, shell};
+
+/// The program that takes the figures, of whichever package declares it.
+const BENCH: &str = "fitment-bench";
+
+/// What `cargo measure` can be told.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// A fresh run through runner and client, beside bare wasmtime on the same bytes and host functions
+    Sandbox {
+        /// End with one line of keys and numbers
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Builds the release programs and lets the benchmark run them.
+pub(crate) fn command(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    let What::Sandbox { json } = arguments.what;
+    let Some(package) = package_of(workspace, BENCH)? else {
+        bail!("measure sandbox: not supported yet (no package of this workspace builds {BENCH})");
+    };
+    let things = [Thing::CCompiler, Thing::WasmTarget];
+    let mut steps = Steps::new(things.len() + programs::STEPS + 4);
+    machine::prepare(&mut steps, workspace, &things)?;
+    programs::build(&mut steps, workspace)?;
+    for (name, feature) in [
+        ("fitment-runner", "runner"),
+        ("fitment-compiler", "compiler"),
+        ("fitment-bare", "bare"),
+    ] {
+        let words = [
+            "--release",
+            "-p",
+            "fitment-runtime",
+            "--bin",
+            name,
+            "--features",
+            feature,
+        ];
+        steps.run(&format!("{name}, release"), |reporter| {
+            programs::cargo_build(workspace, &words, reporter)
+        })?;
+    }
+    let words = ["--release", "-p", &package, "--bin", BENCH];
+    steps.run(&format!("{BENCH}, release"), |reporter| {
+        programs::cargo_build(workspace, &words, reporter)
+    })?;
+    sandbox(workspace, json)
+}
+
+/// Runs the benchmark; it prints its table and N, and ends with one line of JSON, to which the commit is added here.
+fn sandbox(workspace: &Workspace, json: bool) -> Result<()> {
+    let mut bench = workspace.command(workspace.target.join("release").join(BENCH));
+    bench
+        .arg("sandbox")
+        .arg("--accessories")
+        .arg(workspace.target.join("accessories"));
+    let mut last = String::new();
+    let finished = shell::run(
+        bench,
+        &workspace.logs()?.join("measure-sandbox.log"),
+        |line| {
+            if !last.is_empty() {
+                println!("{last}");
+            }
+            line.clone_into(&mut last);
+        },
+    )?;
+    finished.ok(BENCH)?;
+    let mut figures: Value = serde_json::from_str(&last)
+        .with_context(|| format!("{BENCH} did not end with a line of JSON"))?;
+    let commit = workspace.commit();
+    println!("commit {commit}");
+    if let Some(object) = figures.as_object_mut().filter(|_| json) {
+        object.insert("commit".to_owned(), Value::String(commit));
+        println!("{figures}");
+    }
+    Ok(())
+}
+
+/// Finds the package that declares a program of this name.
+fn package_of(workspace: &Workspace, program: &str) -> Result<Option<String>> {
+    let output = workspace
+        .cargo()
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .output()
+        .context("cannot run cargo metadata")?;
+    let metadata: Value =
+        serde_json::from_slice(&output.stdout).context("cargo metadata printed no JSON")?;
+    let packages = metadata["packages"]
+        .as_array()
+        .context("cargo metadata names no packages")?;
+    let builds = |package: &&Value| {
+        let targets = package["targets"].as_array().into_iter().flatten();
+        targets
+            .into_iter()
+            .any(|target| target["name"] == program && target["kind"][0] == "bin")
+    };
+    Ok(packages
+        .iter()
+        .find(builds)
+        .and_then(|package| package["name"].as_str())
+        .map(str::to_owned))
+}

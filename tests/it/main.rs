@@ -1,0 +1,6 @@
+//! Every story and check of the project, in one test binary. What needs servers from apt lives below `real`.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says what is wrong by panicking")]
+
+mod real;
+mod store;
+mod support;

@@ -1,0 +1,3 @@
+//! What needs servers from apt: leave it out with `--skip real::`.
+
+mod store;

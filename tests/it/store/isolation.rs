@@ -1,0 +1,70 @@
+//! Nobody sees or changes what is another's.
+
+use fitment_domain::device::Facts;
+use fitment_domain::id::AlertId;
+use fitment_domain::tenant::Scope;
+use fitment_store::{EnrolOutcome, StoreError};
+
+use super::fixture::{Msp, NOW};
+use crate::support::databases::Database;
+
+// proves T1 (no MSP is aware of another)
+pub(crate) async fn another_tenants_ids_find_nothing(database: &Database) {
+    let store = database.open().await;
+    let (mine, theirs) = (Msp::new(&store, "one").await, Msp::new(&store, "two").await);
+    let mut tx = store.begin(mine.scope()).await.unwrap();
+
+    assert_eq!(tx.clients().await.unwrap().len(), 1);
+    assert_eq!(tx.locations().await.unwrap().len(), 1);
+    assert_eq!(tx.devices().await.unwrap().len(), 1);
+    assert_eq!(tx.zeros().await.unwrap().len(), 1);
+    assert_eq!(tx.installations().await.unwrap().len(), 1);
+    assert_eq!(tx.categories().await.unwrap().len(), 1);
+    assert_eq!(tx.client(&theirs.client).await.unwrap(), None);
+    assert_eq!(tx.location(&theirs.location).await.unwrap(), None);
+    assert_eq!(tx.device(&theirs.device).await.unwrap(), None);
+    assert_eq!(tx.installation(&theirs.installation).await.unwrap(), None);
+    assert_eq!(tx.category(&theirs.category).await.unwrap(), None);
+    assert_eq!(tx.instruction_set(&theirs.device).await.unwrap(), None);
+    assert_eq!(tx.alert(&AlertId::from_random([0; 16])).await.unwrap(), None);
+    assert!(tx.zero_uses(&theirs.zero).await.unwrap().is_empty());
+    assert!(tx.findings(Some(&theirs.device)).await.unwrap().is_empty());
+    assert!(!tx.revoke_device(&theirs.device, NOW).await.unwrap());
+    assert!(!tx.revoke_zero(&theirs.zero, NOW).await.unwrap());
+    assert!(!tx.remove_installation(&theirs.installation, NOW).await.unwrap());
+    let device = mine.device_of(theirs.device.clone());
+    assert_eq!(tx.enrol_device(&theirs.zero, "key", &device, NOW).await.unwrap(), EnrolOutcome::UsedUp);
+    tx.set_facts(&theirs.device, &Facts::default(), NOW.plus_ms(1)).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut tx = store.begin(theirs.scope()).await.unwrap();
+    assert_eq!(tx.device(&theirs.device).await.unwrap().unwrap().last_seen, NOW, "nothing of theirs changed");
+    assert!(tx.installation(&theirs.installation).await.unwrap().is_some());
+    drop(tx);
+
+    let mut tx = store.begin(mine.scope()).await.unwrap();
+    let mut alert = mine.alert("/");
+    alert.key.device = theirs.device.clone();
+    assert!(matches!(tx.put_alert(&alert).await, Err(StoreError::Sql(_))), "a row cannot refer to another tenant's");
+}
+
+pub(crate) async fn the_wrong_scope_is_refused(database: &Database) {
+    let store = database.open().await;
+    let msp = Msp::new(&store, "one").await;
+    let mut tx = store.begin(Scope::Platform).await.unwrap();
+    assert_eq!(tx.devices().await.unwrap_err(), StoreError::Scope { needed: "tenant" });
+    assert_eq!(tx.next_ticket_number().await.unwrap_err(), StoreError::Scope { needed: "tenant" });
+    assert_eq!(tx.upload_reports().await.unwrap_err(), StoreError::Scope { needed: "publisher" });
+    drop(tx);
+    let mut tx = store.begin(msp.scope()).await.unwrap();
+    assert_eq!(tx.tenants().await.unwrap_err(), StoreError::Scope { needed: "platform" });
+    assert_eq!(tx.approve_release(&msp.release, NOW).await.unwrap_err(), StoreError::Scope { needed: "platform" });
+    assert_eq!(tx.jobs().await.unwrap_err(), StoreError::Scope { needed: "platform" });
+    assert_eq!(tx.zero_by_serial("1").await.unwrap_err(), StoreError::Scope { needed: "platform" });
+}
+
+pub(crate) async fn a_reader_does_not_write(database: &Database) {
+    let store = database.open().await;
+    let mut tx = store.read(Scope::Platform).await.unwrap();
+    assert!(matches!(tx.put_platform_value("key", "value").await, Err(StoreError::Sql(_))));
+}

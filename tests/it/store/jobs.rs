@@ -1,0 +1,102 @@
+//! Later work: once, again when asked again, and again when a worker went away.
+
+use std::collections::BTreeSet;
+
+use fitment_domain::id::JobId;
+use fitment_domain::tenant::Scope;
+use fitment_domain::time::UnixMs;
+
+use super::fixture::{Msp, fresh, publisher};
+use crate::support::databases::Database;
+
+fn id() -> JobId {
+    JobId::from_random(fresh())
+}
+
+pub(crate) async fn the_same_work_waits_once(database: &Database) {
+    let store = database.open().await;
+    let (msp, acme) = (Msp::new(&store, "one").await, publisher(&store, "acme").await);
+    let mut tx = store.begin(msp.scope()).await.unwrap();
+    tx.enqueue(&id(), "deliver", "tic_1", UnixMs(50)).await.unwrap();
+    tx.enqueue(&id(), "deliver", "tic_1", UnixMs(20)).await.unwrap();
+    tx.enqueue(&id(), "deliver", "tic_1", UnixMs(90)).await.unwrap();
+    tx.enqueue(&id(), "deliver", "tic_2", UnixMs(90)).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = store.begin(msp.scope()).await.unwrap();
+    tx.enqueue(&id(), "deliver", "tic_3", UnixMs(1)).await.unwrap();
+    drop(tx);
+    for scope in [Scope::Platform, Scope::Publisher(acme)] {
+        let mut tx = store.begin(scope).await.unwrap();
+        tx.enqueue(&id(), "deliver", "tic_1", UnixMs(95)).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    let mut tx = store.begin(Scope::Platform).await.unwrap();
+    let jobs = tx.jobs().await.unwrap();
+    let seen: Vec<_> = jobs.iter().map(|j| (j.subject.as_str(), j.due.0, j.tenant.as_ref())).collect();
+    let mine = Some(&msp.tenant);
+    let expected = [("tic_1", 20, mine), ("tic_2", 90, mine), ("tic_1", 95, None), ("tic_1", 95, None)];
+    assert_eq!(seen, expected, "what a transaction asked for and took back is not there");
+    assert_eq!(tx.next_due().await.unwrap(), Some(UnixMs(20)));
+    assert_eq!(tx.claim_due(UnixMs(19), UnixMs(100), 10).await.unwrap(), []);
+    assert_eq!(tx.claim_due(UnixMs(20), UnixMs(100), 10).await.unwrap().len(), 1);
+}
+
+pub(crate) async fn work_asked_for_while_it_runs_runs_again(database: &Database) {
+    let store = database.open().await;
+    let msp = Msp::new(&store, "one").await;
+    let mut tx = store.begin(msp.scope()).await.unwrap();
+    tx.enqueue(&id(), "plan", "dev_1", UnixMs(10)).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut tx = store.begin(Scope::Platform).await.unwrap();
+    let running = tx.claim_due(UnixMs(10), UnixMs(1_000), 10).await.unwrap().remove(0);
+    tx.commit().await.unwrap();
+    let mut tx = store.begin(msp.scope()).await.unwrap();
+    tx.enqueue(&id(), "plan", "dev_1", UnixMs(15)).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut tx = store.begin(Scope::Platform).await.unwrap();
+    assert_eq!(tx.claim_due(UnixMs(20), UnixMs(1_000), 10).await.unwrap(), [], "one at a time");
+    tx.finish_job(&running.id, running.generation).await.unwrap();
+    let again = tx.claim_due(UnixMs(20), UnixMs(1_000), 10).await.unwrap().remove(0);
+    assert_eq!((&again.id, again.generation), (&running.id, running.generation + 1));
+    tx.retry_job(&again.id, UnixMs(40), "away").await.unwrap();
+    assert_eq!(tx.next_due().await.unwrap(), Some(UnixMs(40)));
+    let retried = tx.claim_due(UnixMs(40), UnixMs(1_000), 10).await.unwrap().remove(0);
+    assert_eq!((retried.attempts, retried.problem.as_deref()), (1, Some("away")));
+    tx.finish_job(&retried.id, retried.generation).await.unwrap();
+    assert_eq!(tx.jobs().await.unwrap(), [], "nothing is left behind");
+    assert_eq!(tx.next_due().await.unwrap(), None);
+}
+
+pub(crate) async fn a_lease_runs_out(database: &Database) {
+    let store = database.open().await;
+    let mut tx = store.begin(Scope::Platform).await.unwrap();
+    for number in 0..40 {
+        tx.enqueue(&id(), "sweep", &number.to_string(), UnixMs(number)).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let workers: Vec<_> = (0..4)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut tx = store.begin(Scope::Platform).await.unwrap();
+                let jobs = tx.claim_due(UnixMs(100), UnixMs(200), 10).await.unwrap();
+                tx.commit().await.unwrap();
+                jobs
+            })
+        })
+        .collect();
+    let mut claimed = Vec::new();
+    for worker in workers {
+        claimed.extend(worker.await.unwrap());
+    }
+    let distinct: BTreeSet<_> = claimed.iter().map(|job| job.id.clone()).collect();
+    assert_eq!(distinct.len(), claimed.len(), "no work goes to two workers");
+
+    // The workers went away without a word.
+    let mut tx = store.begin(Scope::Platform).await.unwrap();
+    assert_eq!(tx.claim_due(UnixMs(199), UnixMs(300), 100).await.unwrap().len(), 40 - claimed.len());
+    assert_eq!(tx.claim_due(UnixMs(200), UnixMs(300), 100).await.unwrap().len(), claimed.len());
+}

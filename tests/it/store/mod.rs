@@ -1,0 +1,48 @@
+//! The store: each scenario is written once, and runs on SQLite here and on PostgreSQL in `real::store`.
+
+pub(crate) mod fixture;
+mod schema;
+
+pub(crate) mod audit;
+pub(crate) mod basics;
+pub(crate) mod enrolment;
+pub(crate) mod isolation;
+pub(crate) mod jobs;
+pub(crate) mod releases;
+pub(crate) mod results;
+pub(crate) mod tickets;
+
+/// Makes one test of each scenario, on the database that the expression makes.
+macro_rules! scenarios {
+    ($database:expr) => {
+        $crate::store::scenarios!(@each $database;
+            basics: it_works_and_opens_again, a_broken_value_names_its_place, dropping_takes_back, objects_are_found_by_digest,
+                an_account_signs_in;
+            isolation: another_tenants_ids_find_nothing, the_wrong_scope_is_refused, a_reader_does_not_write;
+            enrolment: twenty_enrolments_on_five_uses_give_five, the_same_key_is_the_same_device, revocation_is_seen;
+            releases: a_version_is_given_once, who_sees_which_release, only_a_newer_set_replaces_a_set;
+            results: a_result_counts_once, a_finding_is_the_latest_one;
+            tickets: numbers_are_given_once, an_alert_has_one_open_ticket, everything_reads_back, no_change_is_lost;
+            jobs: the_same_work_waits_once, work_asked_for_while_it_runs_runs_again, a_lease_runs_out;
+            audit: the_chain_holds_and_shows_an_edit
+        );
+    };
+    (@each $database:expr; $($module:ident: $($name:ident),+);+) => {$(
+        mod $module {
+            use super::*;
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    $crate::store::$module::$name(&$database).await;
+                }
+            )+
+        }
+    )+};
+}
+pub(crate) use scenarios;
+
+mod sqlite {
+    use crate::support::databases::Database;
+
+    crate::store::scenarios!(Database::sqlite());
+}

@@ -1,0 +1,71 @@
+//! Results are taken once; findings are the latest ones.
+
+use fitment_domain::budget::Usage;
+use fitment_domain::finding::{Finding, Health, Sample};
+use fitment_domain::id::SpoolEpoch;
+use fitment_domain::protocol::{Outcome, RunResult};
+use fitment_domain::time::UnixMs;
+
+use super::fixture::{Msp, NOW, fresh};
+use crate::support::databases::Database;
+
+fn finding(health: Health, subject: Option<&str>) -> Finding {
+    Finding {
+        health,
+        summary: "9.5 % free".to_owned(),
+        details: None,
+        samples: vec![Sample { name: "free".to_owned(), value: 9.5, unit: "%".to_owned(), labels: vec![] }],
+        condition: "space".to_owned(),
+        subject: subject.map(str::to_owned),
+    }
+}
+
+pub(crate) async fn a_result_counts_once(database: &Database) {
+    let store = database.open().await;
+    let msp = Msp::new(&store, "one").await;
+    let (spool, other) = (SpoolEpoch::from_random(fresh()), SpoolEpoch::from_random(fresh()));
+    let result = |sequence| RunResult {
+        sequence,
+        installation: msp.installation.clone(),
+        started: NOW,
+        usage: Usage::default(),
+        outcome: Outcome::Findings(vec![finding(Health::Ok, None)]),
+        log: vec![],
+    };
+    let mut tx = store.begin(msp.scope()).await.unwrap();
+    assert!(tx.record_result(&msp.device, &spool, &result(1), NOW).await.unwrap());
+    assert!(!tx.record_result(&msp.device, &spool, &result(1), NOW).await.unwrap());
+    assert!(tx.record_result(&msp.device, &spool, &result(u64::MAX), NOW).await.unwrap());
+    assert!(tx.record_result(&msp.device, &other, &result(1), NOW).await.unwrap());
+    tx.commit().await.unwrap();
+    let mut tx = store.begin(msp.scope()).await.unwrap();
+    assert!(!tx.record_result(&msp.device, &spool, &result(1), NOW).await.unwrap());
+}
+
+pub(crate) async fn a_finding_is_the_latest_one(database: &Database) {
+    let store = database.open().await;
+    let msp = Msp::new(&store, "one").await;
+    let mut tx = store.begin(msp.scope()).await.unwrap();
+    for (health, subject, at) in [
+        (Health::Ok, Some("/"), 10),
+        (Health::Critical, Some("/"), 20),
+        (Health::Critical, Some("/"), 30),
+        (Health::Ok, Some("/"), 15),
+        (Health::Unknown, None, 5),
+    ] {
+        tx.upsert_finding(&msp.device, &msp.installation, &finding(health, subject), UnixMs(at)).await.unwrap();
+    }
+    let usage = Usage { fuel: 7, ..Usage::default() };
+    tx.set_run_state(&msp.device, &msp.installation, "findings", "", &usage, UnixMs(30)).await.unwrap();
+    tx.set_run_state(&msp.device, &msp.installation, "trapped", "unreachable", &usage, UnixMs(20)).await.unwrap();
+
+    let found = tx.findings(None).await.unwrap();
+    let seen: Vec<_> = found.iter().map(|f| (f.finding.clone(), f.changed.0, f.last_seen.0)).collect();
+    assert_eq!(seen, [(finding(Health::Unknown, None), 5, 5), (finding(Health::Critical, Some("/")), 20, 30)]);
+    let runs = tx.run_states(Some(&msp.device)).await.unwrap();
+    assert_eq!((runs.len(), runs[0].outcome.as_str(), &runs[0].usage, runs[0].at), (1, "findings", &usage, UnixMs(30)));
+
+    assert!(tx.remove_installation(&msp.installation, NOW).await.unwrap());
+    assert!(tx.findings(None).await.unwrap().is_empty(), "nothing runs there any more");
+    assert!(tx.installations().await.unwrap().is_empty());
+}

@@ -1,0 +1,161 @@
+//! Alerts, tickets, categories, rules and connections.
+
+use std::collections::BTreeSet;
+
+use fitment_domain::id::{CategoryId, ConnectionId, RuleId};
+use fitment_domain::mapping::{Category, Rule};
+use fitment_domain::ticket::{Delivery, TicketState};
+use fitment_store::{Connection, StoreError};
+
+use super::fixture::{Msp, NOW, fresh};
+use crate::support::databases::Database;
+
+pub(crate) async fn numbers_are_given_once(database: &Database) {
+    let store = database.open().await;
+    let (msp, other) = (Msp::new(&store, "one").await, Msp::new(&store, "two").await);
+    let tasks: Vec<_> = (0..20)
+        .map(|_| {
+            let (store, msp) = (store.clone(), msp.clone());
+            tokio::spawn(async move {
+                let mut tx = store.begin(msp.scope()).await.unwrap();
+                let number = tx.next_ticket_number().await.unwrap();
+                tx.insert_ticket(&msp.ticket(number, None)).await.unwrap();
+                tx.commit().await.unwrap();
+                number
+            })
+        })
+        .collect();
+    let mut numbers = BTreeSet::new();
+    for task in tasks {
+        numbers.insert(task.await.unwrap());
+    }
+    assert_eq!(numbers, (1..=20).collect());
+    let mut tx = store.begin(other.scope()).await.unwrap();
+    assert_eq!(tx.next_ticket_number().await.unwrap(), 1, "each tenant counts for itself");
+}
+
+// proves T3 (automatic tickets: one open ticket per alert)
+pub(crate) async fn an_alert_has_one_open_ticket(database: &Database) {
+    let store = database.open().await;
+    let msp = Msp::new(&store, "one").await;
+    let alert = msp.alert("/");
+    let mut first = msp.ticket(1, Some(alert.id.clone()));
+    let mut tx = store.begin(msp.scope()).await.unwrap();
+    tx.put_alert(&alert).await.unwrap();
+    tx.insert_ticket(&first).await.unwrap();
+    assert_eq!(tx.open_ticket_of_alert(&alert.id).await.unwrap(), Some(first.clone()));
+    tx.commit().await.unwrap();
+
+    let mut tx = store.begin(msp.scope()).await.unwrap();
+    let second = tx.insert_ticket(&msp.ticket(2, Some(alert.id.clone()))).await;
+    assert_eq!(second, Err(StoreError::Conflict { constraint: "tickets_tenant_id_open_alert_key".to_owned() }));
+    drop(tx);
+    let mut tx = store.begin(msp.scope()).await.unwrap();
+    let twin = tx.put_alert(&msp.alert("/")).await;
+    assert!(matches!(twin, Err(StoreError::Conflict { .. })), "one alert per key: {twin:?}");
+    drop(tx);
+
+    let mut tx = store.begin(msp.scope()).await.unwrap();
+    first.state = TicketState::Closed;
+    tx.update_ticket(&first).await.unwrap();
+    assert_eq!(tx.open_ticket_of_alert(&alert.id).await.unwrap(), None);
+    tx.insert_ticket(&msp.ticket(2, Some(alert.id.clone()))).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+pub(crate) async fn everything_reads_back(database: &Database) {
+    let store = database.open().await;
+    let msp = Msp::new(&store, "one").await;
+    let mut tx = store.begin(msp.scope()).await.unwrap();
+    let alert = msp.alert("");
+    tx.put_alert(&alert).await.unwrap();
+    assert_eq!(tx.alert_by_key(&alert.key).await.unwrap(), Some(alert.clone()));
+    assert_eq!(tx.alerts().await.unwrap(), std::slice::from_ref(&alert));
+
+    let mut category = Category {
+        id: CategoryId::from_random(fresh()),
+        name: "Backup".to_owned(),
+        description: "late or failed".to_owned(),
+        board: "Alerts".to_owned(),
+        priority: None,
+    };
+    tx.insert_category(&category).await.unwrap();
+    category.priority = Some("80".to_owned());
+    assert!(tx.update_category(&category).await.unwrap());
+    assert_eq!(tx.category(&category.id).await.unwrap(), Some(category.clone()));
+    let rule = |position, condition: Option<&str>| Rule {
+        id: RuleId::from_random(fresh()),
+        position,
+        accessory: None,
+        condition: condition.map(str::to_owned),
+        category: category.id.clone(),
+    };
+    let (late, early) = (rule(20, None), rule(10, Some("space")));
+    tx.insert_rule(&late).await.unwrap();
+    tx.insert_rule(&early).await.unwrap();
+    assert_eq!(tx.rules().await.unwrap(), [early.clone(), late.clone()]);
+    assert!(tx.delete_rule(&late.id).await.unwrap());
+    assert!(!tx.delete_rule(&late.id).await.unwrap());
+
+    let mut connection = Connection {
+        id: ConnectionId::from_random(fresh()),
+        name: "Our RT".to_owned(),
+        release: msp.release.clone(),
+        url: "https://rt.example".to_owned(),
+        config: serde_json::json!({ "queue": "General" }),
+        sealed_secrets: vec![0, 255, 39, 92, 0],
+        account: None,
+        closed_status: "resolved".to_owned(),
+        state: "ok".to_owned(),
+        problem: None,
+        created: NOW,
+    };
+    tx.insert_connection(&connection).await.unwrap();
+    assert_eq!(tx.connection(&connection.id).await.unwrap(), Some(connection.clone()));
+    tx.set_connection_state(&connection.id, "ok", None, Some("robot")).await.unwrap();
+    tx.set_connection_state(&connection.id, "away", Some("connection refused"), None).await.unwrap();
+    (connection.account, connection.state) = (Some("robot".to_owned()), "away".to_owned());
+    connection.problem = Some("connection refused".to_owned());
+    assert_eq!(tx.connections().await.unwrap(), std::slice::from_ref(&connection));
+
+    let mut ticket = msp.ticket(7, Some(alert.id.clone()));
+    tx.insert_ticket(&ticket).await.unwrap();
+    ticket.connection = Some(connection.id.clone());
+    ticket.delivery =
+        Delivery { create_started: Some(NOW), external_id: Some("42".to_owned()), close_wanted: true, close_settled: false };
+    ticket.external_number = Some("#42".to_owned());
+    ticket.external_url = Some("https://rt.example/Ticket/Display.html?id=42".to_owned());
+    ticket.external_status = Some("new".to_owned());
+    ticket.problem = Some("it's \"away\"".to_owned());
+    ticket.chosen_by = Some(early.id);
+    ticket.occurrences = 9;
+    tx.update_ticket(&ticket).await.unwrap();
+    assert_eq!(tx.ticket(&ticket.id).await.unwrap(), Some(ticket.clone()));
+    assert_eq!(tx.tickets().await.unwrap(), [ticket]);
+}
+
+/// What a transaction read is still true when it writes: read, change, write loses nothing.
+pub(crate) async fn no_change_is_lost(database: &Database) {
+    let store = database.open().await;
+    let msp = Msp::new(&store, "one").await;
+    let ticket = msp.ticket(1, None);
+    let mut tx = store.begin(msp.scope()).await.unwrap();
+    tx.insert_ticket(&ticket).await.unwrap();
+    tx.commit().await.unwrap();
+    let tasks: Vec<_> = (0..20)
+        .map(|_| {
+            let (store, scope, id) = (store.clone(), msp.scope(), ticket.id.clone());
+            tokio::spawn(async move {
+                let mut tx = store.begin(scope).await.unwrap();
+                let mut ticket = tx.ticket(&id).await.unwrap().unwrap();
+                ticket.occurrences += 1;
+                tx.update_ticket(&ticket).await.unwrap();
+                tx.commit().await.unwrap();
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(store.read(msp.scope()).await.unwrap().ticket(&ticket.id).await.unwrap().unwrap().occurrences, 21);
+}

@@ -1,6 +1,8 @@
 //! Every story and check of the project, in one test binary. What needs servers from apt lives below `real`.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says what is wrong by panicking")]
 
+mod house;
 mod real;
 mod store;
+mod stories;
 mod support;

@@ -19,6 +19,11 @@ impl Backoff {
         self.failures = 0;
     }
 
+    /// Returns whether the last try failed.
+    pub fn is_counting(&self) -> bool {
+        self.failures > 0
+    }
+
     /// Returns how long to wait after one more failure; `random` spreads it over the whole span.
     pub fn after_failure(&mut self, random: u64) -> Duration {
         let span = (BASE_MS << self.failures.min(DOUBLINGS_MAX)).min(CAP_MS);

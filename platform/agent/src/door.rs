@@ -36,6 +36,13 @@ pub enum Refusal {
     Interval,
 }
 
+impl Refusal {
+    /// Returns whether the same component, fetched again, may pass: only what was changed on the way or on the disk can.
+    pub fn may_heal(&self) -> bool {
+        matches!(self, Refusal::Signature(_) | Refusal::Interrupted)
+    }
+}
+
 fn agree<T: PartialEq + std::fmt::Display>(field: &'static str, instructed: &T, signed: &T) -> Result<(), Refusal> {
     if instructed == signed {
         return Ok(());

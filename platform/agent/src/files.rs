@@ -1,9 +1,13 @@
 //! Files that survive a power cut: written beside, synced, renamed, and the folder synced.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const LOCK_TRIES: usize = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
 /// A file that could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +42,22 @@ pub fn write_durable(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     replace(path, bytes, true).map_err(failed(path, "written"))
 }
 
-/// Writes a file whole, without waiting for the disk.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    replace(path, bytes, false).map_err(failed(path, "written"))
+/// Writes a text file whole, without waiting for the disk. A full disk takes it too, in the place of the old one: the file
+/// is as large as `bytes_min` from the first time on, spaces at its end.
+pub fn write_in_room(path: &Path, mut bytes: Vec<u8>, bytes_min: usize) -> Result<(), FileError> {
+    bytes.resize(bytes.len().max(bytes_min), b' ');
+    let written = match replace(path, &bytes, false) {
+        Err(e) if e.kind() == io::ErrorKind::StorageFull => overwrite(path, bytes),
+        written => written,
+    };
+    written.map_err(failed(path, "written"))
+}
+
+fn overwrite(path: &Path, mut bytes: Vec<u8>) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).open(path)?;
+    let room = usize::try_from(file.metadata()?.len()).unwrap_or_default();
+    bytes.resize(bytes.len().max(room), b' ');
+    file.write_all_at(&bytes, 0)
 }
 
 fn replace(path: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
@@ -101,14 +118,28 @@ pub fn set_aside(path: &Path) -> Result<(), FileError> {
     std::fs::rename(path, PathBuf::from(name)).map_err(failed(path, "set aside"))
 }
 
-/// Takes the lock of a state folder; it is given back when the file is dropped, also by a kill.
+/// Takes the lock of a state folder; it is given back when the file is dropped, also by a kill. Whoever only looks whether
+/// it is taken holds it for a moment, so this waits a little.
 pub fn lock(path: &Path) -> Result<File, FileError> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
     let file = file.map_err(failed(path, "opened"))?;
-    match file.try_lock() {
+    let mut locked = file.try_lock();
+    for _ in 0..LOCK_TRIES {
+        if locked.is_ok() {
+            break;
+        }
+        std::thread::sleep(LOCK_PAUSE);
+        locked = file.try_lock();
+    }
+    match locked {
         Ok(()) => Ok(file),
         Err(e) => Err(failed(path, "locked (another fitment-agent runs with this state folder)")(e.into())),
     }
+}
+
+/// Returns whether somebody holds the lock.
+pub fn is_locked(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// Makes sure that what was made or removed in a folder stays so.

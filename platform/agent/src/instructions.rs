@@ -123,7 +123,8 @@ impl Instructions {
     /// One long poll and what follows from it.
     async fn turn(&mut self) -> Result<(), AskError> {
         let wait_ms = if self.roster.is_complete() { WAIT_MS } else { WAIT_INCOMPLETE_MS };
-        let wait_ms = if self.have.is_none() { 0 } else { wait_ms };
+        // Nobody waits to hear that things are as they should be again.
+        let wait_ms = if self.have.is_none() || self.backoff.is_counting() { 0 } else { wait_ms };
         let availability = Availability { available: true, set: self.have, wait_ms };
         let answer = self.client.availability(&availability).await?;
         self.board.contact(clock::now());

@@ -38,10 +38,25 @@ struct Waiting {
     item: Item,
     /// Why what lay in the cache was refused.
     cached: Option<String>,
+    /// Fetching it (again) would change nothing: it is refused until the next set.
+    hopeless: bool,
     /// Whether the server was told already.
     reported: bool,
     /// What the log says already.
     told: Option<Standing>,
+}
+
+/// Why an item does not run.
+enum Obstacle {
+    /// Its component is not here, and cannot be had now.
+    Away(String),
+    Refused { reason: String, hopeless: bool },
+}
+
+impl Obstacle {
+    fn refused(refusal: &Refusal) -> Self {
+        Self::Refused { reason: refusal.to_string(), hopeless: !refusal.may_heal() }
+    }
 }
 
 /// The items of the set that counts.
@@ -59,9 +74,9 @@ impl Roster {
         Self { tools, schedule, waiting: BTreeMap::new(), backoff: Backoff::default(), next_try: Instant::now() }
     }
 
-    /// Returns whether every item runs.
+    /// Returns whether nothing is to be fetched.
     pub fn is_complete(&self) -> bool {
-        self.waiting.is_empty()
+        self.waiting.values().all(|waiting| waiting.hopeless)
     }
 
     /// Replaces all items. Those that did not change go on; the others start from the cache, or wait to be fetched.
@@ -76,7 +91,13 @@ impl Roster {
             match self.from_cache(item).await {
                 Ok(Some(admitted)) => self.start(admitted, first),
                 Ok(None) => self.wait(item, None),
-                Err(reason) => self.wait(item, Some(reason)),
+                Err(Obstacle::Refused { reason, hopeless: false }) => {
+                    self.wait(item, Some(format!("the cached component was refused: {reason}")));
+                }
+                Err(obstacle) => {
+                    self.wait(item, None);
+                    self.still_waits(item, obstacle).await;
+                }
             }
         }
         self.next_try = Instant::now();
@@ -116,7 +137,8 @@ impl Roster {
             None => Standing::Waiting("its component is still to be fetched".to_owned()),
         };
         self.stands(&item.installation, standing);
-        self.waiting.insert(item.installation.clone(), Waiting { item: item.clone(), cached, reported: false, told: None });
+        let waiting = Waiting { item: item.clone(), cached, hopeless: false, reported: false, told: None };
+        self.waiting.insert(item.installation.clone(), waiting);
     }
 
     async fn admit(&self, item: &Item, component: Vec<u8>) -> Result<Admitted, Refusal> {
@@ -125,48 +147,51 @@ impl Roster {
         verdict.unwrap_or(Err(Refusal::Interrupted))
     }
 
-    /// A cached component that does not pass is removed: it may pass when fetched again.
-    async fn from_cache(&self, item: &Item) -> Result<Option<Admitted>, String> {
-        let problem = match cache::read(&self.tools.folder, &item.digest) {
+    /// A cached component that was changed is removed: it may pass when fetched again.
+    async fn from_cache(&self, item: &Item) -> Result<Option<Admitted>, Obstacle> {
+        let obstacle = match cache::read(&self.tools.folder, &item.digest) {
             Ok(None) => return Ok(None),
             Ok(Some(component)) => match self.admit(item, component).await {
                 Ok(admitted) => return Ok(Some(admitted)),
-                Err(refusal) => refusal.to_string(),
+                Err(refusal) => Obstacle::refused(&refusal),
             },
-            Err(error) => error.to_string(),
+            Err(error) => Obstacle::Refused { reason: error.to_string(), hopeless: false },
         };
-        tracing::warn!(accessory = %item.accessory, digest = %item.digest, problem, "a cached component is refused and removed");
-        if let Err(error) = cache::discard(&self.tools.folder, &item.digest) {
-            tracing::warn!(%error, "the refused component stays, and will be refused again");
+        if let Obstacle::Refused { reason, hopeless: false } = &obstacle {
+            tracing::warn!(accessory = %item.accessory, digest = %item.digest, reason, "a cached component is removed");
+            if let Err(error) = cache::discard(&self.tools.folder, &item.digest) {
+                tracing::warn!(%error, "the refused component stays, and will be refused again");
+            }
         }
-        Err(format!("the cached component was refused: {problem}"))
+        Err(obstacle)
     }
 
     /// Fetches what waits, unless that went wrong a moment ago.
     pub async fn fetch_missing(&mut self) {
-        if self.waiting.is_empty() || Instant::now() < self.next_try {
+        if Instant::now() < self.next_try {
             return;
         }
-        let waiting: Vec<Item> = self.waiting.values().map(|waiting| waiting.item.clone()).collect();
+        let missing = self.waiting.values().filter(|waiting| !waiting.hopeless);
+        let waiting: Vec<Item> = missing.map(|waiting| waiting.item.clone()).collect();
         for item in waiting {
             match self.fetch(&item).await {
                 Ok(admitted) => self.start(admitted, FirstRun::Soon),
-                Err(standing) => self.still_waits(&item, standing).await,
+                Err(obstacle) => self.still_waits(&item, obstacle).await,
             }
         }
-        if self.waiting.is_empty() {
+        if self.is_complete() {
             self.backoff.reset();
         } else {
             self.next_try = Instant::now() + self.backoff.after_failure(random::jitter());
         }
     }
 
-    async fn fetch(&self, item: &Item) -> Result<Admitted, Standing> {
+    async fn fetch(&self, item: &Item) -> Result<Admitted, Obstacle> {
         let component = self.tools.client.object(&item.digest).await.map_err(|error| {
             let reason = format!("its component cannot be fetched: {error}");
-            if error.needs_a_person() { Standing::Refused(reason) } else { Standing::Waiting(reason) }
+            if error.needs_a_person() { Obstacle::Refused { reason, hopeless: false } } else { Obstacle::Away(reason) }
         })?;
-        let admitted = self.admit(item, component).await.map_err(|refusal| Standing::Refused(refusal.to_string()))?;
+        let admitted = self.admit(item, component).await.map_err(|refusal| Obstacle::refused(&refusal))?;
         match cache::write(&self.tools.folder, &item.digest, &admitted.component.bytes) {
             Ok(()) => self.tools.board.solved(Topic::Cache),
             Err(error) => {
@@ -177,12 +202,16 @@ impl Roster {
         Ok(admitted)
     }
 
-    async fn still_waits(&mut self, item: &Item, standing: Standing) {
+    async fn still_waits(&mut self, item: &Item, obstacle: Obstacle) {
         let Some(waiting) = self.waiting.get_mut(&item.installation) else { return };
         // What is merely on its way is no result; what was refused is, also when the server is away.
-        let standing = match (standing, &waiting.cached) {
-            (Standing::Waiting(reason), Some(cached)) => Standing::Refused(format!("{cached}; {reason}")),
-            (standing, _) => standing,
+        let standing = match (obstacle, &waiting.cached) {
+            (Obstacle::Away(reason), Some(cached)) => Standing::Refused(format!("{cached}; {reason}")),
+            (Obstacle::Away(reason), None) => Standing::Waiting(reason),
+            (Obstacle::Refused { reason, hopeless }, _) => {
+                waiting.hopeless = hopeless;
+                Standing::Refused(reason)
+            }
         };
         let report = match &standing {
             Standing::Refused(reason) if !waiting.reported => Some(reason.clone()),

@@ -64,6 +64,7 @@ impl Sender {
                 if self.outbox.settle(batch, answer).await > 0 {
                     self.singly = self.singly.saturating_sub(1);
                     self.backoff.reset();
+                    self.board.contact(clock::now());
                     self.board.solved(Topic::Results);
                     return None;
                 }

@@ -1,5 +1,7 @@
 //! `fitment-agent status`: the status in lines for people.
 
+use std::time::Duration;
+
 use fitment_domain::time::UnixMs;
 
 use crate::files;
@@ -8,14 +10,14 @@ use crate::identity::{BadIdentity, Identity};
 use crate::status::{ItemStatus, Standing, Status};
 
 const STATUS_BYTES_MAX: usize = 16 * 1024 * 1024;
+const READ_TRIES: usize = 5;
+const READ_PAUSE: Duration = Duration::from_millis(20);
 
 /// Returns the lines.
 pub fn lines(folder: &StateFolder, now: UnixMs) -> Result<Vec<String>, BadIdentity> {
-    let status = files::read_bounded(&folder.status(), STATUS_BYTES_MAX).ok();
-    let status: Option<Status> = status.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let mut lines = identity_lines(folder, now)?;
-    let runs = folder.identity().exists() && files::lock(&folder.lock()).is_err();
-    let Some(status) = status else {
+    let runs = files::is_locked(&folder.lock());
+    let Some(status) = read(folder) else {
         lines.push(line("agent", "has not run with this state folder"));
         return Ok(lines);
     };
@@ -31,6 +33,18 @@ pub fn lines(folder: &StateFolder, now: UnixMs) -> Result<Vec<String>, BadIdenti
     }
     lines.extend(problem_lines(&status, now));
     Ok(lines)
+}
+
+/// On a full disk the file is written in its place, and can be met half written.
+fn read(folder: &StateFolder) -> Option<Status> {
+    (0..READ_TRIES).find_map(|_| {
+        let bytes = files::read_bounded(&folder.status(), STATUS_BYTES_MAX).ok()?;
+        let status = serde_json::from_slice(&bytes).ok();
+        if status.is_none() {
+            std::thread::sleep(READ_PAUSE);
+        }
+        status
+    })
 }
 
 fn line(name: &str, words: &str) -> String {

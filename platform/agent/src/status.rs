@@ -17,6 +17,8 @@ use crate::problem::Problem;
 use crate::spool::SpoolCounts;
 use crate::stop::Stop;
 
+/// Room for a status that got longer.
+const FILE_BYTES_MIN: usize = 16 * 1024;
 const WRITE_EVERY: Duration = Duration::from_millis(250);
 
 /// Everything that `status` shows.
@@ -130,7 +132,7 @@ impl Board {
             let since = known.map_or(problem.since, |known| known.since);
             if known.is_none() {
                 let Problem { code, message, remedy, .. } = &problem;
-                tracing::warn!(?topic, code, message, remedy, "a problem");
+                tracing::warn!(?topic, code, detail = message, remedy, "a problem");
             }
             status.problems.insert(topic, Problem { since, ..problem });
         });
@@ -164,8 +166,9 @@ impl Board {
     fn write(&self, folder: &StateFolder) {
         let mut status = self.0.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
         status.updated = clock::now();
-        // On a full disk the old one stays; the problem that matters is shown by the spool.
-        let written = serde_json::to_vec_pretty(&status).map(|json| files::write_whole(&folder.status(), &json));
+        // It must be able to say that the disk is full.
+        let place = folder.status();
+        let written = serde_json::to_vec_pretty(&status).map(|json| files::write_in_room(&place, json, FILE_BYTES_MIN));
         if let Ok(Err(error)) = written {
             tracing::debug!(%error, "the status is not written");
         }

@@ -47,7 +47,11 @@ impl Artifacts {
     }
 
     /// Brings a component into a runner process.
-    pub(crate) async fn prepare(&self, process: &Process, component: &ComponentRef) -> Result<ArtifactKey, PrepareError> {
+    pub(crate) async fn prepare(
+        &self,
+        process: &Process,
+        component: &ComponentRef,
+    ) -> Result<ArtifactKey, PrepareError> {
         let key = self.key(&component.digest);
         if process.holds(&key) {
             return Ok(key);

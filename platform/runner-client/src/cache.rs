@@ -59,7 +59,9 @@ impl Cache {
         let path = self.path(artifact);
         let mut bytes = Vec::new();
         File::open(&path).ok()?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).ok()?;
-        let authentic = bytes.split_at_checked(TAG_BYTES).is_some_and(|(tag, code)| self.mac(artifact, code).verify_slice(tag).is_ok());
+        let authentic = bytes
+            .split_at_checked(TAG_BYTES)
+            .is_some_and(|(tag, code)| self.mac(artifact, code).verify_slice(tag).is_ok());
         if !authentic {
             tracing::warn!(file = %path.display(), "compiled code with a wrong authentication code was removed; it is compiled again");
             let _ = std::fs::remove_file(&path);

@@ -42,36 +42,37 @@ pub enum CompilerError {
 
 /// What compiled code depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// The same text as the runner's.
-    pub engine: String,
+    pub(crate) engine: String,
     /// The compiler's hash over everything that code generation depends on.
-    pub compatibility: String,
+    pub(crate) compatibility: String,
 }
 
 /// Asks the compiler program.
 #[derive(Debug)]
-pub struct Compiler {
+pub(crate) struct Compiler {
     program: PathBuf,
     places: Semaphore,
 }
 
 impl Compiler {
     /// Names the program; it is started per question.
-    pub fn new(program: PathBuf) -> Self {
+    pub(crate) fn new(program: PathBuf) -> Self {
         Self { program, places: Semaphore::new(AT_A_TIME) }
     }
 
     /// Asks what compiled code depends on.
-    pub async fn identity(&self) -> Result<Identity, CompilerError> {
+    pub(crate) async fn identity(&self) -> Result<Identity, CompilerError> {
         let answer = self.ask("identity", &[], REPORT_BYTES_MAX, IDENTITY_WAIT_MAX).await?;
         serde_json::from_slice(&answer).map_err(|e| CompilerError::Malformed(e.to_string()))
     }
 
     /// Inspects a component. A crash or a time-out is a finding too: whatever made it happen must not be published.
-    pub async fn inspect(&self, component: &[u8]) -> Inspection {
+    pub(crate) async fn inspect(&self, component: &[u8]) -> Inspection {
         let answer = self.ask("inspect", component, REPORT_BYTES_MAX, INSPECT_WAIT_MAX).await;
-        let parsed = answer.and_then(|a| serde_json::from_slice(&a).map_err(|e| CompilerError::Malformed(e.to_string())));
+        let parsed =
+            answer.and_then(|a| serde_json::from_slice(&a).map_err(|e| CompilerError::Malformed(e.to_string())));
         parsed.unwrap_or_else(|error| Inspection {
             problems: vec![Problem::error(
                 "inspection-failed",
@@ -83,11 +84,17 @@ impl Compiler {
     }
 
     /// Compiles a component.
-    pub async fn compile(&self, component: &[u8]) -> Result<Vec<u8>, CompilerError> {
+    pub(crate) async fn compile(&self, component: &[u8]) -> Result<Vec<u8>, CompilerError> {
         self.ask("compile", component, COMPILED_BYTES_MAX, COMPILE_WAIT_MAX).await
     }
 
-    async fn ask(&self, question: &str, input: &[u8], bytes_max: usize, wait_max: Duration) -> Result<Vec<u8>, CompilerError> {
+    async fn ask(
+        &self,
+        question: &str,
+        input: &[u8],
+        bytes_max: usize,
+        wait_max: Duration,
+    ) -> Result<Vec<u8>, CompilerError> {
         // The semaphore is never closed.
         let _place = self.places.acquire().await;
         let answer = tokio::time::timeout(wait_max, self.converse(question, input, bytes_max)).await;

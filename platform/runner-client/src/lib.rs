@@ -14,8 +14,8 @@ mod sandbox;
 
 pub use artifacts::PrepareError;
 pub use cache::CacheError;
-pub use compiler::{Compiler, CompilerError, Identity};
+pub use compiler::CompilerError;
 pub use host::{CallLimits, HostCalls, NoHostCalls};
 pub use http::{HttpHost, HttpHostError, Secrets, Trust};
-pub use runner::{Runner, RunnerConfig, RunnerError};
+pub use runner::RunnerError;
 pub use sandbox::{ComponentRef, RunSpec, Sandbox, SandboxConfig, SandboxError};

@@ -39,7 +39,9 @@ pub enum SandboxError {
     Compiler(#[from] CompilerError),
     #[error(transparent)]
     Runner(#[from] RunnerError),
-    #[error("fitment-runner and fitment-compiler are not of one build: the runner holds {runner:?}, the compiler {compiler:?}")]
+    #[error(
+        "fitment-runner and fitment-compiler are not of one build: the runner holds {runner:?}, the compiler {compiler:?}"
+    )]
     EngineMismatch { runner: String, compiler: String },
 }
 
@@ -112,7 +114,9 @@ impl Sandbox {
     /// Runs a component once, in a fresh instance. Never fails: whatever happens is the report's end.
     pub async fn run(&self, component: &ComponentRef, spec: RunSpec, host: Arc<dyn HostCalls>) -> RunReport {
         if spec.config.len().saturating_add(spec.parameters.len()) > INPUT_BYTES_MAX {
-            return unstarted(End::Refused(format!("configuration and parameters are larger than {INPUT_BYTES_MAX} bytes")));
+            return unstarted(End::Refused(format!(
+                "configuration and parameters are larger than {INPUT_BYTES_MAX} bytes"
+            )));
         }
         let process = match self.0.runner.process().await {
             Ok(process) => process,

@@ -29,7 +29,10 @@ pub async fn read(input: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) ->
 const LARGE_BYTES: usize = 1024 * 1024;
 
 /// Writes frames until nobody sends any more; reports that are ready together travel together.
-pub async fn write_all(mut outgoing: mpsc::UnboundedReceiver<FromRunner>, mut output: impl AsyncWrite + Unpin) -> anyhow::Result<()> {
+pub async fn write_all(
+    mut outgoing: mpsc::UnboundedReceiver<FromRunner>,
+    mut output: impl AsyncWrite + Unpin,
+) -> anyhow::Result<()> {
     while let Some(first) = outgoing.recv().await {
         let mut bytes = Vec::new();
         let mut next = Some(first);

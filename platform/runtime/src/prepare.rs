@@ -40,7 +40,8 @@ impl Profile {
             world,
             metrics: world == World::Monitor && grants.has(Permission::Metrics),
             // An empty scope of a scoped permission opens nothing.
-            http: world == World::TicketingConnector && grants.scope(Permission::Http).is_some_and(|s| !s.origins.is_empty()),
+            http: world == World::TicketingConnector
+                && grants.scope(Permission::Http).is_some_and(|s| !s.origins.is_empty()),
         }
     }
 
@@ -154,7 +155,9 @@ fn not_granted(engine: &Engine, component: &Component, profile: Profile) -> Opti
         [Permission::Metrics, Permission::Http]
             .into_iter()
             .find(|permission| permission.interface() == interface && !profile.grants(*permission))
-            .map(|permission| format!("import {name} needs permission {}, which was not granted to this run", permission.name()))
+            .map(|permission| {
+                format!("import {name} needs permission {}, which was not granted to this run", permission.name())
+            })
     });
     refusals.next()
 }

@@ -43,7 +43,9 @@ pub fn monotonic_ns(since: std::time::Instant) -> u64 {
 
 fn unreadable(error: fitment_device::Unreadable) -> Fault {
     match error {
-        fitment_device::Unreadable::NotSupported { what } => Fault::Unsupported(format!("{what} on this operating system")),
+        fitment_device::Unreadable::NotSupported { what } => {
+            Fault::Unsupported(format!("{what} on this operating system"))
+        }
         other => Fault::Failed(other.to_string()),
     }
 }

@@ -20,30 +20,42 @@ const HANDLES_MAX: usize = 1_000;
 const TRAP_BYTES_MAX: usize = 4096;
 
 /// Runs to the end, whatever that is.
-pub async fn run(engine: &Engine, linked: Result<Arc<Linked>, String>, request: RunRequest, supervisor: Supervisor) -> RunReport {
+pub async fn run(
+    engine: &Engine,
+    linked: Result<Arc<Linked>, String>,
+    request: RunRequest,
+    supervisor: Supervisor,
+) -> RunReport {
     let number = request.run;
+    let linked = match linked {
+        Ok(linked) => linked,
+        Err(refusal) => return unstarted(number, End::Refused(refusal)),
+    };
     let invocation = request.invocation.clone();
+    let budget = request.budget.clone();
     let state = RunState::new(request, supervisor);
     let meter = Arc::clone(&state.meter);
-    let budget = state.budget.clone();
-    let mut store = match (linked, Store::try_new(engine, state)) {
-        (Ok(linked), Ok(store)) => (linked, store),
-        (Err(refusal), _) => return unstarted(number, End::Refused(refusal)),
-        (_, Err(error)) => return unstarted(number, End::Trapped(text(&error))),
+    let mut store = match Store::try_new(engine, state) {
+        Ok(store) => store,
+        Err(error) => return unstarted(number, End::RunnerLost(text(&error))),
     };
-    let (linked, store) = (&store.0, &mut store.1);
     let wall = Duration::from_millis(budget.wall_ms_max);
-    let ended = tokio::time::timeout(wall, metered(meter, start(store, linked, invocation, &budget))).await;
+    let ended = tokio::time::timeout(wall, metered(meter, start(&mut store, &linked, invocation, &budget))).await;
     let end = match ended {
         Err(_elapsed) => End::Exhausted("wall_ms_max".to_owned()),
         Ok(Err(panic)) => End::RunnerLost(format!("the host panicked: {panic}")),
         Ok(Ok(Err(error))) => failed(&error, store.data()),
         Ok(Ok(Ok(end))) => end,
     };
-    report(number, end, store)
+    report(number, end, &mut store)
 }
 
-async fn start(store: &mut Store<RunState>, linked: &Linked, invocation: Invocation, budget: &Budget) -> wasmtime::Result<End> {
+async fn start(
+    store: &mut Store<RunState>,
+    linked: &Linked,
+    invocation: Invocation,
+    budget: &Budget,
+) -> wasmtime::Result<End> {
     bound(store, budget)?;
     match (linked, invocation) {
         (Linked::Monitor(pre), Invocation::Check) => {
@@ -97,7 +109,9 @@ async fn connector_call(guest: &Guest, store: &mut Store<RunState>, call: Call) 
         Call::UpdateTicket { ticket: id, patch, expected } => {
             guest.call_update_ticket(store, &id, &patch.into(), expected.as_ref()).await?.map(ticket)
         }
-        Call::AddNote { ticket: id, note } => guest.call_add_note(store, &id, &note.into()).await?.map(|()| Answer::Noted),
+        Call::AddNote { ticket: id, note } => {
+            guest.call_add_note(store, &id, &note.into()).await?.map(|()| Answer::Noted)
+        }
         Call::ListNotes { ticket: id, since_ms, cursor } => guest
             .call_list_notes(store, &id, since_ms, cursor.as_deref())
             .await?
@@ -129,15 +143,17 @@ fn failed(error: &wasmtime::Error, state: &RunState) -> End {
         return End::Exhausted("host_call_bytes_max".to_owned());
     }
     // A guest that is refused memory aborts (`unreachable`), and one that asks too much at its start never instantiates.
-    let gave_up = matches!(trap, None | Some(Trap::UnreachableCodeReached | Trap::TableOutOfBounds | Trap::MemoryOutOfBounds));
+    let gave_up =
+        matches!(trap, None | Some(Trap::UnreachableCodeReached | Trap::TableOutOfBounds | Trap::MemoryOutOfBounds));
     match state.limiter.denied() {
         Some(bound) if gave_up => End::Exhausted(bound.to_owned()),
         _ => End::Trapped(text),
     }
 }
 
+/// The cause first: a deep backtrace is cut at its end.
 fn text(error: &wasmtime::Error) -> String {
-    let text = format!("{error:?}");
+    let text = format!("{}\n{error}", error.root_cause());
     text[..text.floor_char_boundary(TRAP_BYTES_MAX)].to_owned()
 }
 
@@ -152,6 +168,7 @@ fn report(run: u64, end: End, store: &mut Store<RunState>) -> RunReport {
     let log = std::mem::take(&mut state.log);
     usage.wall_us = u64::try_from(state.elapsed().as_micros()).unwrap_or(u64::MAX);
     usage.cpu_us = state.meter.spent_ns() / 1_000;
+    // A run that was ended in the midst of computing has spent a little more: wasmtime notes fuel when a call returns.
     usage.fuel = state.budget.fuel_max.saturating_sub(fuel_left);
     usage.memory_bytes_peak = state.limiter.memory_bytes_peak();
     (usage.log_bytes, usage.log_bytes_dropped) = log.bytes();

@@ -32,7 +32,8 @@ impl Tx {
                    values ($1, $2, $3, $4, $5, $6, $7, $8)";
         let statement = query(sql).bind(&owner).bind(sequence).bind(now.0).bind(actor).bind(action).bind(subject);
         self.execute(statement.bind(&details).bind(hash.as_str())).await?;
-        self.execute(query("update audit_heads set hash = $2 where owner = $1").bind(&owner).bind(hash.as_str())).await?;
+        self.execute(query("update audit_heads set hash = $2 where owner = $1").bind(&owner).bind(hash.as_str()))
+            .await?;
         Ok(())
     }
 

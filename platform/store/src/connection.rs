@@ -4,7 +4,7 @@ use fitment_domain::id::{ConnectionId, ReleaseId};
 use fitment_domain::time::UnixMs;
 use sqlx::query;
 
-use crate::row::{Row, to_json};
+use crate::row::{Row, storable, to_json};
 use crate::{Result, Tx};
 
 /// A connection to a ticketing system through a connector.
@@ -103,7 +103,12 @@ impl Tx {
         let tenant = self.tenant()?;
         let sql = "update connections set state = $3, problem = $4, account = coalesce($5, account) \
                    where tenant_id = $1 and id = $2";
-        let statement = query(sql).bind(tenant.as_str()).bind(id.as_str()).bind(state).bind(problem).bind(account);
+        let statement = query(sql)
+            .bind(tenant.as_str())
+            .bind(id.as_str())
+            .bind(state)
+            .bind(problem.map(storable))
+            .bind(account.map(storable));
         self.execute(statement).await?;
         Ok(())
     }

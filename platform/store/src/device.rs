@@ -40,7 +40,8 @@ impl Tx {
     /// Keeps a new device; `enrol_device` is the way in.
     pub(crate) async fn insert_device(&mut self, device: &Device) -> Result<()> {
         let (tenant, facts) = (self.tenant()?, to_json(&device.facts)?);
-        let sql = concat!("insert into devices (tenant_id, ", columns!(), ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
+        let sql =
+            concat!("insert into devices (tenant_id, ", columns!(), ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
         let statement = query(sql)
             .bind(tenant.as_str())
             .bind(device.id.as_str())

@@ -8,7 +8,7 @@ use fitment_domain::protocol::RunResult;
 use fitment_domain::time::UnixMs;
 use sqlx::query;
 
-use crate::row::{Row, to_json};
+use crate::row::{Row, storable, to_json};
 use crate::{Result, Tx};
 
 /// The latest finding about one subject.
@@ -118,7 +118,7 @@ impl Tx {
             .bind(finding.subject.as_deref().unwrap_or(""))
             .bind(finding.health.as_str())
             .bind(&finding.summary)
-            .bind(finding.details.as_deref())
+            .bind(finding.details.as_deref().map(storable))
             .bind(samples)
             .bind(at.0);
         self.execute(statement).await?;
@@ -153,7 +153,7 @@ impl Tx {
                    outcome = excluded.outcome, message = excluded.message, resources = excluded.resources, at = excluded.at \
                    where run_states.at <= excluded.at";
         let statement = query(sql).bind(tenant.as_str()).bind(device.as_str()).bind(installation.as_str());
-        self.execute(statement.bind(outcome).bind(message).bind(usage).bind(at.0)).await?;
+        self.execute(statement.bind(outcome).bind(storable(message)).bind(usage).bind(at.0)).await?;
         Ok(())
     }
 

@@ -36,8 +36,11 @@ impl Tx {
         let tenant = self.tenant()?;
         let (target, config) = (to_json(&installation.target)?, to_json(&installation.config)?);
         let grants = to_json(&installation.grants)?;
-        let sql =
-            concat!("insert into installations (tenant_id, ", columns!(), ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
+        let sql = concat!(
+            "insert into installations (tenant_id, ",
+            columns!(),
+            ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+        );
         let statement = query(sql)
             .bind(tenant.as_str())
             .bind(installation.id.as_str())
@@ -56,8 +59,11 @@ impl Tx {
     /// Returns the installations that are there, oldest first.
     pub async fn installations(&mut self) -> Result<Vec<Installation>> {
         let tenant = self.tenant()?;
-        let sql =
-            concat!("select ", columns!(), " from installations where tenant_id = $1 and removed is null order by installed, id");
+        let sql = concat!(
+            "select ",
+            columns!(),
+            " from installations where tenant_id = $1 and removed is null order by installed, id"
+        );
         let rows = self.rows(query(sql).bind(tenant.as_str())).await?;
         rows.iter().map(|row| installation(&Row::of("installations", row))).collect()
     }
@@ -65,7 +71,8 @@ impl Tx {
     /// Returns an installation that is there.
     pub async fn installation(&mut self, id: &InstallationId) -> Result<Option<Installation>> {
         let tenant = self.tenant()?;
-        let sql = concat!("select ", columns!(), " from installations where tenant_id = $1 and id = $2 and removed is null");
+        let sql =
+            concat!("select ", columns!(), " from installations where tenant_id = $1 and id = $2 and removed is null");
         let found = self.row(query(sql).bind(tenant.as_str()).bind(id.as_str())).await?;
         found.map(|row| installation(&Row::of("installations", &row))).transpose()
     }

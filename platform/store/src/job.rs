@@ -5,7 +5,7 @@ use fitment_domain::time::UnixMs;
 use sqlx::any::AnyRow;
 use sqlx::query;
 
-use crate::row::Row;
+use crate::row::{Row, storable};
 use crate::transaction::PLATFORM;
 use crate::{Result, Tx};
 
@@ -83,7 +83,7 @@ impl Tx {
     pub async fn retry_job(&mut self, id: &JobId, due: UnixMs, problem: &str) -> Result<()> {
         self.platform()?;
         let sql = "update jobs set leased_until = null, due = $2, attempts = attempts + 1, problem = $3 where id = $1";
-        self.execute(query(sql).bind(id.as_str()).bind(due.0).bind(problem)).await?;
+        self.execute(query(sql).bind(id.as_str()).bind(due.0).bind(storable(problem))).await?;
         Ok(())
     }
 

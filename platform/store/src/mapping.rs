@@ -53,7 +53,8 @@ impl Tx {
     /// Returns the categories by name.
     pub async fn categories(&mut self) -> Result<Vec<Category>> {
         let tenant = self.tenant()?;
-        let sql = "select id, name, description, board, priority from categories where tenant_id = $1 order by name, id";
+        let sql =
+            "select id, name, description, board, priority from categories where tenant_id = $1 order by name, id";
         let rows = self.rows(query(sql).bind(tenant.as_str())).await?;
         rows.iter().map(|row| category(&Row::of("categories", row))).collect()
     }

@@ -64,8 +64,11 @@ impl Tx {
     pub async fn insert_release(&mut self, release: &Release) -> Result<()> {
         let publisher = self.publisher_scope()?;
         let (manifest, report) = (to_json(&release.manifest)?, to_json(&release.report)?);
-        let sql =
-            concat!("insert into releases (", columns!(), ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)");
+        let sql = concat!(
+            "insert into releases (",
+            columns!(),
+            ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+        );
         let statement = query(sql)
             .bind(release.id.as_str())
             .bind(publisher.as_str())
@@ -92,9 +95,14 @@ impl Tx {
     }
 
     /// Returns the release of a version, if the scope sees it.
-    pub async fn release_by_version(&mut self, accessory: &AccessoryName, version: &Version) -> Result<Option<Release>> {
+    pub async fn release_by_version(
+        &mut self,
+        accessory: &AccessoryName,
+        version: &Version,
+    ) -> Result<Option<Release>> {
         let (kind, owner) = (self.kind(), self.owner().to_owned());
-        let sql = concat!("select ", columns!(), " from releases where accessory = $3 and version = $4 and ", visible!());
+        let sql =
+            concat!("select ", columns!(), " from releases where accessory = $3 and version = $4 and ", visible!());
         let statement = query(sql).bind(kind).bind(owner).bind(accessory.to_string()).bind(version.to_string());
         let found = self.row(statement).await?;
         found.map(|row| release(&Row::of("releases", &row))).transpose()
@@ -115,7 +123,13 @@ impl Tx {
     /// Returns the releases that the scope sees: the newest uploads, at most 500.
     pub async fn releases(&mut self) -> Result<Vec<Release>> {
         let (kind, owner) = (self.kind(), self.owner().to_owned());
-        let sql = concat!("select ", columns!(), " from releases where ", visible!(), " order by uploaded desc, id limit 500");
+        let sql = concat!(
+            "select ",
+            columns!(),
+            " from releases where ",
+            visible!(),
+            " order by uploaded desc, id limit 500"
+        );
         let rows = self.rows(query(sql).bind(kind).bind(owner)).await?;
         rows.iter().map(|row| release(&Row::of("releases", row))).collect()
     }

@@ -22,12 +22,17 @@ impl<'r> Row<'r> {
     /// Makes the error that says which value is broken.
     pub(crate) fn corrupt(&self, column: &'static str) -> StoreError {
         // The leading columns are the key; an id says it all.
-        let texts = self.inner.columns().iter().filter_map(|c| Some((c.name(), self.inner.try_get::<String, _>(c.name()).ok()?)));
+        let texts = self
+            .inner
+            .columns()
+            .iter()
+            .filter_map(|c| Some((c.name(), self.inner.try_get::<String, _>(c.name()).ok()?)));
         let mut texts: Vec<(&str, String)> = texts.take(3).collect();
         if let Some(id) = texts.iter().position(|(name, _)| *name == "id") {
             texts = vec![texts.swap_remove(id)];
         }
-        let row = texts.into_iter().map(|(_, text)| text.chars().take(80).collect::<String>()).collect::<Vec<_>>().join("/");
+        let row =
+            texts.into_iter().map(|(_, text)| text.chars().take(80).collect::<String>()).collect::<Vec<_>>().join("/");
         StoreError::Corrupt { table: self.table, column, row }
     }
 
@@ -76,7 +81,11 @@ impl<'r> Row<'r> {
     }
 
     /// Reads a value with its own parser.
-    pub(crate) fn parsed<T, E>(&self, column: &'static str, parse: impl Fn(&str) -> std::result::Result<T, E>) -> Result<T> {
+    pub(crate) fn parsed<T, E>(
+        &self,
+        column: &'static str,
+        parse: impl Fn(&str) -> std::result::Result<T, E>,
+    ) -> Result<T> {
         parse(&self.text(column)?).map_err(|_| self.corrupt(column))
     }
 
@@ -106,4 +115,10 @@ impl<'r> Row<'r> {
 /// Writes a value as JSON.
 pub(crate) fn to_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|e| StoreError::Sql(format!("a value does not serialise: {e}")))
+}
+
+/// Returns a text that both databases hold: PostgreSQL's refuses the character NUL, which accessories, agents and other
+/// systems may well send.
+pub(crate) fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }

@@ -124,7 +124,8 @@ impl Tx {
         expires: UnixMs,
     ) -> Result<()> {
         self.platform()?;
-        let sql = "insert into tokens (id, account, secret_hash, label, created, expires) values ($1, $2, $3, $4, $5, $6)";
+        let sql =
+            "insert into tokens (id, account, secret_hash, label, created, expires) values ($1, $2, $3, $4, $5, $6)";
         let statement = query(sql).bind(id.as_str()).bind(account.as_str()).bind(secret_hash).bind(label);
         self.execute(statement.bind(created.0).bind(expires.0)).await?;
         Ok(())
@@ -174,7 +175,8 @@ impl Tx {
         let (publisher, key) = (self.publisher_scope()?, key.to_string());
         let sql = "update publishers set public_key = $2 where id = $1";
         self.execute(query(sql).bind(publisher.as_str()).bind(&key)).await?;
-        let sql = "insert into publisher_keys (publisher, since, public_key) values ($1, $2, $3) on conflict do nothing";
+        let sql =
+            "insert into publisher_keys (publisher, since, public_key) values ($1, $2, $3) on conflict do nothing";
         self.execute(query(sql).bind(publisher.as_str()).bind(now.0).bind(&key)).await?;
         Ok(())
     }

@@ -5,7 +5,7 @@ use fitment_domain::ticket::{Delivery, TicketState};
 use fitment_domain::time::UnixMs;
 use sqlx::query;
 
-use crate::row::Row;
+use crate::row::{Row, storable};
 use crate::transaction::Statement;
 use crate::{Result, StoreError, Tx};
 
@@ -91,21 +91,21 @@ fn bound<'q>(statement: Statement<'q>, tenant: &'q str, ticket: &'q TicketRow) -
         .bind(ticket.category.as_str())
         .bind(&ticket.board)
         .bind(ticket.priority.as_deref())
-        .bind(&ticket.summary)
-        .bind(&ticket.description)
+        .bind(storable(&ticket.summary))
+        .bind(storable(&ticket.description))
         .bind(ticket.state.as_str())
         .bind(ticket.occurrences)
         .bind(ticket.created.0)
         .bind(ticket.updated.0)
         .bind(ticket.connection.as_ref().map(ConnectionId::as_str))
         .bind(ticket.delivery.create_started.map(|at| at.0))
-        .bind(ticket.delivery.external_id.as_deref())
+        .bind(ticket.delivery.external_id.as_deref().map(storable))
         .bind(i64::from(ticket.delivery.close_wanted))
         .bind(i64::from(ticket.delivery.close_settled))
-        .bind(ticket.external_number.as_deref())
-        .bind(ticket.external_url.as_deref())
-        .bind(ticket.external_status.as_deref())
-        .bind(ticket.problem.as_deref())
+        .bind(ticket.external_number.as_deref().map(storable))
+        .bind(ticket.external_url.as_deref().map(storable))
+        .bind(ticket.external_status.as_deref().map(storable))
+        .bind(ticket.problem.as_deref().map(storable))
         .bind(ticket.chosen_by.as_ref().map(RuleId::as_str))
 }
 

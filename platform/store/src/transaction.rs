@@ -120,6 +120,10 @@ impl Tx {
     }
 
     fn check_writes(&self) -> Result<()> {
-        if self.writes { Ok(()) } else { Err(StoreError::Sql("a transaction that reads was asked to write".to_owned())) }
+        if self.writes {
+            Ok(())
+        } else {
+            Err(StoreError::Sql("a transaction that reads was asked to write".to_owned()))
+        }
     }
 }

@@ -90,7 +90,8 @@ impl Tx {
     /// Returns the zero certificates, newest first.
     pub async fn zeros(&mut self) -> Result<Vec<Zero>> {
         let tenant = self.tenant()?;
-        let sql = concat!("select ", columns!(), " from zero_certificates where tenant_id = $1 order by created desc, id");
+        let sql =
+            concat!("select ", columns!(), " from zero_certificates where tenant_id = $1 order by created desc, id");
         let rows = self.rows(query(sql).bind(tenant.as_str())).await?;
         rows.iter().map(|row| zero(&Row::of("zero_certificates", row))).collect()
     }
@@ -117,7 +118,13 @@ impl Tx {
     }
 
     /// Enrols a device with a zero certificate: uses it once, unless the same key did so before.
-    pub async fn enrol_device(&mut self, id: &ZeroId, key_hash: &str, device: &Device, now: UnixMs) -> Result<EnrolOutcome> {
+    pub async fn enrol_device(
+        &mut self,
+        id: &ZeroId,
+        key_hash: &str,
+        device: &Device,
+        now: UnixMs,
+    ) -> Result<EnrolOutcome> {
         let tenant = self.tenant()?;
         // This locks the row, so that whoever enrols at the same moment sees below what was decided here.
         let sql = "update zero_certificates set uses = uses where tenant_id = $1 and id = $2";

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::failure::{Failure, problem_lines};
 use crate::profile::Profile;
+use crate::table::clean;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
@@ -32,6 +33,9 @@ pub struct Refusal {
     pub detail: String,
     pub errors: Vec<String>,
     pub request_id: String,
+    /// What helps, where this side knows it.
+    #[serde(skip)]
+    pub remedy: Option<&'static str>,
     #[serde(flatten)]
     pub more: Map<String, Value>,
 }
@@ -41,7 +45,9 @@ pub struct Refusal {
 pub enum ApiError {
     #[error("{}", .0.lines())]
     Refused(Box<Refusal>),
-    #[error("cannot reach {url}: {cause}. Is the marketplace running there, and is the address right? `fitment login --url URL` sets another")]
+    #[error(
+        "cannot reach {url}: {cause}. Is the marketplace running there, and is the address right? `fitment login --url URL` sets another"
+    )]
     Network { url: Url, cause: String },
     #[error("{url} answered {status}, and not as a Fitment marketplace does: {problem}. Is the address right?")]
     Foreign { url: Url, status: u16, problem: String },
@@ -61,17 +67,20 @@ impl From<ApiError> for Failure {
 impl Refusal {
     /// Renders the refusal: what was refused, each reason, and by what the operator finds it in the log.
     pub fn lines(&self) -> String {
-        let mut lines = vec![if self.detail.is_empty() { self.title.clone() } else { self.detail.clone() }];
-        lines.extend(self.errors.iter().map(|error| format!("  - {error}")));
+        let mut lines = vec![clean(if self.detail.is_empty() { &self.title } else { &self.detail })];
+        lines.extend(self.errors.iter().map(|error| format!("  - {}", clean(error))));
         lines.extend(self.report().problems.iter().map(problem_lines));
         for device in self.more.get("devices").and_then(Value::as_array).into_iter().flatten() {
-            let reasons: Vec<&str> = device["reasons"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            lines.push(format!("  - {}: {}", device["name"].as_str().unwrap_or("a device"), reasons.join("; ")));
+            let reasons: Vec<&str> =
+                device["reasons"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            lines.push(clean(&format!(
+                "  - {}: {}",
+                device["name"].as_str().unwrap_or("a device"),
+                reasons.join("; ")
+            )));
         }
-        lines.push(format!("  code: {}, request: {}", self.code, self.request_id));
-        if self.status == 401 {
-            lines.push("  remedy: sign in with `fitment login`, or name another sign-in with --profile".to_owned());
-        }
+        lines.push(clean(&format!("  code: {}, request: {}", self.code, self.request_id)));
+        lines.extend(self.remedy.map(|remedy| format!("  remedy: {remedy}")));
         lines.join("\n")
     }
 
@@ -87,9 +96,13 @@ impl Api {
     /// Makes a client without a sign-in.
     pub fn at(url: &str) -> Result<Self, ApiError> {
         let setup = |text: String| ApiError::Setup(text);
-        let base = Url::parse(url).map_err(|e| setup(format!("--url {url:?} is no address ({e}): write https://host or http://host:port")))?;
+        let base = Url::parse(url)
+            .map_err(|e| setup(format!("--url {url:?} is no address ({e}): write https://host or http://host:port")))?;
         if !matches!(base.scheme(), "http" | "https") || !base.username().is_empty() || base.password().is_some() {
-            return Err(setup(format!("--url {:?} must be https://host or http://host:port, without user name", base.host_str().unwrap_or(url))));
+            return Err(setup(format!(
+                "--url {:?} must be https://host or http://host:port, without user name",
+                base.host_str().unwrap_or(url)
+            )));
         }
         let mut builder = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -105,7 +118,10 @@ impl Api {
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(|e| {
-            setup(format!("HTTPS cannot be set up: {}. On Debian the certificates are in the package ca-certificates", root_cause(&e)))
+            setup(format!(
+                "HTTPS cannot be set up: {}. On Debian the certificates are in the package ca-certificates",
+                root_cause(&e)
+            ))
         })?;
         Ok(Self { http, base, token: None })
     }
@@ -173,11 +189,18 @@ impl Api {
     async fn send(&self, request: RequestBuilder) -> Result<Value, ApiError> {
         let response = request.send().await.map_err(|e| self.unreachable(e))?;
         let (url, status) = (response.url().clone(), response.status());
-        let is_problem = response.headers().get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"application/problem+json"));
+        let is_problem = response
+            .headers()
+            .get("content-type")
+            .is_some_and(|t| t.as_bytes().starts_with(b"application/problem+json"));
         let body = self.read(response).await?;
         let foreign = |problem: String| ApiError::Foreign { url: url.clone(), status: status.as_u16(), problem };
         if is_problem {
-            let refusal = serde_json::from_slice(&body).map_err(|e| foreign(format!("its problem does not read: {e}")))?;
+            let mut refusal: Refusal =
+                serde_json::from_slice(&body).map_err(|e| foreign(format!("its problem does not read: {e}")))?;
+            let token_refused = refusal.status == 401 && self.token.is_some();
+            refusal.remedy =
+                token_refused.then_some("sign in with `fitment login`, or name another sign-in with --profile");
             return Err(ApiError::Refused(Box::new(refusal)));
         }
         if !status.is_success() {
@@ -194,7 +217,11 @@ impl Api {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| self.unreachable(e))? {
             if body.len() + chunk.len() > REPLY_BYTES_MAX {
-                return Err(ApiError::Foreign { url, status, problem: format!("the answer is larger than {REPLY_BYTES_MAX} bytes") });
+                return Err(ApiError::Foreign {
+                    url,
+                    status,
+                    problem: format!("the answer is larger than {REPLY_BYTES_MAX} bytes"),
+                });
             }
             body.extend_from_slice(&chunk);
         }
@@ -203,7 +230,11 @@ impl Api {
 
     fn unreachable(&self, error: reqwest::Error) -> ApiError {
         let url = error.url().cloned().unwrap_or_else(|| self.base.clone());
-        let cause = if error.is_timeout() { format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()) } else { root_cause(&error) };
+        let cause = if error.is_timeout() {
+            format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())
+        } else {
+            root_cause(&error)
+        };
         ApiError::Network { url, cause }
     }
 }

@@ -20,16 +20,19 @@ pub fn distance(at: UnixMs, now: UnixMs) -> String {
     if ahead_s > 0 { format!("in {}", span(ahead_s)) } else { format!("{} ago", span(past_s)) }
 }
 
-/// Renders seconds in the largest unit that fits.
+/// Renders seconds in the largest unit that fits, rounded.
 pub fn span(seconds: u64) -> String {
     let (unit, size) = UNITS.into_iter().find(|(_, size)| seconds >= *size).unwrap_or(("s", 1));
-    format!("{}{unit}", seconds / size)
+    format!("{}{unit}", (seconds + size / 2) / size)
 }
 
 /// Reads a duration such as `30s`, `5m`, `72h` or `3d` as seconds.
 pub fn parse_duration_s(text: &str) -> Result<u64, Failure> {
-    let bad = || Failure::environment(format!("{text:?} is no duration: write a number and a unit, such as 30s, 5m, 72h or 3d"));
-    let (digits, size) = UNITS.into_iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, size))).ok_or_else(bad)?;
+    let bad = || {
+        Failure::environment(format!("{text:?} is no duration: write a number and a unit, such as 30s, 5m, 72h or 3d"))
+    };
+    let (digits, size) =
+        UNITS.into_iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, size))).ok_or_else(bad)?;
     let number: u64 = digits.parse().map_err(|_| bad())?;
     number.checked_mul(size).filter(|seconds| *seconds > 0).ok_or_else(bad)
 }

@@ -10,11 +10,14 @@ use crate::failure::Failure;
 
 /// Makes the package.
 pub fn package(module: &[u8], manifest: &Manifest, listing: &Listing) -> Result<Vec<u8>, Failure> {
-    let component = ComponentEncoder::default()
-        .validate(true)
-        .module(module)
-        .and_then(|mut encoder| encoder.encode())
-        .map_err(|e| Failure::environment(format!("the module does not make a component: {e:#}. Does it implement the contract with fitment-sdk?")))?;
+    let component =
+        ComponentEncoder::default().validate(true).module(module).and_then(|mut encoder| encoder.encode()).map_err(
+            |e| {
+                Failure::environment(format!(
+                    "the module does not make a component: {e:#}. Does it implement the contract with fitment-sdk?"
+                ))
+            },
+        )?;
     let described = metadata(&component, manifest, listing)?;
     let package = package::with_manifest(&described, manifest).map_err(|e| Failure::environment(e.to_string()))?;
     // The same function that the marketplace and the agents read it with.
@@ -27,7 +30,8 @@ fn metadata(component: &[u8], manifest: &Manifest, listing: &Listing) -> Result<
     let mut add = AddMetadata::default();
     add.name = AddMetadataField::Set(manifest.name.to_string());
     add.processed_by = vec![("fitment".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
-    let mut out = add.to_wasm(component).map_err(|e| Failure::environment(format!("the component takes no metadata: {e:#}")))?;
+    let mut out =
+        add.to_wasm(component).map_err(|e| Failure::environment(format!("the component takes no metadata: {e:#}")))?;
     append_section(&mut out, "version", &manifest.version.to_string());
     append_section(&mut out, "description", &listing.summary);
     append_section(&mut out, "authors", &listing.authors.join(", "));

@@ -53,12 +53,17 @@ fn sentences(asked: &[Value]) -> String {
 fn ask(names: &[&str]) -> Result<(), Failure> {
     let flag = format!("--consent {}", names.join(","));
     if !io::stdin().is_terminal() {
-        return Err(Failure::environment(format!("consent is needed and nobody can be asked here: agree with {flag}, or with --yes")));
+        return Err(Failure::environment(format!(
+            "consent is needed and nobody can be asked here: agree with {flag}, or with --yes"
+        )));
     }
     eprint!("Agree? [y/N] ");
     let _ = io::stderr().flush();
     let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).map_err(|e| Failure::environment(format!("no answer could be read: {e}")))?;
+    io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(|e| Failure::environment(format!("no answer could be read: {e}")))?;
     if matches!(answer.trim(), "y" | "Y" | "yes") {
         return Ok(());
     }

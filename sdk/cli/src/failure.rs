@@ -2,6 +2,8 @@
 
 use fitment_domain::validation::{Problem, Severity};
 
+use crate::table::clean;
+
 /// Why a command did not do what it was told. The text is complete: what happened, where, and what helps.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -40,6 +42,7 @@ pub fn problem_lines(problem: &Problem) -> String {
         Severity::Warning => "warning",
         Severity::Error => "error",
     };
-    let remedy = if problem.remedy.is_empty() { String::new() } else { format!("\n  remedy: {}", problem.remedy) };
-    format!("{severity}[{}]: {}{remedy}", problem.rule, problem.message)
+    let remedy =
+        if problem.remedy.is_empty() { String::new() } else { format!("\n  remedy: {}", clean(&problem.remedy)) };
+    format!("{severity}[{}]: {}{remedy}", clean(&problem.rule), clean(&problem.message))
 }

@@ -23,7 +23,8 @@ pub fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Failure> {
 
 /// Reads a text file of at most so many bytes.
 pub fn read_text(path: &Path, bytes_max: usize) -> Result<String, Failure> {
-    String::from_utf8(read(path, bytes_max)?).map_err(|_| Failure::environment(format!("{} is not UTF-8 text", path.display())))
+    String::from_utf8(read(path, bytes_max)?)
+        .map_err(|_| Failure::environment(format!("{} is not UTF-8 text", path.display())))
 }
 
 /// Reads standard input to its end, at most so many bytes.
@@ -35,7 +36,9 @@ pub fn read_stdin(bytes_max: usize) -> Result<String, Failure> {
 fn read_bounded(from: impl io::Read, bytes_max: usize, name: &str) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
-    from.take(limit).read_to_end(&mut bytes).map_err(|e| Failure::environment(format!("cannot read {name}: {}", reason(&e))))?;
+    from.take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(|e| Failure::environment(format!("cannot read {name}: {}", reason(&e))))?;
     if bytes.len() > bytes_max {
         return Err(Failure::environment(format!("{name} is larger than {bytes_max} bytes")));
     }
@@ -55,7 +58,10 @@ pub fn create_private(path: &Path) -> Result<File, Failure> {
     make_private_parent(path)?;
     private(OpenOptions::new().write(true).create_new(true)).open(path).map_err(|e| {
         if e.kind() == io::ErrorKind::AlreadyExists {
-            Failure::environment(format!("{} exists and is not overwritten: move it away, or name another file with --out", path.display()))
+            Failure::environment(format!(
+                "{} exists and is not overwritten: move it away, or name another file with --out",
+                path.display()
+            ))
         } else {
             cannot("write", path, &e)
         }
@@ -119,7 +125,10 @@ pub fn check_private(path: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     let path = path.display();
-    Err(Failure::environment(format!("{path} can be read by other accounts (mode {:o}): chmod 600 {path}", mode & 0o777)))
+    Err(Failure::environment(format!(
+        "{path} can be read by other accounts (mode {:o}): chmod 600 {path}",
+        mode & 0o777
+    )))
 }
 
 /// Refuses a secret that other accounts of this machine can read; not supported on this system, where the profile folder protects it.

@@ -20,7 +20,8 @@ pub fn default_path() -> Result<PathBuf, Failure> {
 /// Makes a key and writes it to a new file that only this account reads.
 pub fn create(path: &Path) -> Result<SigningKey, Failure> {
     let mut secret = [0_u8; 32];
-    getrandom::fill(&mut secret).map_err(|e| Failure::environment(format!("the system gives no random numbers: {e}")))?;
+    getrandom::fill(&mut secret)
+        .map_err(|e| Failure::environment(format!("the system gives no random numbers: {e}")))?;
     let key = SigningKey::from_bytes(&secret);
     let mut file = files::create_private(path)?;
     let line = format!("{PREFIX}{}\n", hex::encode(secret));
@@ -41,7 +42,10 @@ pub fn load(path: &Path) -> Result<Option<SigningKey>, Failure> {
         .and_then(|digits| hex::decode(digits).ok())
         .and_then(|bytes| bytes.try_into().ok());
     let secret = secret.ok_or_else(|| {
-        Failure::environment(format!("{} is no key of ours: it must hold {PREFIX} and 64 hexadecimal digits, as `fitment keygen` writes it", path.display()))
+        Failure::environment(format!(
+            "{} is no key of ours: it must hold {PREFIX} and 64 hexadecimal digits, as `fitment keygen` writes it",
+            path.display()
+        ))
     })?;
     Ok(Some(SigningKey::from_bytes(&secret)))
 }
@@ -49,6 +53,9 @@ pub fn load(path: &Path) -> Result<Option<SigningKey>, Failure> {
 /// Reads the key that must be there.
 pub fn load_needed(path: &Path) -> Result<SigningKey, Failure> {
     load(path)?.ok_or_else(|| {
-        Failure::environment(format!("there is no key {}: make one with `fitment keygen`, or name yours with --key FILE", path.display()))
+        Failure::environment(format!(
+            "there is no key {}: make one with `fitment keygen`, or name yours with --key FILE",
+            path.display()
+        ))
     })
 }

@@ -25,8 +25,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    alerts, approve, audit, build, categories, check, clients, connections, devices, findings, fit, install, installations, keygen,
-    locations, login, publish, releases, sign, tickets, zero_certificates,
+    alerts, approve, audit, build, categories, check, clients, connections, devices, findings, fit, install,
+    installations, keygen, locations, login, publish, releases, sign, tickets, zero_certificates,
 };
 use crate::context::Context;
 use crate::failure::Failure;

@@ -37,14 +37,19 @@ impl PackageFiles {
         let limits = PackageLimits::standard();
         // Somewhat more than accepted is read, so that the refusal is the package's own.
         let component = files::read(path, limits.component_bytes_max.saturating_mul(16))?;
-        let package = package::read(&component, &limits).map_err(|e| Failure::refused(format!("{}: {}", path.display(), one_line(&e.to_string()))))?;
+        let package = package::read(&component, &limits)
+            .map_err(|e| Failure::refused(format!("{}: {}", path.display(), one_line(&e.to_string()))))?;
         let beside = beside(path, "listing.json");
         if !beside.exists() {
-            return Err(Failure::environment(format!("{} is missing: `fitment build` writes it beside the component", beside.display())));
+            return Err(Failure::environment(format!(
+                "{} is missing: `fitment build` writes it beside the component",
+                beside.display()
+            )));
         }
         let listing_bytes = files::read(&beside, LISTING_BYTES_MAX)?;
-        let listing = serde_json::from_slice(&listing_bytes)
-            .map_err(|e| Failure::refused(format!("{} is no listing: {e}; `fitment build` writes it anew", beside.display())))?;
+        let listing = serde_json::from_slice(&listing_bytes).map_err(|e| {
+            Failure::refused(format!("{} is no listing: {e}; `fitment build` writes it anew", beside.display()))
+        })?;
         Ok(Self { path: path.to_path_buf(), component, package, listing_bytes, listing })
     }
 

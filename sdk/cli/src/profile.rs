@@ -40,7 +40,9 @@ fn path_of(name: &str) -> Result<PathBuf, Failure> {
     if ok {
         Ok(home()?.join("profiles").join(format!("{name}.json")))
     } else {
-        Err(Failure::environment(format!("profile {name:?} must be 1 to 60 letters, digits, dots, hyphens or underscores")))
+        Err(Failure::environment(format!(
+            "profile {name:?} must be 1 to 60 letters, digits, dots, hyphens or underscores"
+        )))
     }
 }
 
@@ -56,14 +58,20 @@ impl Profile {
         let text = files::read(&path, PROFILE_BYTES_MAX)?;
         // The parser's words may quote what it read, which is a secret: only the place is said.
         serde_json::from_slice(&text).map_err(|e| {
-            Failure::environment(format!("{} does not read (line {}, column {}): sign in again with {login}", path.display(), e.line(), e.column()))
+            Failure::environment(format!(
+                "{} does not read (line {}, column {}): sign in again with {login}",
+                path.display(),
+                e.line(),
+                e.column()
+            ))
         })
     }
 
     /// Writes the profile; replaces an earlier sign-in of that name.
     pub fn save(&self, name: &str) -> Result<PathBuf, Failure> {
         let path = path_of(name)?;
-        let json = serde_json::to_vec_pretty(self).map_err(|e| Failure::environment(format!("the profile cannot be written: {e}")))?;
+        let json = serde_json::to_vec_pretty(self)
+            .map_err(|e| Failure::environment(format!("the profile cannot be written: {e}")))?;
         files::replace_private(&path, &json)?;
         Ok(path)
     }

@@ -57,7 +57,8 @@ struct Accessory {
 
 fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Version, D::Error> {
     let text = String::deserialize(deserializer)?;
-    Version::parse(&text).map_err(|e| D::Error::custom(format!("accessory.version {text:?} is no version ({e}): write it like 1.0.0")))
+    Version::parse(&text)
+        .map_err(|e| D::Error::custom(format!("accessory.version {text:?} is no version ({e}): write it like 1.0.0")))
 }
 
 #[derive(Deserialize)]
@@ -106,11 +107,14 @@ impl Project {
     pub fn read(folder: &Path) -> Result<Self, Failure> {
         let path = folder.join(FILE);
         if !path.exists() {
-            return Err(Failure::environment(format!("there is no {FILE} in {}: name the accessory's folder", folder.display())));
+            return Err(Failure::environment(format!(
+                "there is no {FILE} in {}: name the accessory's folder",
+                folder.display()
+            )));
         }
         let text = files::read_text(&path, TOML_BYTES_MAX)?;
-        let document: Document =
-            toml::from_str(&text).map_err(|e| Failure::environment(format!("{}: {}", path.display(), e.to_string().trim_end())))?;
+        let document: Document = toml::from_str(&text)
+            .map_err(|e| Failure::environment(format!("{}: {}", path.display(), e.to_string().trim_end())))?;
         let stack_bytes = stack_bytes(&document.build, &path)?;
         let config_schema = schema(folder, &path, document.config.as_ref())?;
         let Accessory { name, version, kind, summary, license, authors, categories, source } = document.accessory;
@@ -147,11 +151,17 @@ fn schema(folder: &Path, toml: &Path, config: Option<&Config>) -> Result<Value, 
     };
     let inside = Path::new(schema).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if schema.is_empty() || !inside {
-        return Err(Failure::environment(format!("{}: config.schema is {schema:?}: name a file in the same folder", toml.display())));
+        return Err(Failure::environment(format!(
+            "{}: config.schema is {schema:?}: name a file in the same folder",
+            toml.display()
+        )));
     }
     let path = folder.join(schema);
     if !path.exists() {
-        return Err(Failure::environment(format!("{}: config.schema names {schema:?}, and there is no such file", toml.display())));
+        return Err(Failure::environment(format!(
+            "{}: config.schema names {schema:?}, and there is no such file",
+            toml.display()
+        )));
     }
     let bytes = files::read(&path, TEXT_BYTES_MAX)?;
     serde_json::from_slice(&bytes).map_err(|e| Failure::environment(format!("{} is no JSON: {e}", path.display())))

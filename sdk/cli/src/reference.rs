@@ -22,10 +22,13 @@ impl FromStr for AccessoryRef {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, version) = match text.split_once('@') {
-            Some((name, version)) => (name, Some(Version::parse(version).map_err(|e| format!("version {version:?}: {e}"))?)),
+            Some((name, version)) => {
+                (name, Some(Version::parse(version).map_err(|e| format!("version {version:?}: {e}"))?))
+            }
             None => (text, None),
         };
-        let name = AccessoryName::parse(name).map_err(|e| format!("{e}; write publisher/name or publisher/name@version"))?;
+        let name =
+            AccessoryName::parse(name).map_err(|e| format!("{e}; write publisher/name or publisher/name@version"))?;
         Ok(Self { name, version })
     }
 }
@@ -78,8 +81,13 @@ impl Directory {
         let mut found = table::rows(&answer, self.list).iter().filter(same).filter_map(|row| row["id"].as_str());
         match (found.next(), found.next()) {
             (Some(id), None) => Ok(id.to_owned()),
-            (None, _) => Err(Failure::refused(format!("there is no {} {named:?}: `fitment {}` lists them", self.noun, self.list))),
-            (Some(_), Some(_)) => Err(Failure::refused(format!("more than one {} is called {named:?}: give the id", self.noun))),
+            (None, _) => Err(Failure::refused(format!(
+                "there is no {} {named:?}: `fitment {}` lists them",
+                self.noun, self.list
+            ))),
+            (Some(_), Some(_)) => {
+                Err(Failure::refused(format!("more than one {} is called {named:?}: give the id", self.noun)))
+            }
         }
     }
 }

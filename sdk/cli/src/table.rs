@@ -75,7 +75,7 @@ pub fn print(rows: &[Value], columns: &[Column], none: &str) {
     }
 }
 
-/// Prints one thing, a member a line.
+/// Prints one thing, a member a line; what is empty is left out.
 pub fn record(value: &Value) {
     let Some(members) = value.as_object() else { return json(value) };
     let width = members.keys().map(|key| key.trim_end_matches("_ms").len()).max().unwrap_or(0);
@@ -87,7 +87,9 @@ pub fn record(value: &Value) {
             }
             other => cell(other),
         };
-        line(format!("{:<width$}  {shown}", key.trim_end_matches("_ms")).trim_end());
+        if !shown.is_empty() {
+            line(format_args!("{:<width$}  {shown}", key.trim_end_matches("_ms")));
+        }
     }
 }
 
@@ -109,7 +111,8 @@ mod tests {
 
     #[test]
     fn facts_show_their_value() {
-        let row = json!({"facts": {"os.family": {"text": "linux"}, "cores": {"number": 2.0}, "ips": {"many": ["a", "b"]}}});
+        let row =
+            json!({"facts": {"os.family": {"text": "linux"}, "cores": {"number": 2.0}, "ips": {"many": ["a", "b"]}}});
         assert_eq!(fact(&row, "os.family"), "linux");
         assert_eq!(fact(&row, "ips"), "a, b");
         assert_eq!(fact(&row, "absent"), "");

@@ -1,3 +1,4 @@
 //! What needs servers from apt: leave it out with `--skip real::`.
 
 mod store;
+mod full_disk;

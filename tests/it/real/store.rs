@@ -1,6 +1,7 @@
 //! Every scenario of the store once more, on PostgreSQL; and the locks that only PostgreSQL has.
 
 use fitment_domain::tenant::Scope;
+use fitment_store::{ObjectsConfig, StoreError};
 use sqlx::Connection as _;
 
 use crate::store::fixture::{Msp, scalar};
@@ -52,9 +53,20 @@ async fn every_table_of_tenants_and_owners_is_locked() {
     let tables = "from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname in ('tenant_id', 'owner') \
                   where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace";
     let all = scalar(&mut raw, &format!("select count(*) {tables}")).await;
-    let open = scalar(&mut raw, &format!("select count(*) {tables} and not (c.relrowsecurity and c.relforcerowsecurity)")).await;
+    let open =
+        scalar(&mut raw, &format!("select count(*) {tables} and not (c.relrowsecurity and c.relforcerowsecurity)"))
+            .await;
     assert!(all >= 20, "{all} tables");
     assert_eq!(open, 0);
     raw.close().await.unwrap();
     store.read(Scope::Platform).await.unwrap();
+}
+
+/// Work waits and goes on: the caller is told that the same call may succeed later.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_away_is_said_to_be_unavailable() {
+    let database = Database::sqlite();
+    let nobody = "postgres://fitment@127.0.0.1:1/test";
+    let away = fitment_store::Store::open(nobody, ObjectsConfig::Folder(database.objects())).await.unwrap_err();
+    assert!(matches!(away, StoreError::Unavailable(_)), "{away:?}");
 }

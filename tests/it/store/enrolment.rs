@@ -67,7 +67,10 @@ pub(crate) async fn revocation_is_seen(database: &Database) {
 
     let mut tx = store.begin(Scope::Platform).await.unwrap();
     let certificate = tx.certificate("c1").await.unwrap().unwrap();
-    assert_eq!((certificate.tenant, certificate.device, certificate.revoked), (msp.tenant.clone(), msp.device, Some(NOW)));
+    assert_eq!(
+        (certificate.tenant, certificate.device, certificate.revoked),
+        (msp.tenant.clone(), msp.device, Some(NOW))
+    );
     let (tenant, zero) = tx.zero_by_serial(&format!("serial of {}", msp.zero)).await.unwrap().unwrap();
     assert_eq!((tenant, zero.revoked), (msp.tenant, Some(NOW)));
     assert_eq!(tx.certificate("unknown").await.unwrap(), None);

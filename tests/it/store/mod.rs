@@ -42,7 +42,24 @@ macro_rules! scenarios {
 pub(crate) use scenarios;
 
 mod sqlite {
+    use fitment_domain::tenant::Scope;
+    use fitment_store::StoreError;
+    use sqlx::{Connection as _, Executor as _};
+
     use crate::support::databases::Database;
 
     crate::store::scenarios!(Database::sqlite());
+
+    /// Work waits and goes on: the caller is told that the same call may succeed later.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_file_that_another_program_holds_is_said_to_be_unavailable() {
+        let database = Database::sqlite();
+        let store = database.open().await;
+        let mut other = sqlx::AnyConnection::connect(&database.url).await.unwrap();
+        other.execute("begin immediate").await.unwrap();
+        let held = store.begin(Scope::Platform).await.unwrap_err();
+        assert!(matches!(held, StoreError::Unavailable(_)), "{held:?}");
+        other.execute("rollback").await.unwrap();
+        store.ping().await.unwrap();
+    }
 }

@@ -45,7 +45,8 @@ pub(crate) async fn who_sees_which_release(database: &Database) {
     tx.insert_release(&old).await.unwrap();
     tx.insert_release(&new).await.unwrap();
     assert_eq!(tx.release(&old.id).await.unwrap(), Some(old.clone()), "it reads back as it was written");
-    let versions: Vec<String> = tx.releases_of(&old.accessory).await.unwrap().iter().map(|r| r.version.to_string()).collect();
+    let versions: Vec<String> =
+        tx.releases_of(&old.accessory).await.unwrap().iter().map(|r| r.version.to_string()).collect();
     assert_eq!(versions, ["1.10.0", "1.9.0"]);
     tx.commit().await.unwrap();
 
@@ -76,7 +77,9 @@ pub(crate) async fn only_a_newer_set_replaces_a_set(database: &Database) {
         envelope: Envelope::sign(SET_TYPE, &t, &key).unwrap(),
         content_digest: format!("{t}"),
     };
-    for (next, taken) in [((1, 10), true), ((1, 10), false), ((1, 9), false), ((1, 11), true), ((2, 5), true), ((1, 99), false)] {
+    for (next, taken) in
+        [((1, 10), true), ((1, 10), false), ((1, 9), false), ((1, 11), true), ((2, 5), true), ((1, 99), false)]
+    {
         let mut tx = store.begin(msp.scope()).await.unwrap();
         let put = tx.put_instruction_set(&msp.device, &set(next.0, next.1)).await;
         assert_eq!(put.is_ok(), taken, "{next:?}: {put:?}");

@@ -28,7 +28,10 @@ fn tables(sql: &str) -> Vec<Table> {
             continue;
         };
         let (name, body) = rest.split_once('(').unwrap();
-        tables.push(Table { name: name.trim().to_owned(), parts: split_outside_parentheses(body.strip_suffix(')').unwrap()) });
+        tables.push(Table {
+            name: name.trim().to_owned(),
+            parts: split_outside_parentheses(body.strip_suffix(')').unwrap()),
+        });
     }
     tables
 }
@@ -64,9 +67,9 @@ fn columns_have_the_four_types_that_both_databases_read_alike() {
     for table in migrations().iter().flat_map(|sql| tables(sql)) {
         for column in table.columns() {
             let kind = column.split_once(' ').unwrap().1;
-            let known = ["TEXT", "BIGINT", "DOUBLE PRECISION", "BYTEA"].iter().any(|k| {
-                kind.strip_prefix(k).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
-            });
+            let known = ["TEXT", "BIGINT", "DOUBLE PRECISION", "BYTEA"]
+                .iter()
+                .any(|k| kind.strip_prefix(k).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')));
             assert!(known, "{}.{column}", table.name);
         }
     }

@@ -121,8 +121,12 @@ pub(crate) async fn everything_reads_back(database: &Database) {
     let mut ticket = msp.ticket(7, Some(alert.id.clone()));
     tx.insert_ticket(&ticket).await.unwrap();
     ticket.connection = Some(connection.id.clone());
-    ticket.delivery =
-        Delivery { create_started: Some(NOW), external_id: Some("42".to_owned()), close_wanted: true, close_settled: false };
+    ticket.delivery = Delivery {
+        create_started: Some(NOW),
+        external_id: Some("42".to_owned()),
+        close_wanted: true,
+        close_settled: false,
+    };
     ticket.external_number = Some("#42".to_owned());
     ticket.external_url = Some("https://rt.example/Ticket/Display.html?id=42".to_owned());
     ticket.external_status = Some("new".to_owned());

@@ -77,8 +77,13 @@ impl Cluster {
     }
 
     fn run(&self, action: &str, more: &[&str]) -> String {
-        let output =
-            Command::new("bash").args([SCRIPT, action]).arg(&self.folder).arg(self.port.to_string()).args(more).output().unwrap();
+        let output = Command::new("bash")
+            .args([SCRIPT, action])
+            .arg(&self.folder)
+            .arg(self.port.to_string())
+            .args(more)
+            .output()
+            .unwrap();
         // A test that cannot run is a failure, never skipped in silence.
         assert!(
             output.status.success(),

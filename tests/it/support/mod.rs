@@ -1,3 +1,9 @@
-//! What tests stand on.
+//! What the tests stand on: real databases, real processes, real servers.
 
+pub(crate) mod agent;
 pub(crate) mod databases;
+pub(crate) mod disk;
+pub(crate) mod package;
+pub(crate) mod platform;
+pub(crate) mod programs;
+pub(crate) mod tracker;

@@ -19,7 +19,8 @@ static WAITING: Mutex<Option<HashSet<String>>> = Mutex::new(None);
 
 /// Returns whether a server, or a process, answers for this type of file system.
 pub(super) fn may_hang(fstype: &str) -> bool {
-    const REMOTE: &[&str] = &["9p", "afs", "ceph", "cifs", "glusterfs", "gfs2", "lustre", "ncpfs", "ocfs2", "smb3", "smbfs"];
+    const REMOTE: &[&str] =
+        &["9p", "afs", "ceph", "cifs", "glusterfs", "gfs2", "lustre", "ncpfs", "ocfs2", "smb3", "smbfs"];
     fstype.starts_with("nfs") || fstype.starts_with("fuse") || REMOTE.contains(&fstype)
 }
 

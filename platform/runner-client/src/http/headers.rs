@@ -59,8 +59,9 @@ impl Sealing<'_> {
             if bytes > HEADER_BYTES_MAX {
                 return Err(Fault::Invalid(format!("headers: more than {HEADER_BYTES_MAX} bytes")));
             }
-            let mut value = header::HeaderValue::from_str(&text)
-                .map_err(|_| Fault::Invalid(format!("header {name}: its value holds characters that HTTP does not carry")))?;
+            let mut value = header::HeaderValue::from_str(&text).map_err(|_| {
+                Fault::Invalid(format!("header {name}: its value holds characters that HTTP does not carry"))
+            })?;
             value.set_sensitive(secret);
             sealed.headers.append(name, value);
         }
@@ -103,13 +104,16 @@ impl Sealing<'_> {
     /// One answer for "not granted", "unknown" and "bound elsewhere": a guest learns nothing about secrets that are not its own.
     fn open(&self, name: &str) -> Result<&str, Fault> {
         let shown: String = name.chars().take(60).collect();
-        self.secrets.open(name, self.origin, self.granted).ok_or_else(|| Fault::Denied(format!("http secret {shown:?}")))
+        self.secrets
+            .open(name, self.origin, self.granted)
+            .ok_or_else(|| Fault::Denied(format!("http secret {shown:?}")))
     }
 }
 
 fn allowed(name: &str) -> Result<HeaderName, Fault> {
     let shown: String = name.chars().take(60).collect();
-    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Fault::Invalid(format!("header {shown:?}: no header name")))?;
+    let name = HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| Fault::Invalid(format!("header {shown:?}: no header name")))?;
     if RESERVED.contains(&name) || name.as_str().starts_with("proxy-") {
         return Err(Fault::Invalid(format!("header {name}: the host sets it")));
     }

@@ -44,7 +44,9 @@ impl HostCalls for HttpHost {
     fn call<'a>(&'a self, request: HostRequest, grants: &'a Grants, limits: CallLimits) -> BoxFuture<'a, HostReply> {
         Box::pin(async move {
             match request {
-                HostRequest::Http(request) => HostReply::Http(send::send(&self.client, &self.secrets, request, grants, limits).await),
+                HostRequest::Http(request) => {
+                    HostReply::Http(send::send(&self.client, &self.secrets, request, grants, limits).await)
+                }
             }
         })
     }

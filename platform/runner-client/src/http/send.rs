@@ -55,7 +55,11 @@ fn method(name: &str) -> Result<Method, Fault> {
     })
 }
 
-async fn exchange(outgoing: reqwest::RequestBuilder, needles: &[String], bytes_max: usize) -> Result<HttpResponse, Fault> {
+async fn exchange(
+    outgoing: reqwest::RequestBuilder,
+    needles: &[String],
+    bytes_max: usize,
+) -> Result<HttpResponse, Fault> {
     let started = Instant::now();
     let mut answer = outgoing.send().await.map_err(|e| failed(e, needles))?;
     let status = answer.status().as_u16();

@@ -64,7 +64,13 @@ impl Runs {
 
     /// Answers a host call beside the reading of further frames. The budget is counted here again: the process that asks is
     /// the one that a guest may have broken.
-    pub(super) fn answer(&self, run: RunNumber, call: u64, request: HostRequest, replies: &mpsc::UnboundedSender<ToRunner>) {
+    pub(super) fn answer(
+        &self,
+        run: RunNumber,
+        call: u64,
+        request: HostRequest,
+        replies: &mpsc::UnboundedSender<ToRunner>,
+    ) {
         let mut all = self.all();
         let Some(under_way) = all.get_mut(&run) else { return };
         if under_way.calls_left == 0 {

@@ -17,8 +17,8 @@ const RESTART_WAIT: Duration = Duration::from_millis(500);
 
 /// Which program is the runner.
 #[derive(Debug, Clone)]
-pub struct RunnerConfig {
-    pub program: PathBuf,
+pub(crate) struct RunnerConfig {
+    pub(crate) program: PathBuf,
 }
 
 /// Why the runner did not do it.
@@ -33,7 +33,7 @@ pub enum RunnerError {
 }
 
 /// Keeps one runner process alive.
-pub struct Runner {
+pub(crate) struct Runner {
     config: RunnerConfig,
     engine: String,
     current: Mutex<Current>,
@@ -46,7 +46,7 @@ struct Current {
 
 impl Runner {
     /// Starts the process and waits until it is ready.
-    pub async fn start(config: RunnerConfig) -> Result<Self, RunnerError> {
+    pub(crate) async fn start(config: RunnerConfig) -> Result<Self, RunnerError> {
         let process = Process::start(&config.program).await?;
         let engine = process.engine().to_owned();
         let current = Mutex::new(Current { process, started: Instant::now() });
@@ -54,7 +54,7 @@ impl Runner {
     }
 
     /// Returns which engine the first process held; a later one of another build is refused.
-    pub fn engine(&self) -> &str {
+    pub(crate) fn engine(&self) -> &str {
         &self.engine
     }
 
@@ -68,7 +68,9 @@ impl Runner {
         current.started = Instant::now();
         let process = Process::start(&self.config.program).await?;
         if process.engine() != self.engine {
-            return Err(RunnerError::Lost { reason: "the program was replaced by another build: restart this one too".to_owned() });
+            return Err(RunnerError::Lost {
+                reason: "the program was replaced by another build: restart this one too".to_owned(),
+            });
         }
         tracing::warn!("the runner was started again");
         current.process = Arc::clone(&process);

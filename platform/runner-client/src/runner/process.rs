@@ -53,7 +53,8 @@ impl Process {
     pub(super) async fn start(program: &Path) -> Result<Arc<Self>, RunnerError> {
         let spawn = |reason: String| RunnerError::Spawn { program: program.display().to_string(), reason };
         let mut child = command(program).spawn().map_err(|e| spawn(e.to_string()))?;
-        let (Some(input), Some(output), Some(errors)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
+        let (Some(input), Some(output), Some(errors)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
             return Err(spawn("it has no pipes".to_owned()));
         };
         tokio::spawn(relay(errors));
@@ -70,7 +71,8 @@ impl Process {
         let shared = Arc::new(Shared::default());
         let reading = read(Arc::clone(&shared), frames.downgrade(), output);
         tokio::spawn(watch(Arc::clone(&shared), child, ended, reading, wire::write_all(outgoing, input)));
-        let process = Self { engine, frames, shared, places: Semaphore::new(RUNS_MAX), next_run: AtomicU64::new(1), _life: life };
+        let process =
+            Self { engine, frames, shared, places: Semaphore::new(RUNS_MAX), next_run: AtomicU64::new(1), _life: life };
         Ok(Arc::new(process))
     }
 
@@ -204,7 +206,11 @@ async fn watch(
 }
 
 /// Reads frames until there are no more, and returns why.
-async fn read(shared: Arc<Shared>, replies: mpsc::WeakUnboundedSender<ToRunner>, mut output: BufReader<ChildStdout>) -> String {
+async fn read(
+    shared: Arc<Shared>,
+    replies: mpsc::WeakUnboundedSender<ToRunner>,
+    mut output: BufReader<ChildStdout>,
+) -> String {
     let mut buffer = Vec::new();
     loop {
         let frame = match wire::read(&mut output, &mut buffer).await {

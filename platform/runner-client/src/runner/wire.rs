@@ -25,7 +25,10 @@ pub(super) async fn read(input: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<
 }
 
 /// Writes frames until nobody sends any more; runs that are due together travel together.
-pub(super) async fn write_all(mut outgoing: mpsc::UnboundedReceiver<ToRunner>, mut output: impl AsyncWrite + Unpin) -> Result<(), String> {
+pub(super) async fn write_all(
+    mut outgoing: mpsc::UnboundedReceiver<ToRunner>,
+    mut output: impl AsyncWrite + Unpin,
+) -> Result<(), String> {
     while let Some(first) = outgoing.recv().await {
         let mut bytes = Vec::new();
         let mut next = Some(first);

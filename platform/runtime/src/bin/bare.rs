@@ -76,7 +76,10 @@ async fn check(engine: &Engine, pre: &MonitorPre<Bare>, config: &str) -> Result<
     std::hint::black_box(findings).map(drop).map_err(|fault| wasmtime::format_err!("the accessory answered {fault:?}"))
 }
 
-#[expect(unsafe_code, reason = "loading compiled code is unsafe by nature; whoever measures names a file of our compiler")]
+#[expect(
+    unsafe_code,
+    reason = "loading compiled code is unsafe by nature; whoever measures names a file of our compiler"
+)]
 fn deserialize(engine: &Engine, compiled: &[u8]) -> Result<Component> {
     // SAFETY: a tool for measuring on one's own machine; its documentation asks for unmodified output of `fitment-compiler`.
     unsafe { Component::deserialize(engine, compiled) }

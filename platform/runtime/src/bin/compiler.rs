@@ -11,7 +11,6 @@ use std::io::{Read, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use fitment_domain::validation::Inspection;
 use fitment_runtime::engine::{Placement, configuration, engine_identity};
 use fitment_runtime::inspect::{self, COMPONENT_BYTES_MAX};
 use rustix::process::{Resource, Rlimit, nice, setrlimit};
@@ -80,7 +79,8 @@ fn identity() -> anyhow::Result<Identity> {
 }
 
 fn compile(component: &[u8]) -> anyhow::Result<Vec<u8>> {
-    if let Err(Inspection { problems, .. }) = inspect::structure(component) {
+    let problems = inspect::structure(component).problems;
+    if !problems.is_empty() {
         let reasons: Vec<String> = problems.into_iter().map(|p| format!("{}: {}", p.rule, p.message)).collect();
         bail!("refused before compiling: {}", reasons.join("; "));
     }

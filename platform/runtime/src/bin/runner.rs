@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use fitment_domain::run::{FromRunner, RunRequest, ToRunner};
-use fitment_runtime::engine::{CONCURRENT_RUNS_MAX, engine_identity, running_engine, start_ticker};
+use fitment_runtime::engine::{CONCURRENT_RUNS_MAX, Placement, engine_identity, running_engine, start_ticker};
 use fitment_runtime::prepare::Library;
 use fitment_runtime::supervisor::Supervisor;
 use fitment_runtime::{frames, run};
@@ -48,7 +48,9 @@ fn confine() -> anyhow::Result<()> {
 
 async fn serve() -> anyhow::Result<()> {
     let (engine, placement) = running_engine().map_err(|e| anyhow::anyhow!("making the engine: {e:#}"))?;
-    eprintln!("fitment-runner: {}, {placement:?}", engine_identity());
+    if placement == Placement::OnDemand {
+        eprintln!("there is too little address space for the instance pool: runs start more slowly");
+    }
     start_ticker(&engine)?;
     let input = pipe::Receiver::from_owned_fd(owned(std::io::stdin())?).context("standard input must be a pipe")?;
     let output = pipe::Sender::from_owned_fd(owned(std::io::stdout())?).context("standard output must be a pipe")?;
@@ -89,7 +91,13 @@ async fn read(engine: wasmtime::Engine, supervisor: Supervisor, input: pipe::Rec
     Ok(())
 }
 
-fn begin(engine: &wasmtime::Engine, library: &mut Library, supervisor: &Supervisor, places: &Arc<Semaphore>, request: RunRequest) {
+fn begin(
+    engine: &wasmtime::Engine,
+    library: &mut Library,
+    supervisor: &Supervisor,
+    places: &Arc<Semaphore>,
+    request: RunRequest,
+) {
     let linked = library.linked(&request.artifact, &request.invocation, &request.grants);
     let (engine, supervisor, places) = (engine.clone(), supervisor.clone(), Arc::clone(places));
     tokio::spawn(async move {

@@ -32,7 +32,10 @@ impl RunState {
             return Err(Fault::Exhausted("http_body_bytes_max".to_owned()));
         }
         if request.headers.len() > HEADERS_MAX {
-            return Err(Fault::Invalid(format!("headers: {} are too many, at most {HEADERS_MAX}", request.headers.len())));
+            return Err(Fault::Invalid(format!(
+                "headers: {} are too many, at most {HEADERS_MAX}",
+                request.headers.len()
+            )));
         }
         if request.url.len() > URL_BYTES_MAX {
             return Err(Fault::Invalid(format!("url: longer than {URL_BYTES_MAX} bytes")));

@@ -21,7 +21,9 @@ const SIMPLER: &str = "Split the function, or build with optimisation (opt-level
 /// Holds what was seen against the bounds.
 pub(super) fn check(seen: &Structure) -> Vec<Problem> {
     let exceeded = caps(seen).into_iter().filter(|cap| cap.seen > cap.max);
-    exceeded.map(|cap| Problem::error(cap.rule, format!("{} {}, at most {}", cap.seen, cap.what, cap.max), cap.remedy)).collect()
+    exceeded
+        .map(|cap| Problem::error(cap.rule, format!("{} {}, at most {}", cap.seen, cap.what, cap.max), cap.remedy))
+        .collect()
 }
 
 fn caps(seen: &Structure) -> Vec<Cap> {
@@ -39,7 +41,13 @@ fn caps(seen: &Structure) -> Vec<Cap> {
         cap("too-many-components", "nested components", seen.components, 8, FLATTER),
         cap("too-many-component-instances", "component instances", seen.component_instances, 16, FLATTER),
         cap("too-many-core-instances", "core instances", seen.core_instances, 256, SMALLER),
-        cap("too-many-memories", "linear memories", seen.memories, u64::from(MEMORIES_PER_RUN), "Use one linear memory."),
+        cap(
+            "too-many-memories",
+            "linear memories",
+            seen.memories,
+            u64::from(MEMORIES_PER_RUN),
+            "Use one linear memory.",
+        ),
         cap(
             "memory-too-large",
             "bytes of memory at the start",
@@ -48,7 +56,13 @@ fn caps(seen: &Structure) -> Vec<Cap> {
             "Lower the initial memory and the stack size (`-zstack-size`).",
         ),
         cap("too-many-tables", "tables", seen.tables, 16, SMALLER),
-        cap("tables-too-large", "table elements at the start", seen.table_elements_min, ceiling.table_elements_max, SMALLER),
+        cap(
+            "tables-too-large",
+            "table elements at the start",
+            seen.table_elements_min,
+            ceiling.table_elements_max,
+            SMALLER,
+        ),
         cap("too-many-elements", "elements in element segments", seen.elements, 50_000, SMALLER),
         cap("too-many-canonical-functions", "lifted and lowered functions", seen.canonical_functions, 512, SMALLER),
         cap("too-many-types", "types of the component", seen.types, 2_000, SMALLER),
@@ -73,6 +87,12 @@ fn caps(seen: &Structure) -> Vec<Cap> {
             0,
             "Import interfaces of the contract (`fitment:accessory/…`) only.",
         ),
-        cap("start-function", "component start functions", seen.start_functions, 0, "Do the work in the exported function."),
+        cap(
+            "start-function",
+            "component start functions",
+            seen.start_functions,
+            0,
+            "Do the work in the exported function.",
+        ),
     ]
 }

@@ -24,20 +24,19 @@ const FEATURES: WasmFeatures = WasmFeatures::WASM2
 
 /// Inspects a component. Every finding is in the answer; an inspection with an error among its problems is not complete.
 pub fn inspect(bytes: &[u8]) -> Inspection {
-    let mut inspection = match structure(bytes) {
-        Ok(inspection) => inspection,
-        Err(inspection) => return inspection,
-    };
-    target::check(bytes, &mut inspection);
+    let mut inspection = structure(bytes);
+    if inspection.problems.is_empty() {
+        target::check(bytes, &mut inspection);
+    }
     inspection
 }
 
-/// Checks all that must hold before a compiler sees the bytes.
-pub fn structure(bytes: &[u8]) -> Result<Inspection, Inspection> {
+/// Checks all that must hold before a compiler sees the bytes. It names no problem only if they may be compiled.
+pub fn structure(bytes: &[u8]) -> Inspection {
     let mut inspection = Inspection::default();
     if let Err(problem) = header(bytes) {
         inspection.problems.push(problem);
-        return Err(inspection);
+        return inspection;
     }
     match walk::walk(bytes) {
         Ok(structure) => {
@@ -57,7 +56,7 @@ pub fn structure(bytes: &[u8]) -> Result<Inspection, Inspection> {
              component-model async are not supported.",
         ));
     }
-    if inspection.problems.is_empty() { Ok(inspection) } else { Err(inspection) }
+    inspection
 }
 
 fn header(bytes: &[u8]) -> Result<(), Problem> {

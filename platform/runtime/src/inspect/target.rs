@@ -67,29 +67,44 @@ fn interface(bytes: &[u8]) -> Result<(Names, Names), Problem> {
             let exports = world.exports.keys().map(|key| resolve.name_world_key(key)).collect();
             Ok((imports, exports))
         }
-        Ok(DecodedWasm::WitPackage(..)) => {
-            Err(Problem::error("wit-package", "this is an encoded WIT package: it holds interfaces and no code", rebuild))
+        Ok(DecodedWasm::WitPackage(..)) => Err(Problem::error(
+            "wit-package",
+            "this is an encoded WIT package: it holds interfaces and no code",
+            rebuild,
+        )),
+        Err(error) => {
+            Err(Problem::error("undecodable-interface", format!("the interface does not decode: {error:#}"), rebuild))
         }
-        Err(error) => Err(Problem::error("undecodable-interface", format!("the interface does not decode: {error:#}"), rebuild)),
     }
 }
 
 fn unknown_imports(contract: &Resolve, worlds: &[(String, WorldId)], imports: &[String], inspection: &mut Inspection) {
     let world_imports = worlds.iter().flat_map(|(_, id)| contract.worlds[*id].imports.keys());
-    let known: BTreeSet<String> = world_imports.map(|key| without_version(&contract.name_world_key(key)).to_owned()).collect();
+    let known: BTreeSet<String> =
+        world_imports.map(|key| without_version(&contract.name_world_key(key)).to_owned()).collect();
     for import in imports.iter().filter(|import| !known.contains(without_version(import))).take(NAMED_MAX) {
         let remedy = if import.starts_with("wasi:") {
             "Accessories get no WASI: build Rust for wasm32-unknown-unknown, JavaScript with every feature disabled, Python with --stub-wasi."
         } else {
             "Import interfaces of the contract only: run-context, logging, clock, device, metrics, http."
         };
-        inspection.problems.push(Problem::error("unknown-import", format!("import {import} is not in the contract"), remedy));
+        inspection.problems.push(Problem::error(
+            "unknown-import",
+            format!("import {import} is not in the contract"),
+            remedy,
+        ));
     }
 }
 
-fn versions<'a>(contract: &Resolve, package: PackageId, names: impl Iterator<Item = &'a String>, inspection: &mut Inspection) {
+fn versions<'a>(
+    contract: &Resolve,
+    package: PackageId,
+    names: impl Iterator<Item = &'a String>,
+    inspection: &mut Inspection,
+) {
     let ours = contract.packages[package].name.version.as_ref().map(ToString::to_string).unwrap_or_default();
-    let built: BTreeSet<&str> = names.filter(|n| n.starts_with(PACKAGE)).filter_map(|n| n.split_once('@')).map(|(_, v)| v).collect();
+    let built: BTreeSet<&str> =
+        names.filter(|n| n.starts_with(PACKAGE)).filter_map(|n| n.split_once('@')).map(|(_, v)| v).collect();
     inspection.contract = built.last().map(|version| (*version).to_owned());
     for version in built.iter().filter(|version| **version != ours).take(NAMED_MAX) {
         inspection.problems.push(Problem::error(
@@ -119,7 +134,8 @@ fn fits(bytes: &[u8], contract: &Resolve, worlds: &[(String, WorldId)], inspecti
 
 /// What is missing says more than the validator's words about a synthesised component.
 fn reason(contract: &Resolve, world: WorldId, exports: &[String], error: &anyhow::Error) -> String {
-    let wanted = contract.worlds[world].exports.keys().map(|key| without_version(&contract.name_world_key(key)).to_owned());
+    let wanted =
+        contract.worlds[world].exports.keys().map(|key| without_version(&contract.name_world_key(key)).to_owned());
     let missing: Vec<String> = wanted.filter(|name| !exports.contains(name)).collect();
     if missing.is_empty() {
         let text = format!("{error:#}");

@@ -1,8 +1,8 @@
 //! One pass over the sections of a component, at every depth. It allocates nothing that the bytes could blow up.
 
 use wasmparser::{
-    BinaryReaderError, ComponentTypeRef, ElementItems, ElementSectionReader, FunctionBody, MemorySectionReader, Operator, Parser,
-    Payload, TableSectionReader,
+    BinaryReaderError, ComponentTypeRef, ElementItems, ElementSectionReader, FunctionBody, MemorySectionReader,
+    Operator, Parser, Payload, TableSectionReader,
 };
 
 use super::structure::Structure;
@@ -58,7 +58,9 @@ fn outer_import(seen: &mut Structure, import: ComponentTypeRef) {
     match import {
         ComponentTypeRef::Instance(_) | ComponentTypeRef::Type(_) => {}
         ComponentTypeRef::Module(_) => seen.core_module_imports += 1,
-        ComponentTypeRef::Func(_) | ComponentTypeRef::Value(_) | ComponentTypeRef::Component(_) => seen.foreign_imports += 1,
+        ComponentTypeRef::Func(_) | ComponentTypeRef::Value(_) | ComponentTypeRef::Component(_) => {
+            seen.foreign_imports += 1
+        }
     }
 }
 

@@ -19,6 +19,9 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
     let ReleaseRef { name, version } = &arguments.release;
     let path = ["releases", &name.publisher, &name.name, &version.to_string(), "approval"];
     let answer = context.api()?.post(&path, &json!({})).await?;
-    context.print_done(&answer, &format!("{}: {}, sha256 {}", arguments.release, table::text(&answer, "state"), table::text(&answer, "digest")));
+    context.print_done(
+        &answer,
+        &format!("{}: {}, sha256 {}", arguments.release, table::text(&answer, "state"), table::text(&answer, "digest")),
+    );
     Ok(())
 }

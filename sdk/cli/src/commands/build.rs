@@ -14,7 +14,8 @@ use crate::{cargo, componentize, files, package_files, rules};
 const MODULE_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// Where the standard library for WebAssembly comes from when rustup cannot fetch it.
-pub const HELP: &str = "Accessories in Rust need the target wasm32-unknown-unknown: rustup target add wasm32-unknown-unknown
+pub const HELP: &str =
+    "Accessories in Rust need the target wasm32-unknown-unknown: rustup target add wasm32-unknown-unknown
 
 Where rustup cannot fetch it, cargo builds the standard library from its sources. On Debian, as root:
   apt-get install --no-install-recommends rustc-web cargo-web rust-web-src lld-22
@@ -45,7 +46,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let module = cargo::build(&arguments.dir, project.stack_bytes, arguments.target_dir.as_deref())?;
     let module = files::read(&module, MODULE_BYTES_MAX)?;
     let component = componentize::package(&module, &project.manifest, &project.listing)?;
-    let listing = serde_json::to_vec_pretty(&project.listing).map_err(|e| Failure::environment(format!("the listing cannot be written: {e}")))?;
+    let listing = serde_json::to_vec_pretty(&project.listing)
+        .map_err(|e| Failure::environment(format!("the listing cannot be written: {e}")))?;
     let folder = arguments.out.clone().unwrap_or_else(|| arguments.dir.join("dist"));
     let path = folder.join(format!("{}.wasm", package_files::stem(&project.manifest)));
     files::write(&path, &component)?;
@@ -62,5 +64,9 @@ fn refuse_problems(folder: &Path, project: &Project) -> Result<(), Failure> {
     if errors.is_empty() {
         return Ok(());
     }
-    Err(Failure::refused(format!("{} cannot be published as it is, so it was not built\n{}", folder.join(FILE).display(), errors.join("\n"))))
+    Err(Failure::refused(format!(
+        "{} cannot be published as it is, so it was not built\n{}",
+        folder.join(FILE).display(),
+        errors.join("\n")
+    )))
 }

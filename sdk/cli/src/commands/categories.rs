@@ -75,7 +75,8 @@ async fn change(api: &Api, category: &str, name: Option<&str>, fields: &Fields) 
     let id = CATEGORIES.id(api, category).await?;
     let all = api.get(&["categories"], &[]).await?;
     let old = rows(&all, "categories").iter().find(|row| row["id"] == id.as_str());
-    let old = old.ok_or_else(|| Failure::refused(format!("there is no category {id}: `fitment categories` lists them")))?;
+    let old =
+        old.ok_or_else(|| Failure::refused(format!("there is no category {id}: `fitment categories` lists them")))?;
     let kept = json!({ "name": old["name"], "description": old["description"], "board": old["board"], "priority": old["priority"] });
     Ok(api.put(&["categories", &id], &over(kept, name, fields)).await?)
 }

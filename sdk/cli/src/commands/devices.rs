@@ -34,7 +34,9 @@ pub enum Command {
 pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Failure> {
     let api = context.api()?;
     match command {
-        None | Some(Command::List) => context.print_list(&api.get(&["devices"], &[]).await?, "devices", COLUMNS, "no devices"),
+        None | Some(Command::List) => {
+            context.print_list(&api.get(&["devices"], &[]).await?, "devices", COLUMNS, "no devices")
+        }
         Some(Command::Show { device }) => {
             let id = DEVICES.id(&api, device).await?;
             context.print_record(&api.get(&["devices", &id], &[]).await?);

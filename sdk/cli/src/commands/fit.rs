@@ -12,7 +12,9 @@ const COLUMNS: &[Column] = &[
     ("DEVICE", |d| text(d, "device")),
     ("NAME", |d| text(d, "name")),
     ("FITS", |d| if d["fits"].as_bool() == Some(true) { "yes".to_owned() } else { "no".to_owned() }),
-    ("WHY NOT", |d| table::rows(d, "reasons").iter().filter_map(Value::as_str).map(table::clean).collect::<Vec<_>>().join("; ")),
+    ("WHY NOT", |d| {
+        table::rows(d, "reasons").iter().filter_map(Value::as_str).map(table::clean).collect::<Vec<_>>().join("; ")
+    }),
 ];
 
 /// What the command takes.

@@ -7,7 +7,8 @@ use crate::failure::Failure;
 use crate::reference::CLIENTS;
 use crate::table::{Column, text};
 
-const COLUMNS: &[Column] = &[("ID", |l| text(l, "id")), ("CLIENT", |l| text(l, "client")), ("NAME", |l| text(l, "name"))];
+const COLUMNS: &[Column] =
+    &[("ID", |l| text(l, "id")), ("CLIENT", |l| text(l, "client")), ("NAME", |l| text(l, "name"))];
 
 /// What the command takes.
 #[derive(Debug, clap::Subcommand)]

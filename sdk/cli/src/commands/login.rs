@@ -40,7 +40,11 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
     let answer = api.post(&["sessions"], &body).await?;
     let member = |path: &str| {
         let value = table::text(&answer, path);
-        if value.is_empty() { Err(Failure::environment(format!("{} answered a sign-in without {path}", api.address()))) } else { Ok(value) }
+        if value.is_empty() {
+            Err(Failure::environment(format!("{} answered a sign-in without {path}", api.address())))
+        } else {
+            Ok(value)
+        }
     };
     let profile = Profile {
         url: api.address().to_owned(),
@@ -59,7 +63,10 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
         table::age(&answer, "expires_ms"),
     );
     // The token is in the profile and stays there.
-    context.print_done(&json!({ "account": answer["account"], "expires_ms": profile.expires_ms, "profile": context.profile }), &sentence);
+    context.print_done(
+        &json!({ "account": answer["account"], "expires_ms": profile.expires_ms, "profile": context.profile }),
+        &sentence,
+    );
     Ok(())
 }
 
@@ -74,13 +81,21 @@ pub async fn log_out(context: &Context) -> Result<(), Failure> {
 fn password(from_stdin: bool) -> Result<String, Failure> {
     if !from_stdin {
         return env::var(PASSWORD_VARIABLE).map_err(|_| {
-            Failure::environment(format!("the password is missing: pipe it in with --password-stdin, or set {PASSWORD_VARIABLE}"))
+            Failure::environment(format!(
+                "the password is missing: pipe it in with --password-stdin, or set {PASSWORD_VARIABLE}"
+            ))
         });
     }
     if io::stdin().is_terminal() {
-        return Err(Failure::environment("--password-stdin reads a pipe or a file; a terminal would show the password: fitment login … --password-stdin < FILE"));
+        return Err(Failure::environment(
+            "--password-stdin reads a pipe or a file; a terminal would show the password: fitment login … --password-stdin < FILE",
+        ));
     }
     let text = files::read_stdin(PASSWORD_BYTES_MAX)?;
     let password = text.trim_end_matches(['\r', '\n']);
-    if password.is_empty() { Err(Failure::environment("standard input holds no password")) } else { Ok(password.to_owned()) }
+    if password.is_empty() {
+        Err(Failure::environment("standard input holds no password"))
+    } else {
+        Ok(password.to_owned())
+    }
 }

@@ -49,7 +49,11 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
             other => other?,
         }
     }
-    if refused > 0 { Err(Failure::refused(format!("{refused} of {} were not published", arguments.files.len()))) } else { Ok(()) }
+    if refused > 0 {
+        Err(Failure::refused(format!("{refused} of {} were not published", arguments.files.len())))
+    } else {
+        Ok(())
+    }
 }
 
 async fn register_key(api: &Api, public: &PublicKey) -> Result<(), Failure> {
@@ -66,7 +70,11 @@ async fn publish(context: &Context, api: &Api, path: &Path, key: Option<&Signing
     let problems = local_problems(&files).await?;
     if !(Report { problems: problems.clone() }).accepts() {
         let lines: Vec<String> = problems.iter().map(problem_lines).collect();
-        return Err(Failure::refused(format!("{} is not uploaded: the marketplace would refuse it\n{}", files.name(), lines.join("\n"))));
+        return Err(Failure::refused(format!(
+            "{} is not uploaded: the marketplace would refuse it\n{}",
+            files.name(),
+            lines.join("\n")
+        )));
     }
     let statement = statement(&files, key)?;
     let part = |bytes: &[u8], name: &'static str, kind: &str| {
@@ -95,11 +103,15 @@ async fn local_problems(files: &PackageFiles) -> Result<Vec<Problem>, Failure> {
 
 /// Returns the signed statement of exactly these files: the one beside them, or a new one.
 fn statement(files: &PackageFiles, key: Option<&SigningKey>) -> Result<Vec<u8>, Failure> {
-    let signers: Vec<(Signer, PublicKey)> = key.map(|key| (Signer::Publisher, PublicKey::of(key))).into_iter().collect();
+    let signers: Vec<(Signer, PublicKey)> =
+        key.map(|key| (Signer::Publisher, PublicKey::of(key))).into_iter().collect();
     let present = files.statement()?;
     let speaks_of_these = |bytes: &Vec<u8>| {
-        let opened = Envelope::from_json(bytes).and_then(|envelope| envelope.open::<ReleaseStatement>(RELEASE_TYPE, &signers));
-        opened.is_ok_and(|said| said.digest == files.package.digest && said.listing_digest == Digest::of(&files.listing_bytes))
+        let opened =
+            Envelope::from_json(bytes).and_then(|envelope| envelope.open::<ReleaseStatement>(RELEASE_TYPE, &signers));
+        opened.is_ok_and(|said| {
+            said.digest == files.package.digest && said.listing_digest == Digest::of(&files.listing_bytes)
+        })
     };
     match (present.filter(speaks_of_these), key) {
         (Some(bytes), _) => Ok(bytes),
@@ -120,5 +132,9 @@ fn report(context: &Context, files: &PackageFiles, answer: &Value) {
     let state = table::text(answer, "release.state");
     let warnings = problems.iter().filter(|problem| problem.severity == Severity::Warning).count();
     let next = if state == "in-review" { "; the marketplace's operator reviews it now" } else { "" };
-    table::line(format!("uploaded {}: {state}, {warnings} warnings, sha256 {}{next}", files.name(), files.package.digest));
+    table::line(format!(
+        "uploaded {}: {state}, {warnings} warnings, sha256 {}{next}",
+        files.name(),
+        files.package.digest
+    ));
 }

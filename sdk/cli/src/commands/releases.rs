@@ -14,7 +14,8 @@ const COLUMNS: &[Column] = &[
     ("SUMMARY", |r| text(r, "summary")),
 ];
 
-const PERMISSIONS: &[Column] = &[("PERMISSION", |p| text(p, "name")), ("MEANS", |p| text(p, "sentence")), ("REASON", |p| text(p, "reason"))];
+const PERMISSIONS: &[Column] =
+    &[("PERMISSION", |p| text(p, "name")), ("MEANS", |p| text(p, "sentence")), ("REASON", |p| text(p, "reason"))];
 
 /// What the command takes.
 #[derive(Debug, clap::Subcommand)]
@@ -43,7 +44,8 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
     }
     let permissions = answer["permissions"].take();
     if let Some(members) = answer.as_object_mut() {
-        members.retain(|key, value| !value.is_null() && !matches!(key.as_str(), "readme" | "changelog" | "config_schema"));
+        members
+            .retain(|key, value| !value.is_null() && !matches!(key.as_str(), "readme" | "changelog" | "config_schema"));
     }
     table::record(&answer);
     table::print(permissions.as_array().map_or(&[], Vec::as_slice), PERMISSIONS, "it asks no permission");

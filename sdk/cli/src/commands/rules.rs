@@ -48,7 +48,7 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
     match command {
         None | Some(Command::List) => {
             let answer = api.get(&["category-rules"], &[]).await?;
-            context.print_list(&answer, "category_rules", COLUMNS, "no rules");
+            context.print_list(&answer, "rules", COLUMNS, "no rules");
         }
         Some(Command::Add { position, category, accessory, condition }) => {
             if accessory.as_ref().is_some_and(|accessory| accessory.version.is_some()) {

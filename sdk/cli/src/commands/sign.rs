@@ -46,7 +46,8 @@ pub fn sign(package: &PackageFiles, key: &SigningKey) -> Result<Vec<u8>, Failure
         listing_digest: Digest::of(&package.listing_bytes),
         created: clock::now(),
     };
-    let envelope = Envelope::sign(RELEASE_TYPE, &statement, key).map_err(|e| Failure::environment(e.to_string()))?.to_json();
+    let envelope =
+        Envelope::sign(RELEASE_TYPE, &statement, key).map_err(|e| Failure::environment(e.to_string()))?.to_json();
     files::write(&package.statement_path(), &envelope)?;
     Ok(envelope)
 }

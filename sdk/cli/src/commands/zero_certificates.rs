@@ -94,9 +94,17 @@ async fn make(context: &Context, api: &crate::api::Api, new: &New) -> Result<(),
         }
     };
     let bundle = format!("{:#}\n", answer["bundle"]);
-    file.write_all(bundle.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| files::cannot("write", &new.out, &e))?;
+    file.write_all(bundle.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(|e| files::cannot("write", &new.out, &e))?;
     let zero: &Value = &answer["zero"];
-    let sentence = format!("{} lets in {} machines, expires {}: {}", text(zero, "id"), text(zero, "uses_max"), age(zero, "expires_ms"), new.out.display());
+    let sentence = format!(
+        "{} lets in {} machines, expires {}: {}",
+        text(zero, "id"),
+        text(zero, "uses_max"),
+        age(zero, "expires_ms"),
+        new.out.display()
+    );
     context.print_done(&json!({ "zero": zero, "file": new.out }), &sentence);
     Ok(())
 }

@@ -1,0 +1,90 @@
+//! A real agent process.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+
+use serde_json::{Value, json};
+
+use super::platform::{Platform, Session};
+use super::programs::program;
+
+/// An agent with a state folder of its own.
+pub(crate) struct Agent {
+    process: Option<Child>,
+    folder: PathBuf,
+    bundle: PathBuf,
+}
+
+impl Agent {
+    /// Issues a zero certificate, starts an agent with it, and waits until it is enrolled. Returns its device id too.
+    pub(crate) async fn enrol(platform: &Platform, msp: &Session, name: &str) -> (Self, String) {
+        let known = devices(msp).await;
+        let bundle = msp.post("/api/v1/zero-certificates", json!({})).await.ok()["bundle"].clone();
+        let agent = Self::start(platform.scratch(), name, &bundle);
+        let list = msp.until("/api/v1/devices", "the device enrols", |body| body["devices"].as_array().unwrap().len() > known.len());
+        let list = list.await;
+        let ids = list["devices"].as_array().unwrap().iter().map(|d| d["id"].as_str().unwrap().to_owned());
+        let id = ids.into_iter().find(|id| !known.contains(id)).unwrap();
+        (agent, id)
+    }
+
+    /// Starts an agent with a zero bundle.
+    pub(crate) fn start(scratch: &Path, name: &str, bundle: &Value) -> Self {
+        let folder = scratch.join(name);
+        let path = scratch.join(format!("{name}.zero.json"));
+        std::fs::write(&path, bundle.to_string()).unwrap();
+        let mut agent = Self { process: None, folder, bundle: path };
+        agent.run();
+        agent
+    }
+
+    /// Starts the process, on the state that is there.
+    pub(crate) fn run(&mut self) {
+        let log = std::fs::File::options().create(true).append(true).open(self.log()).unwrap();
+        let mut command = Command::new(program("fitment-agent"));
+        command.args(["run", "--state"]).arg(&self.folder).arg("--bundle").arg(&self.bundle);
+        self.process = Some(command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
+    }
+
+    /// Returns the state folder.
+    pub(crate) fn state(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Returns the file of its log.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.with_extension("log")
+    }
+
+    /// Returns what it wrote to its log so far.
+    pub(crate) fn log_text(&self) -> String {
+        std::fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
+    /// Ends it as a power cut would: SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+        if std::thread::panicking() {
+            let log = self.log_text();
+            let tail: Vec<&str> = log.lines().rev().take(25).collect();
+            eprintln!("--- the end of the agent's log ---");
+            tail.iter().rev().for_each(|line| eprintln!("{line}"));
+        }
+    }
+}
+
+async fn devices(msp: &Session) -> Vec<String> {
+    let list = msp.get("/api/v1/devices").await.ok();
+    list["devices"].as_array().unwrap().iter().map(|d| d["id"].as_str().unwrap().to_owned()).collect()
+}

@@ -1,0 +1,287 @@
+//! A whole platform for one test: a server process of its own, with its own database, keys, ports and accounts.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ed25519_dalek::SigningKey;
+use fitment_domain::signature::PublicKey;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::databases::Database;
+use super::package::{Packing, Parts};
+use super::programs::program;
+
+/// The password of every account in the tests.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// Longest that anything in a test may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server with three accounts: publisher `fitment`, MSP `Acme`, and an operator.
+pub(crate) struct Platform {
+    server: Option<Child>,
+    database: Database,
+    folder: TempDir,
+    ports: (u16, u16),
+    pub(crate) http: reqwest::Client,
+    pub(crate) publisher_key: SigningKey,
+}
+
+/// Somebody who is signed in.
+#[derive(Clone)]
+pub(crate) struct Session {
+    http: reqwest::Client,
+    base: String,
+    pub(crate) token: String,
+}
+
+/// An answer: status and body (null if it is no JSON).
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) content_type: String,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// Returns the body of an answer that must be a success.
+    #[track_caller]
+    pub(crate) fn ok(self) -> Value {
+        assert!((200..300).contains(&self.status), "{self:#?}");
+        self.body
+    }
+
+    /// Returns the code of an answer that must be a problem document.
+    #[track_caller]
+    pub(crate) fn code(&self) -> &str {
+        assert_eq!(self.content_type, "application/problem+json", "{self:#?}");
+        assert!(self.body["request_id"].as_str().is_some_and(|id| !id.is_empty()), "{self:#?}");
+        self.body["code"].as_str().unwrap()
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+impl Platform {
+    /// Starts a server on this database, with its accounts and a registered publisher's key.
+    pub(crate) async fn start(database: Database) -> Self {
+        let mut platform = Self {
+            server: None,
+            database,
+            folder: tempfile::tempdir().unwrap(),
+            ports: (free_port(), free_port()),
+            http: reqwest::Client::builder().timeout(PATIENCE).tls_backend_preconfigured(no_tls()).build().unwrap(),
+            publisher_key: SigningKey::from_bytes(&[7; 32]),
+        };
+        for (kind, name) in [("publisher", "fitment"), ("msp", "Acme"), ("operator", "Staff")] {
+            platform.add_account(kind, name, &format!("{kind}@example.com"));
+        }
+        platform.serve();
+        let key = PublicKey::of(&platform.publisher_key).to_string();
+        let publisher = platform.publisher().await;
+        publisher.put("/api/v1/publisher/key", json!({ "public_key": key })).await.ok();
+        platform
+    }
+
+    /// Adds an account by the server's own command line.
+    pub(crate) fn add_account(&self, kind: &str, name: &str, email: &str) {
+        let mut command = self.server_command();
+        command.args(["account", "add", "--data"]).arg(self.data()).args(["--database", &self.database.url]);
+        command.args(["--kind", kind, "--name", name, "--email", email, "--password-stdin"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+
+    fn server_command(&self) -> Command {
+        let log = std::fs::File::options().create(true).append(true).open(self.log()).unwrap();
+        let mut command = Command::new(program("fitment-server"));
+        command.stderr(log);
+        command
+    }
+
+    /// Returns the data folder.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Returns the file of the server's log.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.path().join("server.log")
+    }
+
+    /// Returns a folder for whatever else the test needs.
+    pub(crate) fn scratch(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts the server, on the same ports as before.
+    pub(crate) fn serve(&mut self) {
+        let mut command = self.server_command();
+        command.args(["serve", "--data"]).arg(self.data()).args(["--database", &self.database.url]);
+        command.args(["--listen", &format!("127.0.0.1:{}", self.ports.0)]);
+        command.args(["--agents-listen", &format!("127.0.0.1:{}", self.ports.1)]);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let log = || std::fs::read_to_string(self.log()).unwrap_or_default();
+        assert!(line.starts_with("listening "), "the server did not start: {line:?}\n{}", log());
+        self.server = Some(child);
+    }
+
+    /// Returns the pid of the server.
+    pub(crate) fn pid(&self) -> u32 {
+        self.server.as_ref().unwrap().id()
+    }
+
+    /// Ends the server as a power cut would: SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        let mut server = self.server.take().unwrap();
+        server.kill().unwrap();
+        server.wait().unwrap();
+    }
+
+    /// Ends the server as an administrator would, and checks that it ends well.
+    pub(crate) fn stop(&mut self) {
+        let mut server = self.server.take().unwrap();
+        assert!(Command::new("kill").arg(server.id().to_string()).status().unwrap().success());
+        assert!(server.wait().unwrap().success(), "the server did not stop gracefully");
+    }
+
+    /// Returns the address of the API.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.0)
+    }
+
+    /// Returns the address of the agents' listener.
+    pub(crate) fn agents_url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.ports.1)
+    }
+
+    /// Returns somebody who is not signed in.
+    pub(crate) fn nobody(&self) -> Session {
+        Session { http: self.http.clone(), base: self.url(), token: String::new() }
+    }
+
+    /// Signs in by e-mail.
+    pub(crate) async fn sign_in(&self, email: &str) -> Session {
+        let nobody = self.nobody();
+        let answer = nobody.post("/api/v1/sessions", json!({ "email": email, "password": PASSWORD })).await.ok();
+        Session { token: answer["token"].as_str().unwrap().to_owned(), ..nobody }
+    }
+
+    pub(crate) async fn publisher(&self) -> Session {
+        self.sign_in("publisher@example.com").await
+    }
+
+    pub(crate) async fn msp(&self) -> Session {
+        self.sign_in("msp@example.com").await
+    }
+
+    pub(crate) async fn operator(&self) -> Session {
+        self.sign_in("operator@example.com").await
+    }
+
+    /// Publishes and approves a first-party accessory as it was built.
+    pub(crate) async fn publish(&self, name: &str) {
+        let parts = Packing::of(name).signed_by(&self.publisher_key);
+        self.publish_parts(name, "0.1.0", &parts).await;
+    }
+
+    /// Publishes and approves an upload.
+    pub(crate) async fn publish_parts(&self, name: &str, version: &str, parts: &Parts) {
+        self.publisher().await.upload(parts).await.ok();
+        let path = format!("/api/v1/releases/fitment/{name}/{version}/approval");
+        self.operator().await.post(&path, json!({})).await.ok();
+    }
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            let _ = server.kill();
+            let _ = server.wait();
+        }
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.log()).unwrap_or_default();
+            let tail: Vec<&str> = log.lines().rev().take(40).collect();
+            eprintln!("--- the end of the server's log ---");
+            tail.iter().rev().for_each(|line| eprintln!("{line}"));
+        }
+    }
+}
+
+/// The tests' own client speaks plain HTTP to loopback; it still wants a TLS back end to exist.
+fn no_tls() -> rustls::ClientConfig {
+    rustls::ClientConfig::builder_with_provider(std::sync::Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth()
+}
+
+impl Session {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(self.http.get(format!("{}{path}", self.base))).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.send(self.http.delete(format!("{}{path}", self.base))).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(self.http.post(format!("{}{path}", self.base)).json(&body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
+        self.send(self.http.put(format!("{}{path}", self.base)).json(&body)).await
+    }
+
+    /// Uploads a release.
+    pub(crate) async fn upload(&self, parts: &Parts) -> Answer {
+        let part = |bytes: &[u8]| reqwest::multipart::Part::bytes(bytes.to_vec());
+        let form = reqwest::multipart::Form::new()
+            .part("component", part(&parts.component))
+            .part("statement", part(&parts.statement))
+            .part("listing", part(&parts.listing));
+        self.send(self.http.post(format!("{}/api/v1/releases", self.base)).multipart(form)).await
+    }
+
+    async fn send(&self, mut request: reqwest::RequestBuilder) -> Answer {
+        if !self.token.is_empty() {
+            request = request.bearer_auth(&self.token);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let content_type = response.headers().get("content-type").map_or("", |v| v.to_str().unwrap()).to_owned();
+        let body = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or(Value::Null);
+        Answer { status, content_type, body }
+    }
+
+    /// Asks again and again until the answer is as wanted; panics with the last answer if that takes too long.
+    #[track_caller]
+    pub(crate) fn until<'a>(
+        &'a self,
+        path: &'a str,
+        what: &'a str,
+        wanted: impl Fn(&Value) -> bool + 'a,
+    ) -> impl Future<Output = Value> + 'a {
+        async move {
+            let deadline = Instant::now() + PATIENCE;
+            loop {
+                let last = self.get(path).await;
+                if last.status == 200 && wanted(&last.body) {
+                    return last.body;
+                }
+                assert!(Instant::now() < deadline, "waited in vain for: {what}; the last answer of {path}: {last:#?}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}

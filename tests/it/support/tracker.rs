@@ -1,0 +1,96 @@
+//! A real Request Tracker, with a client for its own REST.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/real/request-tracker.sh");
+
+/// A Request Tracker of this test's own.
+pub(crate) struct Tracker {
+    folder: TempDir,
+    port: u16,
+    http: reqwest::Client,
+}
+
+impl Tracker {
+    /// Sets up and starts a fresh Request Tracker.
+    pub(crate) fn start(http: &reqwest::Client) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let tracker = Self { folder: tempfile::tempdir().unwrap(), port, http: http.clone() };
+        tracker.script("init");
+        tracker.script("start");
+        tracker
+    }
+
+    fn instance(&self) -> PathBuf {
+        self.folder.path().join("rt")
+    }
+
+    /// Runs one step of the script: init, start, stop, wipe.
+    pub(crate) fn script(&self, action: &str) {
+        let mut command = Command::new("bash");
+        command.args([SCRIPT, action]).arg(self.instance());
+        if matches!(action, "init" | "start" | "env") {
+            command.arg(self.port.to_string());
+        }
+        let output = command.output().unwrap();
+        assert!(
+            output.status.success(),
+            "Request Tracker comes from Debian's package request-tracker5 (`cargo verify` installs it as root); {action} failed:\n{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Returns the token of the connector's account.
+    pub(crate) fn token(&self) -> String {
+        std::fs::read_to_string(self.instance().join("fitment-token")).unwrap().trim().to_owned()
+    }
+
+    fn technician_token(&self) -> String {
+        std::fs::read_to_string(self.instance().join("technician-token")).unwrap().trim().to_owned()
+    }
+
+    /// Asks Request Tracker's own REST.
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let request = self.http.get(format!("{}/REST/2.0/{path}", self.url()));
+        let request = request.header("authorization", format!("token {}", self.token()));
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Returns the ids of all tickets that carry this external reference, whatever their status.
+    pub(crate) async fn tickets_with(&self, reference: &str) -> Vec<String> {
+        let query = format!("CF.{{FitmentReference}} = '{reference}'");
+        let request = self.http.get(format!("{}/REST/2.0/tickets", self.url())).query(&[("query", query)]);
+        let request = request.header("authorization", format!("token {}", self.token()));
+        let found: Value = request.send().await.unwrap().json().await.unwrap();
+        let items = found["items"].as_array().unwrap();
+        items.iter().map(|item| item["id"].as_str().map_or_else(|| item["id"].to_string(), str::to_owned)).collect()
+    }
+
+    /// A technician comments on a ticket.
+    pub(crate) async fn technician_comments(&self, ticket: &str, text: &str) {
+        let request = self.http.post(format!("{}/REST/2.0/ticket/{ticket}/comment", self.url()));
+        let request = request.header("authorization", format!("token {}", self.technician_token()));
+        let answer = request.json(&json!({ "Content": text, "ContentType": "text/plain" })).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 201, "{}", answer.text().await.unwrap());
+    }
+}
+
+impl Drop for Tracker {
+    fn drop(&mut self) {
+        let _ = Command::new("bash").args([SCRIPT, "stop"]).arg(self.instance()).output();
+    }
+}

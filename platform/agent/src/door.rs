@@ -1,5 +1,6 @@
 //! What may run: the package passed the door once more, on this machine, just before it is loaded.
 
+use fitment_domain::budget::Budget;
 use fitment_domain::capability::{self, Ceiling};
 use fitment_domain::device::Facts;
 use fitment_domain::instruction::Item;
@@ -30,6 +31,8 @@ pub enum Refusal {
     DoesNotFit(String),
     #[error("the instructions grant more than the package asks")]
     GrantsWider,
+    #[error("the instructions allow a run more than any run may spend")]
+    BudgetOverCeiling,
     #[error("the agent was stopped while it verified the package")]
     Interrupted,
     #[error("interval_s is 0: it must be at least 1")]
@@ -62,7 +65,8 @@ pub fn admit(item: &Item, component: Vec<u8>, release_key: PublicKey, facts: &Fa
     if !kind.runs_on_devices() {
         return Err(Refusal::Kind(kind.as_str()));
     }
-    let mismatches = matching::device_mismatches(kind, &manifest.requires, facts);
+    let mut mismatches = matching::device_mismatches(kind, &manifest.requires, facts);
+    mismatches.extend(matching::contract_mismatch(&manifest.requires, &matching::CONTRACT_VERSION));
     if !mismatches.is_empty() {
         let words: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
         return Err(Refusal::DoesNotFit(words.join("; ")));
@@ -70,6 +74,9 @@ pub fn admit(item: &Item, component: Vec<u8>, release_key: PublicKey, facts: &Fa
     let asked = Ceiling::Only(manifest.asked()?);
     if capability::effective(&item.grants, [&asked]) != item.grants {
         return Err(Refusal::GrantsWider);
+    }
+    if !item.budget.is_within(&Budget::ceiling()) {
+        return Err(Refusal::BudgetOverCeiling);
     }
     if item.interval_s == 0 {
         return Err(Refusal::Interval);

@@ -68,6 +68,23 @@ impl Budget {
     }
 }
 
+impl Budget {
+    /// Returns whether every bound is within the ceiling.
+    pub fn is_within(&self, ceiling: &Budget) -> bool {
+        self.memory_bytes_max <= ceiling.memory_bytes_max
+            && self.table_elements_max <= ceiling.table_elements_max
+            && self.wall_ms_max <= ceiling.wall_ms_max
+            && self.cpu_ms_max <= ceiling.cpu_ms_max
+            && self.fuel_max <= ceiling.fuel_max
+            && self.host_calls_max <= ceiling.host_calls_max
+            && self.host_call_bytes_max <= ceiling.host_call_bytes_max
+            && self.http_calls_max <= ceiling.http_calls_max
+            && self.http_body_bytes_max <= ceiling.http_body_bytes_max
+            && self.log_bytes_max <= ceiling.log_bytes_max
+            && self.result_bytes_max <= ceiling.result_bytes_max
+    }
+}
+
 /// What a manifest asks, field by field; what it leaves out is the default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

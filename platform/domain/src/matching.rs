@@ -46,10 +46,14 @@ pub fn platform_mismatches(state: Publication, requires: &Requirements, platform
     if !meets(&requires.product, &platform.product) {
         reasons.push(Mismatch::Product { needs: requires.product.to_string(), has: platform.product.to_string() });
     }
-    if !meets(&requires.wit, &platform.contract) {
-        reasons.push(Mismatch::Contract { needs: requires.wit.to_string(), has: platform.contract.to_string() });
-    }
+    reasons.extend(contract_mismatch(requires, &platform.contract));
     reasons
+}
+
+/// Returns why a host of this contract cannot run a release; none if it can.
+pub fn contract_mismatch(requires: &Requirements, contract: &Version) -> Option<Mismatch> {
+    let fits = meets(&requires.wit, contract);
+    (!fits).then(|| Mismatch::Contract { needs: requires.wit.to_string(), has: contract.to_string() })
 }
 
 /// Returns why a release does not fit a device; empty if it does. The server, the installer and the agent all ask this.

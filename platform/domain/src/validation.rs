@@ -1,5 +1,8 @@
 //! The answer to an upload: every finding, with the rule that made it and what to do about it.
 
+#[cfg(feature = "server")]
+pub mod rules;
+
 use serde::{Deserialize, Serialize};
 
 /// How bad a finding is. One error refuses the upload.

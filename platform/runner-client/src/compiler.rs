@@ -51,14 +51,14 @@ pub(crate) struct Identity {
 
 /// Asks the compiler program.
 #[derive(Debug)]
-pub(crate) struct Compiler {
+pub struct Compiler {
     program: PathBuf,
     places: Semaphore,
 }
 
 impl Compiler {
     /// Names the program; it is started per question.
-    pub(crate) fn new(program: PathBuf) -> Self {
+    pub fn new(program: PathBuf) -> Self {
         Self { program, places: Semaphore::new(AT_A_TIME) }
     }
 
@@ -69,7 +69,7 @@ impl Compiler {
     }
 
     /// Inspects a component. A crash or a time-out is a finding too: whatever made it happen must not be published.
-    pub(crate) async fn inspect(&self, component: &[u8]) -> Inspection {
+    pub async fn inspect(&self, component: &[u8]) -> Inspection {
         let answer = self.ask("inspect", component, REPORT_BYTES_MAX, INSPECT_WAIT_MAX).await;
         let parsed =
             answer.and_then(|a| serde_json::from_slice(&a).map_err(|e| CompilerError::Malformed(e.to_string())));

@@ -14,7 +14,7 @@ mod sandbox;
 
 pub use artifacts::PrepareError;
 pub use cache::CacheError;
-pub use compiler::CompilerError;
+pub use compiler::{Compiler, CompilerError};
 pub use host::{CallLimits, HostCalls, NoHostCalls};
 pub use http::{HttpHost, HttpHostError, Secrets, Trust};
 pub use runner::RunnerError;

@@ -1,14 +1,23 @@
 //! Frames over standard input and output.
 
-use fitment_domain::run::{FromRunner, ToRunner, decode_frame, encode_frame, frame_length};
+use fitment_domain::run::{FrameError, FromRunner, ToRunner, decode_frame, encode_frame, frame_length};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
+
+/// Why the pipe to the supervisor is of no use any more.
+#[derive(Debug, thiserror::Error)]
+pub enum PipeError {
+    #[error("the pipe broke: {0}")]
+    Pipe(#[from] std::io::Error),
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+}
 
 /// Reports that go into one frame; 32 of the largest fit.
 const BATCH_MAX: usize = 32;
 
 /// Reads one frame. `None`: the supervisor closed the pipe between two frames.
-pub async fn read(input: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> anyhow::Result<Option<ToRunner>> {
+pub async fn read(input: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Result<Option<ToRunner>, PipeError> {
     let mut header = [0; 4];
     match input.read_exact(&mut header).await {
         Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
@@ -32,7 +41,7 @@ const LARGE_BYTES: usize = 1024 * 1024;
 pub async fn write_all(
     mut outgoing: mpsc::UnboundedReceiver<FromRunner>,
     mut output: impl AsyncWrite + Unpin,
-) -> anyhow::Result<()> {
+) -> Result<(), PipeError> {
     while let Some(first) = outgoing.recv().await {
         let mut bytes = Vec::new();
         let mut next = Some(first);

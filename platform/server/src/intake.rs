@@ -3,13 +3,10 @@
 use std::sync::Arc;
 
 use fitment_domain::bytes::Digest;
-use fitment_domain::capability::{BadPermission, Grants};
-use fitment_domain::installation::check_schema;
-use fitment_domain::manifest::{BadManifest, Manifest};
-use fitment_domain::package::{self, BadPackage, PackageLimits};
+use fitment_domain::package::{self, PackageLimits};
 use fitment_domain::release::{LISTING_BYTES_MAX, Listing};
 use fitment_domain::signature::{self, BadSignature, VerifiedPackage, Wanted};
-use fitment_domain::validation::{Inspection, Problem, Report};
+use fitment_domain::validation::{Problem, Report, rules};
 use fitment_runner_client::Sandbox;
 use fitment_store::Publisher;
 
@@ -26,19 +23,23 @@ pub struct Accepted {
     pub report: Report,
 }
 
-/// Interfaces that every accessory may import without asking.
-const FREE: &[&str] = &["run-context", "logging", "clock", "device", "types", "ticketing-types"];
-
 /// Judges an upload. `Err` holds the report of what refuses it.
 pub async fn judge(sandbox: &Sandbox, publisher: &Publisher, upload: &Upload) -> Result<Accepted, Report> {
-    let mut problems = Vec::new();
     let inspection = sandbox.inspect(upload.component.clone()).await;
-    problems.extend(inspection.problems.iter().cloned());
     let package = package::read(&upload.component, &PackageLimits::standard());
-    match &package {
-        Ok(package) => judge_manifest(&package.manifest, &inspection, publisher, &mut problems),
-        Err(bad) => problems.push(of_package(bad)),
-    }
+    let mut problems = match &package {
+        Ok(package) => {
+            let mut problems = rules::of_component(&package.manifest, &inspection);
+            problems.extend(rules::of_manifest(&package.manifest));
+            problems.extend(foreign_namespace(&package.manifest.name, publisher));
+            problems
+        }
+        Err(bad) => {
+            let mut problems = inspection.problems.clone();
+            problems.push(rules::package_problem(bad));
+            problems
+        }
+    };
     let verified = judge_signature(publisher, upload, package.is_ok(), &mut problems);
     let listing = judge_listing(upload, verified.as_ref(), &mut problems);
     let report = Report { problems };
@@ -48,52 +49,11 @@ pub async fn judge(sandbox: &Sandbox, publisher: &Publisher, upload: &Upload) ->
     }
 }
 
-fn judge_manifest(manifest: &Manifest, inspection: &Inspection, publisher: &Publisher, problems: &mut Vec<Problem>) {
-    problems.extend(manifest.problems().iter().map(of_manifest));
-    if manifest.name.publisher != publisher.name {
-        problems.push(Problem::error(
-            "foreign-namespace",
-            format!("accessory.name is {}, your namespace is {}/", manifest.name, publisher.name),
-            format!("name it {}/{}", publisher.name, manifest.name.name),
-        ));
-    }
-    if let Err(bad) = check_schema(&manifest.config_schema) {
-        problems.push(Problem::error("config-schema", bad.to_string(), "mend the JSON Schema that [config] schema names"));
-    }
-    if let Ok(kind) = manifest.kind()
-        && !inspection.worlds.iter().any(|world| world == kind.as_str())
-    {
-        let fits = if inspection.worlds.is_empty() { "none".to_owned() } else { inspection.worlds.join(", ") };
-        problems.push(Problem::error(
-            "wrong-world",
-            format!("accessory.kind is {}, the component fits these worlds: {fits}", kind.as_str()),
-            "export what the world asks and import nothing that it does not have",
-        ));
-    }
-    if let Ok(asked) = manifest.asked() {
-        judge_imports(&asked, inspection, problems);
-    }
-}
-
-fn judge_imports(asked: &Grants, inspection: &Inspection, problems: &mut Vec<Problem>) {
-    let opened: Vec<&str> = asked.0.keys().map(|permission| permission.interface()).collect();
-    for import in &inspection.imports {
-        let free = import.strip_prefix("fitment:accessory/").is_some_and(|name| FREE.contains(&name));
-        if !free && !opened.contains(&import.as_str()) {
-            problems.push(Problem::error(
-                "import-without-permission",
-                format!("the component imports {import}, which no permission in the manifest opens"),
-                "add the [[permission]] with a reason, or remove the call",
-            ));
-        }
-    }
-    for permission in asked.0.keys().filter(|p| !inspection.imports.iter().any(|i| i == p.interface())) {
-        problems.push(Problem::warning(
-            "dead-permission",
-            format!("permission {} is asked, but the component never uses it", permission.name()),
-            "remove the [[permission]]: people refuse what they cannot explain",
-        ));
-    }
+fn foreign_namespace(name: &fitment_domain::manifest::AccessoryName, publisher: &Publisher) -> Option<Problem> {
+    (name.publisher != publisher.name).then(|| {
+        let message = format!("accessory.name is {name}, your namespace is {}/", publisher.name);
+        Problem::error("foreign-namespace", message, format!("name it {}/{}", publisher.name, name.name))
+    })
 }
 
 fn judge_signature(
@@ -135,9 +95,7 @@ fn judge_listing(upload: &Upload, verified: Option<&VerifiedPackage>, problems: 
             return None;
         }
     };
-    for (field, problem) in listing.problems() {
-        problems.push(Problem::error("listing", format!("listing.{field} {problem}"), "mend fitment.toml and build again"));
-    }
+    problems.extend(rules::of_listing(&listing));
     if let Some(verified) = verified {
         let got = Digest::of(&upload.listing);
         if got != verified.statement.listing_digest {
@@ -146,35 +104,4 @@ fn judge_listing(upload: &Upload, verified: Option<&VerifiedPackage>, problems: 
         }
     }
     Some(listing)
-}
-
-fn of_package(bad: &BadPackage) -> Problem {
-    let (rule, remedy) = match bad {
-        BadPackage::TooLarge { .. } => ("too-large", "leave out what the accessory does not need; build with the profile that `fitment build` uses"),
-        BadPackage::NotAComponent(_) => ("not-a-component", "build it with `fitment build`"),
-        BadPackage::CustomSectionsTooLarge { .. } => ("custom-sections-too-large", "strip debug sections"),
-        BadPackage::NoManifest | BadPackage::ManifestTwice => ("manifest", "build it with `fitment build`"),
-        BadPackage::Manifest(inner) => return of_manifest(inner),
-    };
-    Problem::error(rule, bad.to_string(), remedy)
-}
-
-fn of_manifest(bad: &BadManifest) -> Problem {
-    let (rule, remedy) = match bad {
-        BadManifest::Permission(BadPermission::Unknown(_)) => ("permission-unknown", "use a permission that docs/permissions.md lists"),
-        BadManifest::Permission(BadPermission::NotSupported(_)) => ("permission-not-supported", "leave it out until this platform hosts it"),
-        BadManifest::PermissionScope { .. } | BadManifest::PermissionTwice(_) | BadManifest::Reason(_) => {
-            ("permission-scope", "mend the [[permission]] in fitment.toml")
-        }
-        BadManifest::KindNotSupported(_) | BadManifest::UnknownKind(_) => ("kind", "choose a kind that this version runs"),
-        BadManifest::Budget(_) => ("budget", "mend [budget] in fitment.toml"),
-        BadManifest::TooLarge
-        | BadManifest::Malformed(_)
-        | BadManifest::Name(_)
-        | BadManifest::AgentMissing(_)
-        | BadManifest::UnknownPlatform { .. }
-        | BadManifest::Interval(_)
-        | BadManifest::ScheduleWithoutDevice(_) => ("manifest", "mend fitment.toml and build again"),
-    };
-    Problem::error(rule, bad.to_string(), remedy)
 }

@@ -3,6 +3,7 @@
 pub mod assign;
 pub mod deliver;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,9 @@ pub const ASSIGN: &str = "assign";
 /// Carries a ticket into the other system; the subject is the ticket.
 pub const DELIVER: &str = "deliver";
 
-const LEASE_MS: u64 = 10 * 60 * 1000;
+/// A server that dies leaves its jobs to whoever comes after this time. One that lives renews the lease.
+const LEASE_MS: u64 = 20_000;
+const RENEW_EVERY: Duration = Duration::from_secs(5);
 const JOBS_AT_ONCE: i64 = 8;
 const IDLE_MS_MAX: u64 = 5_000;
 
@@ -88,10 +91,29 @@ async fn claim(app: &App, limit: i64) -> Result<(Vec<Job>, Duration), StoreError
 }
 
 async fn one(app: Arc<App>, job: Job) {
-    let outcome = execute(&app, &job).await;
+    let outcome = tokio::select! {
+        outcome = execute(&app, &job) => outcome,
+        never = keep_lease(&app, &job) => match never {},
+    };
     if let Err(error) = settle(&app, &job, outcome).await {
         tracing::warn!(job = %job.id, %error, "the end of a job could not be written; its lease will end");
     }
+}
+
+/// Renews the lease of a job that takes long. If that fails, the job may start a second time: it looks before it acts.
+async fn keep_lease(app: &App, job: &Job) -> Infallible {
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        if let Err(error) = renew(app, job).await {
+            tracing::warn!(job = %job.id, %error, "the lease of a job could not be renewed");
+        }
+    }
+}
+
+async fn renew(app: &App, job: &Job) -> Result<(), StoreError> {
+    let mut tx = app.store.begin(Scope::Platform).await?;
+    tx.renew_lease(&job.id, app.now().plus_ms(LEASE_MS)).await?;
+    tx.commit().await
 }
 
 async fn execute(app: &App, job: &Job) -> Result<Next, JobError> {

@@ -68,6 +68,14 @@ impl Tx {
         Ok(jobs)
     }
 
+    /// Keeps leased work for longer, while it goes on. Work that is done with has no lease to renew.
+    pub async fn renew_lease(&mut self, id: &JobId, lease_until: UnixMs) -> Result<()> {
+        self.platform()?;
+        let sql = "update jobs set leased_until = $2 where id = $1 and leased_until is not null";
+        self.execute(query(sql).bind(id.as_str()).bind(lease_until.0)).await?;
+        Ok(())
+    }
+
     /// Ends work that succeeded. If it was asked for again meanwhile, it is due again.
     pub async fn finish_job(&mut self, id: &JobId, generation: i64) -> Result<()> {
         self.platform()?;

@@ -8,6 +8,7 @@ use crate::failure::Failure;
 
 /// Returns the time now.
 pub fn now() -> UnixMs {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else is given")]
     let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
     UnixMs(i64::try_from(since).unwrap_or(i64::MAX))
 }

@@ -1,5 +1,7 @@
 //! `cargo measure`: the figures that the documentation states, taken on this machine.
 
+use std::process::Command;
+
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
@@ -10,6 +12,9 @@ use crate::{programs, shell};
 
 /// The program that takes the figures, of whichever package declares it.
 const BENCH: &str = "fitment-bench";
+/// The programs of the runtime, each with its feature: cargo unites the features of what one call builds.
+const RUNTIME: [(&str, &str); 3] =
+    [("fitment-runner", "runner"), ("fitment-compiler", "compiler"), ("fitment-bare", "bare")];
 
 /// What `cargo measure` can be told.
 #[derive(clap::Args)]
@@ -26,68 +31,78 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// From starting the server on SQLite until it is ready
+    Start {
+        /// End with one line of keys and numbers
+        #[arg(long)]
+        json: bool,
+    },
 }
 
-/// Builds the release programs and lets the benchmark run them.
+/// Builds what is measured and the benchmark, and lets it run.
 pub(crate) fn command(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
-    let What::Sandbox { json } = arguments.what;
     let Some(package) = package_of(workspace, BENCH)? else {
-        bail!("measure sandbox: not supported yet (no package of this workspace builds {BENCH})");
+        bail!("no package of this workspace builds {BENCH}");
     };
     let things = [Thing::CCompiler, Thing::WasmTarget];
-    let mut steps = Steps::new(things.len() + programs::STEPS + 4);
-    machine::prepare(&mut steps, workspace, &things)?;
-    programs::build(&mut steps, workspace)?;
-    for (name, feature) in [
-        ("fitment-runner", "runner"),
-        ("fitment-compiler", "compiler"),
-        ("fitment-bare", "bare"),
-    ] {
-        let words = [
-            "--release",
-            "-p",
-            "fitment-runtime",
-            "--bin",
-            name,
-            "--features",
-            feature,
-        ];
-        steps.run(&format!("{name}, release"), |reporter| {
-            programs::cargo_build(workspace, &words, reporter)
-        })?;
+    match arguments.what {
+        What::Sandbox { json } => {
+            let mut steps = Steps::new(things.len() + programs::STEPS + RUNTIME.len() + 1);
+            machine::prepare(&mut steps, workspace, &things)?;
+            programs::build(&mut steps, workspace)?;
+            release(&mut steps, workspace, &package)?;
+            sandbox(workspace, json)
+        }
+        What::Start { json } => {
+            let mut steps = Steps::new(things.len() + programs::STEPS + 1);
+            machine::prepare(&mut steps, workspace, &things)?;
+            programs::build(&mut steps, workspace)?;
+            let words = ["-p", &package, "--bin", BENCH];
+            steps.run(BENCH, |reporter| programs::cargo_build(workspace, &words, reporter))?;
+            start(workspace, json)
+        }
     }
-    let words = ["--release", "-p", &package, "--bin", BENCH];
-    steps.run(&format!("{BENCH}, release"), |reporter| {
-        programs::cargo_build(workspace, &words, reporter)
-    })?;
-    sandbox(workspace, json)
 }
 
-/// Runs the benchmark; it prints its table and N, and ends with one line of JSON, to which the commit is added here.
+/// Builds the two halves of the sandbox, the peer and the benchmark as they are shipped: with `--release`.
+fn release(steps: &mut Steps, workspace: &Workspace, package: &str) -> Result<()> {
+    for (name, feature) in RUNTIME {
+        let words = ["--release", "-p", "fitment-runtime", "--bin", name, "--features", feature];
+        steps.run(&format!("{name}, release"), |reporter| programs::cargo_build(workspace, &words, reporter))?;
+    }
+    let words = ["--release", "-p", package, "--bin", BENCH];
+    steps.run(&format!("{BENCH}, release"), |reporter| programs::cargo_build(workspace, &words, reporter))
+}
+
 fn sandbox(workspace: &Workspace, json: bool) -> Result<()> {
     let mut bench = workspace.command(workspace.target.join("release").join(BENCH));
-    bench
-        .arg("sandbox")
-        .arg("--accessories")
-        .arg(workspace.target.join("accessories"));
+    bench.arg("sandbox").arg("--accessories").arg(workspace.target.join("accessories"));
+    figures(workspace, bench, "measure-sandbox.log", "release", json)
+}
+
+fn start(workspace: &Workspace, json: bool) -> Result<()> {
+    let mut bench = workspace.command(workspace.program(BENCH));
+    bench.arg("start").arg("--server").arg(workspace.program("fitment-server"));
+    figures(workspace, bench, "measure-start.log", "dev", json)
+}
+
+/// Runs the benchmark; it prints its table and N, and ends with one line of JSON, to which commit and profile are added here.
+fn figures(workspace: &Workspace, bench: Command, log: &str, profile: &str, json: bool) -> Result<()> {
     let mut last = String::new();
-    let finished = shell::run(
-        bench,
-        &workspace.logs()?.join("measure-sandbox.log"),
-        |line| {
-            if !last.is_empty() {
-                println!("{last}");
-            }
-            line.clone_into(&mut last);
-        },
-    )?;
+    let finished = shell::run(bench, &workspace.logs()?.join(log), |line| {
+        if !last.is_empty() {
+            println!("{last}");
+        }
+        line.clone_into(&mut last);
+    })?;
     finished.ok(BENCH)?;
-    let mut figures: Value = serde_json::from_str(&last)
-        .with_context(|| format!("{BENCH} did not end with a line of JSON"))?;
+    let mut figures: Value =
+        serde_json::from_str(&last).with_context(|| format!("{BENCH} did not end with a line of JSON"))?;
     let commit = workspace.commit();
-    println!("commit {commit}");
+    println!("commit {commit}, profile {profile}");
     if let Some(object) = figures.as_object_mut().filter(|_| json) {
         object.insert("commit".to_owned(), Value::String(commit));
+        object.insert("profile".to_owned(), Value::String(profile.to_owned()));
         println!("{figures}");
     }
     Ok(())
@@ -100,20 +115,11 @@ fn package_of(workspace: &Workspace, program: &str) -> Result<Option<String>> {
         .args(["metadata", "--no-deps", "--format-version", "1"])
         .output()
         .context("cannot run cargo metadata")?;
-    let metadata: Value =
-        serde_json::from_slice(&output.stdout).context("cargo metadata printed no JSON")?;
-    let packages = metadata["packages"]
-        .as_array()
-        .context("cargo metadata names no packages")?;
+    let metadata: Value = serde_json::from_slice(&output.stdout).context("cargo metadata printed no JSON")?;
+    let packages = metadata["packages"].as_array().context("cargo metadata names no packages")?;
     let builds = |package: &&Value| {
         let targets = package["targets"].as_array().into_iter().flatten();
-        targets
-            .into_iter()
-            .any(|target| target["name"] == program && target["kind"][0] == "bin")
+        targets.into_iter().any(|target| target["name"] == program && target["kind"][0] == "bin")
     };
-    Ok(packages
-        .iter()
-        .find(builds)
-        .and_then(|package| package["name"].as_str())
-        .map(str::to_owned))
+    Ok(packages.iter().find(builds).and_then(|package| package["name"].as_str()).map(str::to_owned))
 }

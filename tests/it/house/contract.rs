@@ -1,5 +1,6 @@
 //! The contract with accessories: documented, versioned, and grown only on purpose.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use wit_parser::{PackageId, Resolve, World, WorldItem, WorldKey};
@@ -11,25 +12,25 @@ use super::source::root;
 const SNAPSHOT: &str = "\
 fitment:accessory@0.1.0
 world base
-  import run-context: config, parameters, remaining-ms
-  import logging: log
   import clock: now-ms, monotonic-ns
+  import logging: log
+  import run-context: config, parameters, remaining-ms
 world monitor
-  import run-context: config, parameters, remaining-ms
-  import logging: log
-  import clock: now-ms, monotonic-ns
-  import types:
-  import device: get-fact, list-facts
-  import metrics: read-cpu, read-memory, read-filesystems, read-networks, read-temperatures
   export monitor-run: check
-world ticketing-connector
-  import run-context: config, parameters, remaining-ms
-  import logging: log
   import clock: now-ms, monotonic-ns
+  import device: get-fact, list-facts
+  import logging: log
+  import metrics: read-cpu, read-memory, read-filesystems, read-networks, read-temperatures
+  import run-context: config, parameters, remaining-ms
   import types:
-  import http: send
-  import ticketing-types:
+world ticketing-connector
   export ticketing: describe, get-ticket, find-by-external-ref, create-ticket, update-ticket, add-note, list-notes
+  import clock: now-ms, monotonic-ns
+  import http: send
+  import logging: log
+  import run-context: config, parameters, remaining-ms
+  import ticketing-types:
+  import types:
 ";
 
 fn contract() -> (Resolve, PackageId) {
@@ -60,9 +61,10 @@ fn outline(resolve: &Resolve, package: PackageId) -> String {
         let world: &World = &resolve.worlds[*world];
         writeln!(out, "world {name}").unwrap();
         let imports = world.imports.iter().map(|item| ("import", item));
-        for (way, (key, item)) in imports.chain(world.exports.iter().map(|item| ("export", item))) {
-            writeln!(out, "  {way} {}", one(resolve, key, item)).unwrap();
-        }
+        let all = imports.chain(world.exports.iter().map(|item| ("export", item)));
+        let lines: BTreeSet<String> =
+            all.map(|(way, (key, item))| format!("  {way} {}\n", one(resolve, key, item))).collect();
+        out.extend(lines);
     }
     out
 }

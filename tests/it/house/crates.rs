@@ -69,7 +69,8 @@ impl Package {
 
 fn cargo(arguments: &[&str]) -> String {
     let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let output = Command::new(program).args(arguments).args(["--offline", "--locked"]).current_dir(root()).output().unwrap();
+    let output =
+        Command::new(program).args(arguments).args(["--offline", "--locked"]).current_dir(root()).output().unwrap();
     assert!(output.status.success(), "cargo {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -92,7 +93,8 @@ fn workspace() -> Vec<Package> {
 /// Returns the names of everything that a program is built from.
 fn tree(arguments: &[&str]) -> BTreeSet<String> {
     let listed = cargo(&[&["tree", "--edges", "normal", "--prefix", "none"], arguments].concat());
-    let names: BTreeSet<String> = listed.lines().filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect();
+    let names: BTreeSet<String> =
+        listed.lines().filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect();
     assert!(names.len() > 10, "cargo tree {arguments:?} lists only {names:?}");
     names
 }
@@ -106,7 +108,10 @@ fn wrong_arrows(packages: &[Package]) -> Vec<String> {
     let mut found = Vec::new();
     for package in packages.iter().filter(|package| !package.is_test()) {
         let Some(allowed) = package.allowed() else {
-            found.push(format!("{} is new: a crate is added only when another program needs a part without the rest", package.name));
+            found.push(format!(
+                "{} is new: a crate is added only when another program needs a part without the rest",
+                package.name
+            ));
             continue;
         };
         let inside = package.dependencies.iter().filter(|name| ours.contains(name.as_str()));
@@ -170,14 +175,24 @@ fn a_wrong_arrow_owner_or_idle_library_is_seen() {
     let domain = packages.iter_mut().find(|package| package.name == "fitment-domain").unwrap();
     domain.dependencies.extend(["fitment-store".to_owned(), "sqlx-core".to_owned()]);
     domain.dependencies.remove("sha2");
-    packages.push(Package { name: "fitment-utils".to_owned(), folder: "platform/utils".to_owned(), dependencies: BTreeSet::new() });
+    packages.push(Package {
+        name: "fitment-utils".to_owned(),
+        folder: "platform/utils".to_owned(),
+        dependencies: BTreeSet::new(),
+    });
     let arrows = wrong_arrows(&packages);
     assert_eq!(arrows.len(), 2, "{arrows:?}");
-    assert!(arrows.iter().any(|breach| breach == "fitment-domain → fitment-store is not an arrow of the house"), "{arrows:?}");
+    assert!(
+        arrows.iter().any(|breach| breach == "fitment-domain → fitment-store is not an arrow of the house"),
+        "{arrows:?}"
+    );
     assert_eq!(wrong_owners(&packages), ["fitment-domain names sqlx-core: only fitment-store may"]);
     let mut sources = rust(&["platform"]);
     sources.retain(|source| !source.path.starts_with("platform/store/"));
-    assert_eq!(idle_libraries(&packages, &sources), ["fitment-store does not use sqlx", "fitment-domain does not use sha2"]);
+    assert_eq!(
+        idle_libraries(&packages, &sources),
+        ["fitment-store does not use sqlx", "fitment-domain does not use sha2"]
+    );
 }
 
 #[test]
@@ -185,12 +200,21 @@ fn the_agent_is_built_without_database_web_server_and_compiler() {
     let families = ["sqlx", "axum", "wasmtime", "cranelift", "jsonschema", "object_store"];
     assert_none("agent", &unwanted(&tree(&["--package", "fitment-agent"]), &families));
     let server = unwanted(&tree(&["--package", "fitment-server"]), &families);
-    assert!(server.contains(&"axum".to_owned()) && server.contains(&"sqlx".to_owned()), "the check sees nothing: {server:?}");
+    assert!(
+        server.contains(&"axum".to_owned()) && server.contains(&"sqlx".to_owned()),
+        "the check sees nothing: {server:?}"
+    );
 }
 
 #[test]
 fn the_runner_is_built_without_a_compiler() {
-    let compilers = ["cranelift-codegen", "cranelift-frontend", "wasmtime-internal-cranelift", "wasmtime-internal-winch", "winch-codegen"];
+    let compilers = [
+        "cranelift-codegen",
+        "cranelift-frontend",
+        "wasmtime-internal-cranelift",
+        "wasmtime-internal-winch",
+        "winch-codegen",
+    ];
     let runner = tree(&["--package", "fitment-runtime", "--features", "runner"]);
     assert!(runner.contains("wasmtime"), "{runner:?}");
     assert_none("runner", &unwanted(&runner, &compilers));
@@ -213,7 +237,11 @@ fn untyped_errors(sources: &[Source]) -> Vec<String> {
     let mut found = Vec::new();
     for source in sources.iter().filter(|source| !may_use_anyhow(&source.path)) {
         let code = source.code();
-        found.extend(word_positions(&code, "anyhow").next().map(|at| format!("{}: an error of its own, not anyhow", source.at(at))));
+        found.extend(
+            word_positions(&code, "anyhow")
+                .next()
+                .map(|at| format!("{}: an error of its own, not anyhow", source.at(at))),
+        );
     }
     found
 }

@@ -205,7 +205,10 @@ fn code_comments_and_texts_are_told_apart() {
     let code = only(text, &[Kind::Code]);
     assert_eq!(code.split_whitespace().collect::<Vec<_>>().join(" "), "let a = ; let b = ; let c: &'a str = ;");
     let comments = only(text, &[Kind::Comment]);
-    assert!(comments.contains("/* b */ \"c\" */") && comments.contains("// \"end") && !comments.contains("no"), "{comments}");
+    assert!(
+        comments.contains("/* b */ \"c\" */") && comments.contains("// \"end") && !comments.contains("no"),
+        "{comments}"
+    );
 }
 
 #[test]

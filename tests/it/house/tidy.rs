@@ -69,7 +69,10 @@ fn long(sources: &[Source], file_lines: usize, function_lines: usize) -> Vec<Str
             found.push((lines, format!("{lines:>4} lines: {}", source.path)));
         }
         for function in super::scan::functions(&source.text).iter().filter(|f| f.lines > function_lines) {
-            found.push((function.lines, format!("{:>4} lines: {}:{} fn {}", function.lines, source.path, function.line, function.name)));
+            found.push((
+                function.lines,
+                format!("{:>4} lines: {}:{} fn {}", function.lines, source.path, function.line, function.name),
+            ));
         }
     }
     found.sort_by(|a, b| b.cmp(a));

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::platform::{Platform, Session};
+use super::platform::{PATIENCE, Platform, Session};
 use super::programs::program;
 
 /// An agent with a state folder of its own.
@@ -59,6 +60,36 @@ impl Agent {
     /// Returns what it wrote to its log so far.
     pub(crate) fn log_text(&self) -> String {
         std::fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
+    /// Starts the process once more, without what the one before said of itself.
+    pub(crate) fn run_again(&mut self) {
+        let _ = std::fs::remove_file(self.folder.join("status.json"));
+        self.run();
+    }
+
+    /// Returns whether the process still runs.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.process.as_mut().is_some_and(|process| process.try_wait().unwrap().is_none())
+    }
+
+    /// Returns what it says of itself; null before it said anything.
+    pub(crate) fn status(&self) -> Value {
+        let text = std::fs::read(self.folder.join("status.json")).unwrap_or_default();
+        serde_json::from_slice(&text).unwrap_or(Value::Null)
+    }
+
+    /// Waits until it says of itself what is wanted.
+    pub(crate) async fn until_status(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let status = self.status();
+            if wanted(&status) {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "waited in vain for: {what}; the last status: {status:#}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Ends it as a power cut would: SIGKILL.

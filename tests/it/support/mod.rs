@@ -6,4 +6,6 @@ pub(crate) mod disk;
 pub(crate) mod package;
 pub(crate) mod platform;
 pub(crate) mod programs;
+pub(crate) mod tamper;
 pub(crate) mod tracker;
+pub(crate) mod wire;

@@ -2,9 +2,10 @@
 //! runner adds: no grants, no limiter, no usage, no frames, no second process.
 //!
 //! ```text
-//! fitment-bare <compiled-code> <runs> [configuration]    prints {"n":…,"median_us":…,"p99_us":…}
+//! fitment-bare <compiled-code> [configuration]    for each line on standard input, a number of runs: prints [ns,ns,…]
 //! ```
 
+use std::io::{BufRead as _, Write as _};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -17,14 +18,12 @@ use types::{Fact, Fault};
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Engine, Result, Store, UpdateDeadline};
 
-const WARM_UP_RUNS: usize = 200;
+/// No answer is longer than a few megabytes.
+const RUNS_MAX: usize = 100_000;
 
 fn main() -> ExitCode {
     match start() {
-        Ok(line) => {
-            println!("{line}");
-            ExitCode::SUCCESS
-        }
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("fitment-bare: {error:#}");
             ExitCode::FAILURE
@@ -32,38 +31,52 @@ fn main() -> ExitCode {
     }
 }
 
-fn start() -> anyhow::Result<String> {
+fn start() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (path, runs, config) = match arguments.as_slice() {
-        [path, runs] => (path, runs, "{}"),
-        [path, runs, config] => (path, runs, config.as_str()),
-        _ => bail!("usage: fitment-bare <compiled-code> <runs> [configuration]"),
+    let (path, config) = match arguments.as_slice() {
+        [path] => (path, "{}"),
+        [path, config] => (path, config.as_str()),
+        _ => bail!("usage: fitment-bare <compiled-code> [configuration], with numbers of runs on standard input"),
     };
-    let runs: usize = runs.parse().context("runs must be a number")?;
     let compiled = std::fs::read(path).with_context(|| format!("reading {path}"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let mut times = runtime.block_on(measure(&compiled, runs, config)).map_err(|e| anyhow::anyhow!("{e:#}"))?;
-    times.sort_unstable();
-    let at = |share: f64| times.get((runs as f64 * share) as usize).map_or(0.0, |ns| *ns as f64 / 1000.0);
-    Ok(serde_json::json!({ "n": runs, "median_us": at(0.5), "p99_us": at(0.99) }).to_string())
+    let peer = Peer::new(&compiled, config).map_err(|e| anyhow::anyhow!("{e:#}"))?;
+    for line in std::io::stdin().lock().lines() {
+        let runs: usize = line?.trim().parse().context("each line must be a number of runs")?;
+        let times = runtime.block_on(peer.block(runs.min(RUNS_MAX))).map_err(|e| anyhow::anyhow!("{e:#}"))?;
+        let mut stdout = std::io::stdout().lock();
+        writeln!(stdout, "{}", serde_json::to_string(&times)?)?;
+        stdout.flush()?;
+    }
+    Ok(())
 }
 
-/// Measures a fresh store and instance, one `check` and the drop of both, in nanoseconds each.
-async fn measure(compiled: &[u8], runs: usize, config: &str) -> Result<Vec<u64>> {
-    let (engine, _) = running_engine()?;
-    start_ticker(&engine)?;
-    let component = deserialize(&engine, compiled)?;
-    let pre = MonitorPre::new(linker(&engine)?.instantiate_pre(&component)?)?;
-    for _ in 0..WARM_UP_RUNS {
-        check(&engine, &pre, config).await?;
+/// What is made once: engine, linked component, configuration.
+struct Peer<'a> {
+    engine: Engine,
+    pre: MonitorPre<Bare>,
+    config: &'a str,
+}
+
+impl<'a> Peer<'a> {
+    fn new(compiled: &[u8], config: &'a str) -> Result<Self> {
+        let (engine, _) = running_engine()?;
+        start_ticker(&engine)?;
+        let component = deserialize(&engine, compiled)?;
+        let pre = MonitorPre::new(linker(&engine)?.instantiate_pre(&component)?)?;
+        Ok(Self { engine, pre, config })
     }
-    let mut times = Vec::with_capacity(runs);
-    for _ in 0..runs {
-        let started = Instant::now();
-        check(&engine, &pre, config).await?;
-        times.push(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX));
+
+    /// Measures a fresh store and instance, one `check` and the drop of all, in nanoseconds each.
+    async fn block(&self, runs: usize) -> Result<Vec<u64>> {
+        let mut times = Vec::with_capacity(runs);
+        for _ in 0..runs {
+            let started = Instant::now();
+            check(&self.engine, &self.pre, self.config).await?;
+            times.push(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        }
+        Ok(times)
     }
-    Ok(times)
 }
 
 async fn check(engine: &Engine, pre: &MonitorPre<Bare>, config: &str) -> Result<()> {

@@ -39,19 +39,22 @@ pub struct AccountView {
     email: String,
     /// A publisher's namespace.
     publisher: Option<String>,
+    /// The key that a publisher's uploads must be signed with.
+    public_key: Option<String>,
     tenant: Option<String>,
 }
 
 async fn view(app: &Shared, account: fitment_store::Account) -> Result<AccountView, Problem> {
     let publisher = match &account.publisher {
-        Some(id) => app.store.read(Scope::Platform).await?.publisher(id).await?.map(|p| p.name),
+        Some(id) => app.store.read(Scope::Platform).await?.publisher(id).await?,
         None => None,
     };
     Ok(AccountView {
         id: account.id.to_string(),
         kind: account.kind.as_str(),
         email: account.email,
-        publisher,
+        public_key: publisher.as_ref().and_then(|p| p.key).map(|key| key.to_string()),
+        publisher: publisher.map(|p| p.name),
         tenant: account.tenant.map(|t| t.to_string()),
     })
 }

@@ -131,7 +131,10 @@ impl Delivering<'_> {
             None => {
                 let status = Some(self.connection.closed_status.clone());
                 let patch = TicketPatch { status, ..TicketPatch::default() };
-                self.call(Call::UpdateTicket { ticket: id, patch, expected: there.version }).await?;
+                match self.call(Call::UpdateTicket { ticket: id, patch, expected: there.version }).await? {
+                    Answer::Ticket(closed) => self.ticket.external_status = Some(closed.status),
+                    _ => return Err(ConnectorError::WrongAnswer("update-ticket").into()),
+                }
                 self.close_ours().await
             }
             Some(who) => self.leave_open(&id, &notes, &who).await,

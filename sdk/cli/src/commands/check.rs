@@ -50,7 +50,7 @@ pub async fn of_package(files: &PackageFiles) -> Result<Vec<Problem>, Failure> {
     let manifest = &files.package.manifest;
     let mut problems = rules::of_texts(manifest, &files.listing);
     let inspection = rules::inspect(&files.component).await?;
-    problems.extend(rules::of_component(manifest, &inspection));
+    problems.extend(fitment_domain::validation::rules::of_component(manifest, &inspection));
     Ok(problems)
 }
 

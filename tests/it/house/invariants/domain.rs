@@ -8,8 +8,22 @@ use crate::house::source::{Source, rust};
 const MODULES: &[&str] = &["fs", "net", "io", "env", "process", "thread", "os"];
 /// Words that no domain code has a use for.
 const WORDS: &[&str] = &[
-    "SystemTime", "Instant", "tokio", "getrandom", "rand", "rand_core", "OsRng", "async", "await", "print", "println", "eprint",
-    "eprintln", "unsafe", "static", "thread_local",
+    "SystemTime",
+    "Instant",
+    "tokio",
+    "getrandom",
+    "rand",
+    "rand_core",
+    "OsRng",
+    "async",
+    "await",
+    "print",
+    "println",
+    "eprint",
+    "eprintln",
+    "unsafe",
+    "static",
+    "thread_local",
 ];
 
 fn reaches_out(sources: &[Source]) -> Vec<String> {
@@ -34,7 +48,8 @@ fn std_paths(code: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (at, _) in code.match_indices("std::") {
         let rest = &code[at + "std::".len()..];
-        let first = |part: &str| part.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+        let first =
+            |part: &str| part.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
         match rest.strip_prefix('{').and_then(|_| rest.get(1..crate::house::scan::block_end(rest, 0))) {
             Some(group) => found.extend(group.split([',', '{']).map(|part| (at, first(part)))),
             None => found.push((at, first(rest))),
@@ -59,6 +74,7 @@ fn io_and_clocks_in_the_domain_are_seen() {
     ] {
         assert_eq!(reaches_out(&[Source::new("platform/domain/src/a.rs", bad)]).len(), 1, "{bad}");
     }
-    let good = "//! Not std::fs, not tokio.\nuse std::{fmt, collections::BTreeMap};\nconst A: &'static str = \"SystemTime\";";
+    let good =
+        "//! Not std::fs, not tokio.\nuse std::{fmt, collections::BTreeMap};\nconst A: &'static str = \"SystemTime\";";
     assert_none("good", &reaches_out(&[Source::new("platform/domain/src/a.rs", good)]));
 }

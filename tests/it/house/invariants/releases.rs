@@ -11,8 +11,10 @@ const WRITTEN_ONCE: &[&str] = &["releases", "audit_entries"];
 /// Returns the SQL of a function as one lower-case text: pieces of `concat!` stand beside each other.
 fn statements(source: &Source) -> Vec<(String, String)> {
     if !source.path.ends_with(".rs") {
-        let whole = source.text.lines().map(|line| line.split("--").next().unwrap_or(line)).collect::<Vec<_>>().join(" ");
-        let sql = whole.split(';').map(|statement| statement.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase());
+        let whole =
+            source.text.lines().map(|line| line.split("--").next().unwrap_or(line)).collect::<Vec<_>>().join(" ");
+        let sql =
+            whole.split(';').map(|statement| statement.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase());
         return sql.map(|sql| (source.path.clone(), sql)).collect();
     }
     let functions = source.functions();
@@ -40,7 +42,10 @@ fn changes(sources: &[Source]) -> Vec<String> {
         for table in WRITTEN_ONCE {
             let own = *table == "releases";
             for verb in ["delete from", "truncate", "replace into", "drop table", "update"] {
-                let hit = sql.split(&format!("{verb} {table}")).skip(1).any(|rest| !rest.starts_with(|c: char| c == '_' || c.is_alphanumeric()));
+                let hit = sql
+                    .split(&format!("{verb} {table}"))
+                    .skip(1)
+                    .any(|rest| !rest.starts_with(|c: char| c == '_' || c.is_alphanumeric()));
                 if hit && !(own && verb == "update") {
                     found.push(format!("{place}: {verb} {table}"));
                 }
@@ -56,7 +61,8 @@ fn changes(sources: &[Source]) -> Vec<String> {
 
 fn removals(objects: &Source) -> Vec<String> {
     let code = objects.code();
-    let calls = [".delete(", ".delete_stream(", ".rename(", ".rename_if_not_exists(", ".copy(", "remove_file", "remove_dir"];
+    let calls =
+        [".delete(", ".delete_stream(", ".rename(", ".rename_if_not_exists(", ".copy(", "remove_file", "remove_dir"];
     calls.iter().filter(|call| code.contains(*call)).map(|call| format!("{}: {call}", objects.path)).collect()
 }
 
@@ -76,7 +82,8 @@ fn a_release_and_an_audit_entry_are_written_once() {
 
 #[test]
 fn objects_are_never_taken_away() {
-    let objects = store().into_iter().find(|source| source.path.ends_with("/objects.rs")).expect("platform/store/src/objects.rs");
+    let objects =
+        store().into_iter().find(|source| source.path.ends_with("/objects.rs")).expect("platform/store/src/objects.rs");
     assert!(objects.code().contains("Digest::of(bytes)"), "what is kept under a digest must have that digest");
     assert_none("objects", &removals(&objects));
     assert_eq!(removals(&Source::new("objects.rs", "async fn gone(&self) { self.inner.delete(path).await }")).len(), 1);
@@ -87,7 +94,9 @@ fn sql_is_never_put_together_at_run_time() {
     let dynamic = |sources: &[Source]| -> Vec<String> {
         let words = ["AssertSqlSafe", "QueryBuilder", "query(&"];
         let hits = sources.iter().flat_map(|source| words.map(|word| (source, word)));
-        hits.filter(|(source, word)| source.code().contains(word)).map(|(source, word)| format!("{}: {word}", source.path)).collect()
+        hits.filter(|(source, word)| source.code().contains(word))
+            .map(|(source, word)| format!("{}: {word}", source.path))
+            .collect()
     };
     assert_none("SQL is a literal", &dynamic(&rust(&["platform/store"])));
     assert_eq!(dynamic(&[Source::new("a.rs", "fn a() { sqlx::query(&text) }")]).len(), 1);

@@ -1,0 +1,65 @@
+//! `fitment-bench`: takes the figures that the documentation states. `cargo measure` builds what it needs and runs it.
+//!
+//! It prints a table for people, and as its last line an object of keys and numbers.
+
+mod bare;
+mod figures;
+mod sandbox;
+mod start;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What ends a measurement; the text says what was done and why it did not work.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Parser)]
+#[command(name = "fitment-bench", about = "Takes the figures that the documentation states")]
+struct Arguments {
+    #[command(subcommand)]
+    figure: Figure,
+}
+
+#[derive(Subcommand)]
+enum Figure {
+    /// A fresh run of disk-space through runner and client, beside bare wasmtime on the same code and host functions
+    Sandbox {
+        /// Folder of the built accessories
+        #[arg(long)]
+        accessories: PathBuf,
+        /// Folder of fitment-runner, fitment-compiler and fitment-bare; default: beside this program
+        #[arg(long)]
+        programs: Option<PathBuf>,
+        /// Pairs of blocks: one through the sandbox, one bare
+        #[arg(long, default_value_t = 100)]
+        rounds: usize,
+    },
+    /// From the start of a server on SQLite until it is ready
+    Start {
+        /// The server program
+        #[arg(long)]
+        server: PathBuf,
+        /// How many new folders it is started in, twice each
+        #[arg(long, default_value_t = 20)]
+        folders: usize,
+    },
+}
+
+fn main() -> ExitCode {
+    let measured = match Arguments::parse().figure {
+        Figure::Sandbox { accessories, programs, rounds } => sandbox::measure(&accessories, programs, rounds.max(1)),
+        Figure::Start { server, folders } => start::measure(&server, folders.max(1)),
+    };
+    match measured {
+        Ok(figures) => {
+            println!("{figures}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("fitment-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! What the sandbox adds: a fresh run as the agent makes it, beside bare wasmtime.
+//!
+//! Both sides read the same file systems by the same code. Blocks alternate, and each block is compared with its neighbour:
+//! a machine that becomes slower makes both slower.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Instant;
+
+use fitment_domain::finding::{self, FindingLimits};
+use fitment_domain::package::{self, PackageLimits};
+use fitment_domain::run::{End, Invocation, Returned, RunReport};
+use fitment_domain::time::UnixMs;
+use fitment_runner_client::{ComponentRef, NoHostCalls, RunSpec, Sandbox, SandboxConfig};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use serde_json::{Value, json};
+
+use crate::Failure;
+use crate::bare::Bare;
+use crate::figures::{Sorted, cores, machine, number, us};
+
+/// Runs in a block, one after the other.
+const BLOCK: usize = 100;
+/// Runs under way at the same time: as many as a runner takes.
+const IN_FLIGHT: usize = 64;
+/// Runs in a block of that kind.
+const BLOCK_IN_FLIGHT: usize = 512;
+const WARM_UP_RUNS: usize = 500;
+const CONFIG: &str = r#"{"mounts":["/"]}"#;
+/// The threads of the agent.
+const WORKERS: usize = 2;
+
+/// Takes the figures: `rounds` pairs of blocks of either kind.
+pub(crate) fn measure(accessories: &Path, programs: Option<PathBuf>, rounds: usize) -> Result<Value, Failure> {
+    let programs = match programs {
+        Some(programs) => programs,
+        None => std::env::current_exe()?.parent().ok_or("this program lies in no folder")?.to_owned(),
+    };
+    let component = read_component(accessories)?;
+    let folder = tempfile::tempdir()?;
+    let compiled = folder.path().join("compiled");
+    compile(&programs.join("fitment-compiler"), &component, &compiled)?;
+    let mut bare = Bare::start(&programs.join("fitment-bare"), &compiled, CONFIG)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
+    let client = runtime.block_on(Client::start(programs, folder.path().join("cache"), &component))?;
+
+    println!("disk-space, configuration {CONFIG}, on {}", machine());
+    runtime.block_on(client.clone().one_at_a_time(WARM_UP_RUNS))?;
+    bare.block(WARM_UP_RUNS)?;
+    let mut alternating = Alternating::default();
+    for _ in 0..rounds {
+        // In a task, as the agent makes its runs.
+        let ours = runtime.block_on(runtime.spawn(client.clone().one_at_a_time(BLOCK)))??;
+        alternating.singly.push((ours, bare.block(BLOCK)?));
+    }
+    for _ in 0..rounds {
+        let ours = runtime.block_on(runtime.spawn(client.clone().in_flight(BLOCK_IN_FLIGHT)))??;
+        alternating.together.push((ours, bare.block(BLOCK_IN_FLIGHT)?));
+    }
+    Ok(alternating.figures(&readings()?))
+}
+
+fn read_component(accessories: &Path) -> Result<Vec<u8>, Failure> {
+    let is_it = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("fitment-disk-space-") && name.ends_with(".wasm")
+    };
+    let listed = std::fs::read_dir(accessories).map_err(|e| format!("{}: {e}", accessories.display()))?;
+    let found = listed.filter_map(|entry| Some(entry.ok()?.path())).find(is_it);
+    let path = found.ok_or_else(|| format!("{} holds no built disk-space", accessories.display()))?;
+    Ok(std::fs::read(path)?)
+}
+
+/// Compiles by the same program as the sandbox, so that both sides run the same machine code.
+fn compile(compiler: &Path, component: &[u8], compiled: &Path) -> Result<(), Failure> {
+    let mut command = Command::new(compiler);
+    command.arg("compile").stdin(Stdio::piped()).stdout(std::fs::File::create(compiled)?);
+    let mut child = command.spawn().map_err(|e| format!("{} cannot be started: {e}", compiler.display()))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        std::io::Write::write_all(&mut stdin, component)?;
+    }
+    let status = child.wait()?;
+    if status.success() { Ok(()) } else { Err(format!("fitment-compiler ended with {status}").into()) }
+}
+
+/// The sandbox as the agent holds it, with what one run is started with.
+#[derive(Clone)]
+struct Client {
+    sandbox: Sandbox,
+    component: ComponentRef,
+    spec: RunSpec,
+}
+
+/// One run: how long its caller waited, and how much of that the runner counted.
+#[derive(Clone, Copy)]
+struct Times {
+    waited_ns: u64,
+    in_runner_us: u64,
+    processor_us: u64,
+}
+
+impl Client {
+    async fn start(programs_dir: PathBuf, cache_dir: PathBuf, bytes: &[u8]) -> Result<Self, Failure> {
+        let package = package::read(bytes, &PackageLimits::standard())?;
+        let spec = RunSpec {
+            invocation: Invocation::Check,
+            config: CONFIG.to_owned(),
+            parameters: "{}".to_owned(),
+            grants: package.manifest.asked()?,
+            budget: package.manifest.budget()?,
+            facts: fitment_device::facts::read(env!("CARGO_PKG_VERSION")),
+            now: UnixMs(0),
+        };
+        let sandbox = Sandbox::start(SandboxConfig { programs_dir, cache_dir, mac_key: [7; 32] }).await?;
+        let component = ComponentRef { digest: package.digest, bytes: bytes.into() };
+        sandbox.prepare(&component).await?;
+        Ok(Self { sandbox, component, spec })
+    }
+
+    async fn run(&self) -> Result<Times, Failure> {
+        let started = Instant::now();
+        let report = self.sandbox.run(&self.component, self.spec.clone(), Arc::new(NoHostCalls)).await;
+        check(&report)?;
+        Ok(Times {
+            waited_ns: u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX),
+            in_runner_us: report.usage.wall_us,
+            processor_us: report.usage.cpu_us,
+        })
+    }
+
+    async fn one_at_a_time(self, runs: usize) -> Result<Vec<Times>, Failure> {
+        let mut times = Vec::with_capacity(runs);
+        for _ in 0..runs {
+            times.push(self.run().await?);
+        }
+        Ok(times)
+    }
+
+    /// Returns the nanoseconds of all of them.
+    async fn in_flight(self, runs: usize) -> Result<u64, Failure> {
+        let started = Instant::now();
+        let all = futures_util::stream::iter(0..runs).map(|_| self.run()).buffer_unordered(IN_FLIGHT);
+        all.try_for_each(|_| std::future::ready(Ok(()))).await?;
+        Ok(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+/// A run counts only if it ended with findings that may pass.
+fn check(report: &RunReport) -> Result<(), Failure> {
+    match &report.end {
+        End::Returned(Returned::Findings(findings)) if !findings.is_empty() => {
+            Ok(finding::check(findings, &FindingLimits::standard())?)
+        }
+        other => Err(format!("a run ended with {other:?}").into()),
+    }
+}
+
+/// Reads the file systems alone: what both sides have in common besides the guest's own work.
+fn readings() -> Result<Sorted, Failure> {
+    let mut times = Vec::new();
+    for _ in 0..WARM_UP_RUNS {
+        let started = Instant::now();
+        std::hint::black_box(fitment_device::filesystems::read()?);
+        times.push(us(u64::try_from(started.elapsed().as_nanos())?));
+    }
+    Ok(Sorted::new(times))
+}
+
+/// Pairs of neighbouring blocks: ours, and the peer's.
+#[derive(Default)]
+struct Alternating {
+    singly: Vec<(Vec<Times>, Vec<u64>)>,
+    together: Vec<(u64, Vec<u64>)>,
+}
+
+impl Alternating {
+    fn figures(&self, readings: &Sorted) -> Value {
+        let runs = || self.singly.iter().flat_map(|(ours, _)| ours);
+        let ours = Sorted::new(runs().map(|t| us(t.waited_ns)));
+        let in_runner = Sorted::new(runs().map(|t| t.in_runner_us as f64));
+        let processor = Sorted::new(runs().map(|t| t.processor_us as f64));
+        let bare = Sorted::new(self.singly.iter().flat_map(|(_, bare)| bare).map(|ns| us(*ns)));
+        let ratio = Sorted::new(self.singly.iter().map(|(ours, bare)| {
+            let ours = Sorted::new(ours.iter().map(|t| us(t.waited_ns)));
+            ours.median() / Sorted::new(bare.iter().map(|ns| us(*ns))).median()
+        }));
+        let each = |total_ns: u64| us(total_ns) / BLOCK_IN_FLIGHT as f64;
+        let together = Sorted::new(self.together.iter().map(|(ours, _)| each(*ours)));
+        let bare_together = Sorted::new(self.together.iter().map(|(_, bare)| each(bare.iter().sum())));
+        let ratio_together =
+            Sorted::new(self.together.iter().map(|(ours, bare)| *ours as f64 / bare.iter().sum::<u64>() as f64));
+
+        let rounds = self.singly.len();
+        println!("one at a time: N = {} on either side, in {rounds} pairs of blocks of {BLOCK}", ours.count());
+        row("through client and runner", &ours);
+        row("  of which the runner counted", &in_runner);
+        row("  of which on its processor", &processor);
+        row("bare wasmtime", &bare);
+        row("reading the file systems alone", readings);
+        println!("  {}", ratio_in_words(&ratio));
+        let n_together = rounds * BLOCK_IN_FLIGHT;
+        println!(
+            "{IN_FLIGHT} in flight: N = {n_together} on either side, in {rounds} pairs of blocks of {BLOCK_IN_FLIGHT}; time of a block / its runs"
+        );
+        row("through client and runner", &together);
+        row("bare wasmtime, one by one", &bare_together);
+        println!("  {}", ratio_in_words(&ratio_together));
+        json!({
+            "n": ours.count(),
+            "cores": cores(),
+            "fresh_run_us_median": number(ours.median()),
+            "fresh_run_us_p99": number(ours.at(0.99)),
+            "in_runner_us_median": number(in_runner.median()),
+            "bare_us_median": number(bare.median()),
+            "bare_us_p99": number(bare.at(0.99)),
+            "readings_us_median": number(readings.median()),
+            "fresh_run_vs_bare": number(ratio.median()),
+            "n_in_flight": n_together,
+            "in_flight": IN_FLIGHT,
+            "fresh_run_in_flight_us_median": number(together.median()),
+            "bare_in_flight_us_median": number(bare_together.median()),
+            "fresh_run_in_flight_vs_bare": number(ratio_together.median()),
+        })
+    }
+}
+
+fn row(name: &str, times: &Sorted) {
+    println!("  {name:<32} median {:>8.1} µs   p99 {:>8.1} µs", times.median(), times.at(0.99));
+}
+
+fn ratio_in_words(ratio: &Sorted) -> String {
+    let (middle, low, high) = (ratio.median(), ratio.at(0.25), ratio.at(0.75));
+    format!("{middle:.2} times bare, block by block (half of the pairs between {low:.2} and {high:.2})")
+}

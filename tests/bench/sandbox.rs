@@ -181,10 +181,12 @@ impl Alternating {
         let in_runner = Sorted::new(runs().map(|t| t.in_runner_us as f64));
         let processor = Sorted::new(runs().map(|t| t.processor_us as f64));
         let bare = Sorted::new(self.singly.iter().flat_map(|(_, bare)| bare).map(|ns| us(*ns)));
-        let ratio = Sorted::new(self.singly.iter().map(|(ours, bare)| {
+        let pairs = self.singly.iter().map(|(ours, bare)| {
             let ours = Sorted::new(ours.iter().map(|t| us(t.waited_ns)));
-            ours.median() / Sorted::new(bare.iter().map(|ns| us(*ns))).median()
-        }));
+            (ours.median(), Sorted::new(bare.iter().map(|ns| us(*ns))).median())
+        });
+        let ratio = Sorted::new(pairs.clone().map(|(ours, bare)| ours / bare));
+        let added = Sorted::new(pairs.map(|(ours, bare)| ours - bare));
         let each = |total_ns: u64| us(total_ns) / BLOCK_IN_FLIGHT as f64;
         let together = Sorted::new(self.together.iter().map(|(ours, _)| each(*ours)));
         let bare_together = Sorted::new(self.together.iter().map(|(_, bare)| each(bare.iter().sum())));
@@ -198,7 +200,7 @@ impl Alternating {
         row("  of which on its processor", &processor);
         row("bare wasmtime", &bare);
         row("reading the file systems alone", readings);
-        println!("  {}", ratio_in_words(&ratio));
+        println!("  {}; {:.1} µs more", ratio_in_words(&ratio), added.median());
         let n_together = rounds * BLOCK_IN_FLIGHT;
         println!(
             "{IN_FLIGHT} in flight: N = {n_together} on either side, in {rounds} pairs of blocks of {BLOCK_IN_FLIGHT}; time of a block / its runs"
@@ -216,6 +218,7 @@ impl Alternating {
             "bare_us_p99": number(bare.at(0.99)),
             "readings_us_median": number(readings.median()),
             "fresh_run_vs_bare": number(ratio.median()),
+            "fresh_run_added_us_median": number(added.median()),
             "n_in_flight": n_together,
             "in_flight": IN_FLIGHT,
             "fresh_run_in_flight_us_median": number(together.median()),

@@ -1,6 +1,7 @@
 //! Every story and check of the project, in one test binary. What needs servers from apt lives below `real`.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says what is wrong by panicking")]
 
+mod hostile;
 mod house;
 mod real;
 mod store;

@@ -42,7 +42,7 @@ pub enum Refusal {
 impl Refusal {
     /// Returns whether the same component, fetched again, may pass: only what was changed on the way or on the disk can.
     pub fn may_heal(&self) -> bool {
-        matches!(self, Refusal::Signature(_) | Refusal::Interrupted)
+        matches!(self, Refusal::Signature(BadSignature::Digest { .. }) | Refusal::Interrupted)
     }
 }
 

@@ -88,7 +88,7 @@ impl Roster {
             if self.schedule.runs(item) {
                 continue;
             }
-            match self.from_cache(item).await {
+            match self.cached(item).await {
                 Ok(Some(admitted)) => self.start(admitted, first),
                 Ok(None) => self.wait(item, None),
                 Err(Obstacle::Refused { reason, hopeless: false }) => {
@@ -148,7 +148,7 @@ impl Roster {
     }
 
     /// A cached component that was changed is removed: it may pass when fetched again.
-    async fn from_cache(&self, item: &Item) -> Result<Option<Admitted>, Obstacle> {
+    async fn cached(&self, item: &Item) -> Result<Option<Admitted>, Obstacle> {
         let obstacle = match cache::read(&self.tools.folder, &item.digest) {
             Ok(None) => return Ok(None),
             Ok(Some(component)) => match self.admit(item, component).await {

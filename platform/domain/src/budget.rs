@@ -117,27 +117,42 @@ pub struct OverCeiling {
 }
 
 impl BudgetAsked {
+    /// Returns every field that asks more than anybody may.
+    pub fn over_ceiling(&self) -> Vec<OverCeiling> {
+        let ceiling = Budget::ceiling();
+        let fields = [
+            ("memory_bytes_max", self.memory_bytes_max, ceiling.memory_bytes_max),
+            ("wall_ms_max", self.wall_ms_max, ceiling.wall_ms_max),
+            ("cpu_ms_max", self.cpu_ms_max, ceiling.cpu_ms_max),
+            ("fuel_max", self.fuel_max, ceiling.fuel_max),
+            ("host_calls_max", self.host_calls_max, ceiling.host_calls_max),
+            ("http_calls_max", self.http_calls_max, ceiling.http_calls_max),
+            ("log_bytes_max", self.log_bytes_max, ceiling.log_bytes_max),
+            ("result_bytes_max", self.result_bytes_max, ceiling.result_bytes_max),
+        ];
+        let over = |(field, asked, ceiling): (&'static str, Option<u64>, u64)| {
+            asked.filter(|asked| *asked > ceiling).map(|asked| OverCeiling { field, asked, ceiling })
+        };
+        fields.into_iter().filter_map(over).collect()
+    }
+
     /// Returns the budget of a run: what was asked, the default for the rest.
     pub fn resolve(&self) -> Result<Budget, OverCeiling> {
-        let mut budget = Budget::default_for_accessories();
-        let ceiling = Budget::ceiling();
-        let take = |field, asked: Option<u64>, slot: &mut u64, ceiling: u64| match asked {
-            Some(asked) if asked > ceiling => Err(OverCeiling { field, asked, ceiling }),
-            Some(asked) => {
-                *slot = asked;
-                Ok(())
-            }
-            None => Ok(()),
-        };
-        take("memory_bytes_max", self.memory_bytes_max, &mut budget.memory_bytes_max, ceiling.memory_bytes_max)?;
-        take("wall_ms_max", self.wall_ms_max, &mut budget.wall_ms_max, ceiling.wall_ms_max)?;
-        take("cpu_ms_max", self.cpu_ms_max, &mut budget.cpu_ms_max, ceiling.cpu_ms_max)?;
-        take("fuel_max", self.fuel_max, &mut budget.fuel_max, ceiling.fuel_max)?;
-        take("host_calls_max", self.host_calls_max, &mut budget.host_calls_max, ceiling.host_calls_max)?;
-        take("http_calls_max", self.http_calls_max, &mut budget.http_calls_max, ceiling.http_calls_max)?;
-        take("log_bytes_max", self.log_bytes_max, &mut budget.log_bytes_max, ceiling.log_bytes_max)?;
-        take("result_bytes_max", self.result_bytes_max, &mut budget.result_bytes_max, ceiling.result_bytes_max)?;
-        Ok(budget)
+        if let Some(over) = self.over_ceiling().into_iter().next() {
+            return Err(over);
+        }
+        let default = Budget::default_for_accessories();
+        Ok(Budget {
+            memory_bytes_max: self.memory_bytes_max.unwrap_or(default.memory_bytes_max),
+            wall_ms_max: self.wall_ms_max.unwrap_or(default.wall_ms_max),
+            cpu_ms_max: self.cpu_ms_max.unwrap_or(default.cpu_ms_max),
+            fuel_max: self.fuel_max.unwrap_or(default.fuel_max),
+            host_calls_max: self.host_calls_max.unwrap_or(default.host_calls_max),
+            http_calls_max: self.http_calls_max.unwrap_or(default.http_calls_max),
+            log_bytes_max: self.log_bytes_max.unwrap_or(default.log_bytes_max),
+            result_bytes_max: self.result_bytes_max.unwrap_or(default.result_bytes_max),
+            ..default
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an accessory says of itself: `fitment.toml` for the author, JSON in the component's custom section for everyone else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
@@ -194,9 +194,7 @@ impl Manifest {
             Err(problem) => problems.push(problem),
             Ok(kind) => self.problems_of_kind(kind, &mut problems),
         }
-        if let Err(problem) = self.asked() {
-            problems.push(problem);
-        }
+        self.problems_of_permissions(&mut problems);
         for permission in &self.permissions {
             if !(10..=TEXT_CHARS_MAX).contains(&permission.reason.chars().count()) {
                 problems.push(BadManifest::Reason(permission.name.clone()));
@@ -204,9 +202,7 @@ impl Manifest {
         }
         platform(&self.requires.os, "os", &["linux", "windows", "macos"], "linux, windows or macos", &mut problems);
         platform(&self.requires.arch, "arch", &["x86_64", "aarch64"], "x86_64 or aarch64", &mut problems);
-        if let Err(over) = self.budget.resolve() {
-            problems.push(over.into());
-        }
+        problems.extend(self.budget.over_ceiling().into_iter().map(BadManifest::from));
         problems
     }
 
@@ -223,6 +219,16 @@ impl Manifest {
         }
     }
 
+    fn problems_of_permissions(&self, problems: &mut Vec<BadManifest>) {
+        let mut names = BTreeSet::new();
+        for entry in &self.permissions {
+            problems.extend(asked(entry).err());
+            if !names.insert(&entry.name) {
+                problems.push(BadManifest::PermissionTwice(entry.name.clone()));
+            }
+        }
+    }
+
     /// Returns the kind.
     pub fn kind(&self) -> Result<Kind, BadManifest> {
         Kind::parse(&self.kind)
@@ -230,19 +236,14 @@ impl Manifest {
 
     /// Returns the permissions that it asks, with their scopes.
     pub fn asked(&self) -> Result<Grants, BadManifest> {
-        let mut asked = BTreeMap::new();
+        let mut all = BTreeMap::new();
         for entry in &self.permissions {
-            let permission = Permission::parse(&entry.name)?;
-            check_scope(permission, entry)?;
-            let scope = Scope {
-                origins: entry.origins.iter().cloned().collect(),
-                secrets: entry.secrets.iter().cloned().collect(),
-            };
-            if asked.insert(permission, scope).is_some() {
+            let (permission, scope) = asked(entry)?;
+            if all.insert(permission, scope).is_some() {
                 return Err(BadManifest::PermissionTwice(entry.name.clone()));
             }
         }
-        Ok(Grants(asked))
+        Ok(Grants(all))
     }
 
     /// Returns what one run may spend.
@@ -260,6 +261,14 @@ fn platform(got: &[String], field: &'static str, known: &[&str], words: &'static
     for entry in got.iter().filter(|entry| !known.contains(&entry.as_str())) {
         problems.push(BadManifest::UnknownPlatform { field, got: shorten(entry), known: words });
     }
+}
+
+fn asked(entry: &PermissionAsked) -> Result<(Permission, Scope), BadManifest> {
+    let permission = Permission::parse(&entry.name)?;
+    check_scope(permission, entry)?;
+    let scope =
+        Scope { origins: entry.origins.iter().cloned().collect(), secrets: entry.secrets.iter().cloned().collect() };
+    Ok((permission, scope))
 }
 
 fn check_scope(permission: Permission, entry: &PermissionAsked) -> Result<(), BadManifest> {

@@ -150,6 +150,7 @@ pub enum Fault {
 /// What a run that came to its end returned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[expect(clippy::large_enum_variant, reason = "one per run, moved a few times: a box would make every caller unpack it")]
 pub enum Returned {
     Findings(Vec<Finding>),
     Connector(Result<remote::Answer, remote::Error>),
@@ -158,6 +159,7 @@ pub enum Returned {
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[expect(clippy::large_enum_variant, reason = "one per run, moved a few times: a box would make every caller unpack it")]
 pub enum End {
     Returned(Returned),
     /// The accessory itself said that it could not.

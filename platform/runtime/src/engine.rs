@@ -72,6 +72,9 @@ fn pool() -> PoolingAllocationConfig {
         .max_memories_per_component(MEMORIES_PER_RUN)
         .max_tables_per_component(TABLES_PER_RUN)
         .max_core_instances_per_component(CORE_INSTANCES_PER_RUN)
+        // One module may bring them all: inspection counts per component, and what it lets through must load.
+        .max_memories_per_module(MEMORIES_PER_RUN)
+        .max_tables_per_module(TABLES_PER_RUN)
         .table_elements(elements)
         .max_memory_size(usize::try_from(ceiling.memory_bytes_max).unwrap_or(usize::MAX))
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)

@@ -11,6 +11,7 @@ use fitment_runner_client::Sandbox;
 use fitment_store::Store;
 use semver::Version;
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::authority::Authorities;
 use crate::clock::Clock;
@@ -31,6 +32,8 @@ pub struct App {
     pub connectors: Connectors,
     /// Wakes the worker when a job was enqueued.
     pub wake: Notify,
+    /// Cancelled when the server is to stop: whoever waits for something to say says what there is.
+    pub stop: CancellationToken,
 }
 
 /// The state that handlers get.

@@ -35,12 +35,22 @@ pub struct Passed {
 
 /// Reads a release from the object store and verifies both signatures and every digest.
 pub async fn open(app: &App, release: &Release) -> Result<Passed, Refused> {
-    let publisher = app.store.read(Scope::Platform).await?.publisher(&release.publisher).await?;
-    let publisher_key = publisher.and_then(|p| p.key).ok_or(Refused::NoPublisherKey)?;
+    open_signed_by(app, release, Some(app.keys.release_public())).await
+}
+
+/// Reads a release that waits for approval and verifies the publisher's signature: nothing else is ever countersigned.
+pub async fn open_for_approval(app: &App, release: &Release) -> Result<Passed, Refused> {
+    open_signed_by(app, release, None).await
+}
+
+async fn open_signed_by(app: &App, release: &Release, platform: Option<PublicKey>) -> Result<Passed, Refused> {
+    let mut tx = app.store.read(Scope::Platform).await?;
+    let publisher_key = tx.publisher_key_at(&release.publisher, release.uploaded).await?.ok_or(Refused::NoPublisherKey)?;
+    drop(tx);
     let objects = app.store.objects();
     let component = objects.get(&release.digest).await?.ok_or(Refused::Missing("component"))?;
     let envelope = objects.get_statement(&release.id).await?.ok_or(Refused::Missing("statement"))?;
-    let wanted = Wanted { publisher: publisher_key, platform: Some(app.keys.release_public()) };
+    let wanted = Wanted { publisher: publisher_key, platform };
     let verified = signature::verify(&component, &envelope, &wanted, &PackageLimits::standard())?;
     if verified.package.digest != release.digest {
         return Err(Refused::OtherRelease(verified.package.digest.to_string(), release.digest.to_string()));

@@ -77,9 +77,11 @@ impl From<StoreError> for Problem {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", "the database is away or full; try again")
             }
             StoreError::Conflict { .. } => Self::conflict("exists", "something with this name or number exists already"),
-            other @ (StoreError::Corrupt { .. } | StoreError::Scope { .. } | StoreError::Sql(_) | StoreError::Object(_)) => {
-                Self::internal(other)
+            StoreError::Object(inner) => {
+                tracing::error!(error = %inner, "object store unavailable");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", "the object store is away or full; try again")
             }
+            other @ (StoreError::Corrupt { .. } | StoreError::Scope { .. } | StoreError::Sql(_)) => Self::internal(other),
         }
     }
 }

@@ -69,6 +69,7 @@ async fn assemble(settings: &Settings, agents_url: String) -> anyhow::Result<App
         set_times: SetTimes::new(times.into_iter().map(|(_, device, time)| (device, time))),
         connectors: Connectors::default(),
         wake: tokio::sync::Notify::new(),
+        stop: CancellationToken::new(),
     })
 }
 
@@ -94,8 +95,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let acceptor = CertificateAcceptor::new(tls::server_config(&app.authorities, &certificate, &key)?);
 
     let handle = Handle::new();
-    let stop = CancellationToken::new();
-    let worker = tokio::spawn(work::run(app.clone(), stop.clone()));
+    let worker = tokio::spawn(work::run(app.clone(), app.stop.clone()));
     let web_server = axum_server::from_tcp(web)?.handle(handle.clone()).serve(api::router(app.clone()).into_make_service());
     let agents_server =
         axum_server::from_tcp(agents_socket)?.acceptor(acceptor).handle(handle.clone()).serve(agents::router(app.clone()).into_make_service());
@@ -105,7 +105,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 
     wait_for_signal().await?;
     tracing::info!("stopping");
-    stop.cancel();
+    app.stop.cancel();
     handle.graceful_shutdown(Some(GRACE));
     web_server.await??;
     agents_server.await??;

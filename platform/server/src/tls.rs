@@ -79,9 +79,9 @@ impl ClientCertVerifier for IssuerAndKey {
         let malformed = || rustls::Error::InvalidCertificate(rustls::CertificateError::BadEncoding);
         let (_, parsed) = x509_parser::parse_x509_certificate(end_entity).map_err(|_| malformed())?;
         let valid_from = u64::try_from(parsed.validity().not_before.timestamp()).map_err(|_| malformed())?;
-        // The certificate's own first second, but an hour later: authorities are backdated as much as certificates are.
+        // The certificate's own first second: authorities are backdated as much as certificates are.
         let at = UnixTime::since_unix_epoch(std::time::Duration::from_secs(valid_from));
-        self.0.verify_client_cert(end_entity, intermediates, at)
+        self.0.verify_client_cert(end_entity, intermediates, at).map_err(foreign)
     }
 
     fn verify_tls12_signature(
@@ -104,6 +104,16 @@ impl ClientCertVerifier for IssuerAndKey {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.supported_verify_schemes()
+    }
+}
+
+/// All servers name their authorities alike, so another server's certificate looks like ours with a signature that is
+/// wrong. Its holder is told what that means: alert `unknown_ca`.
+fn foreign(error: rustls::Error) -> rustls::Error {
+    use rustls::CertificateError::{BadSignature, UnknownIssuer};
+    match error {
+        rustls::Error::InvalidCertificate(BadSignature) => rustls::Error::InvalidCertificate(UnknownIssuer),
+        other => other,
     }
 }
 

@@ -30,7 +30,7 @@ use std::time::Duration;
 use fitment_domain::tenant::Scope;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{AnyPool, Executor as _, SqlSafeStr as _};
+use sqlx::{AnyPool, Connection as _, Executor as _, SqlSafeStr as _};
 use tokio::sync::Mutex;
 
 use crate::dialect::Dialect;
@@ -81,6 +81,9 @@ impl Store {
             .after_connect(move |connection, _| {
                 Box::pin(async move { connection.execute(sqlx::raw_sql(dialect.on_connect())).await.map(|_| ()) })
             })
+            // SQLite itself takes a transaction back when the disk is full; the driver does not notice, and would refuse
+            // every later transaction on that connection.
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
             .connect(&dialect.connect_url(url))
             .await?;
         migrate(&pool, dialect).await?;

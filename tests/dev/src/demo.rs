@@ -30,14 +30,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// What `cargo demo` can be told.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Deliver the ticket to a Request Tracker on this machine (installing it needs root)
+    /// Deliver the ticket to a Request Tracker on this machine (needs root)
     #[arg(long)]
     real: bool,
     /// Run the path once without a person and end; 0 means that every step really happened
     #[arg(long)]
     once: bool,
     /// Fill the disk that holds the build output, as for an account that may not mount one
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, conflicts_with = "real")]
     no_mount: bool,
 }
 
@@ -65,7 +65,9 @@ fn play(steps: &mut Steps, workspace: &Workspace, state: &State, arguments: &Arg
         played.clear(steps, &mut guard)?;
         table::print(&played.rows());
         guard.remove_folder_at_the_end()?;
-        return guard.end();
+        guard.end()?;
+        println!("\nEvery step really happened, and nothing of it is left behind.");
+        return Ok(());
     }
     table::print(&played.rows());
     println!("{}", invitation(workspace, state, &played));

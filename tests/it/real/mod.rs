@@ -2,3 +2,6 @@
 
 mod store;
 mod full_disk;
+mod crashes;
+mod outages;
+mod tickets;

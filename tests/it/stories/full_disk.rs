@@ -19,20 +19,37 @@ pub(crate) struct Watched {
 
 /// Publishes `fitment/disk-space`, enrols an agent and installs the monitor on it, looking every second.
 pub(crate) async fn watched(database: Database) -> Watched {
-    let platform = Platform::start(database).await;
+    watched_every(database, 1).await
+}
+
+/// The same, looking at another interval.
+pub(crate) async fn watched_every(database: Database, interval_s: u64) -> Watched {
+    watch(Platform::start(database).await, interval_s).await
+}
+
+/// The same on a platform that is there.
+pub(crate) async fn watched_on(platform: Platform) -> Watched {
+    watch(platform, 1).await
+}
+
+async fn watch(platform: Platform, interval_s: u64) -> Watched {
     platform.publish("disk-space").await;
     let msp = platform.msp().await;
     let (agent, device) = Agent::enrol(&platform, &msp, "agent").await;
     let disk = Disk::new(platform.scratch(), "disk");
-    install(&msp, &disk).await;
+    install_every(&msp, &disk, interval_s).await;
     msp.until("/api/v1/findings", "the first finding", |body| finding(body, &disk.mount).is_some()).await;
     Watched { agent, disk, msp, device, platform }
 }
 
 /// Installs the monitor for a disk on all devices.
 pub(crate) async fn install(msp: &Session, disk: &Disk) -> Value {
+    install_every(msp, disk, 1).await
+}
+
+async fn install_every(msp: &Session, disk: &Disk, interval_s: u64) -> Value {
     let body = json!({ "accessory": "fitment/disk-space", "target": "all", "config": disk.config(),
-        "consent": ["metrics"], "interval_s": 1 });
+        "consent": ["metrics"], "interval_s": interval_s });
     msp.post("/api/v1/installations", body).await.ok()
 }
 

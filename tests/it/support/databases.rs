@@ -29,6 +29,11 @@ impl Database {
         Self { url: Cluster::of_this_process().create_database(), folder: tempfile::tempdir().unwrap() }
     }
 
+    /// Takes a database that is there.
+    pub(crate) fn at(url: String) -> Self {
+        Self { url, folder: tempfile::tempdir().unwrap() }
+    }
+
     /// Returns the folder for objects.
     pub(crate) fn objects(&self) -> PathBuf {
         self.folder.path().join("objects")
@@ -40,8 +45,8 @@ impl Database {
     }
 }
 
-/// One PostgreSQL cluster for all tests of this process.
-struct Cluster {
+/// A PostgreSQL cluster: one for all tests of this process, and one of its own for a test that stops it.
+pub(crate) struct Cluster {
     folder: PathBuf,
     port: u16,
     databases: AtomicU32,
@@ -55,7 +60,8 @@ impl Cluster {
         CLUSTER.get_or_init(Self::start)
     }
 
-    fn start() -> Self {
+    /// Makes a cluster and starts it.
+    pub(crate) fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("fitment-postgres-").tempdir().unwrap().keep();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let undertaker = Command::new("bash")
@@ -71,7 +77,18 @@ impl Cluster {
         cluster
     }
 
-    fn create_database(&self) -> String {
+    /// Ends it at once.
+    pub(crate) fn stop(&self) {
+        self.run("stop", &[]);
+    }
+
+    /// Starts it again, on what it had kept.
+    pub(crate) fn start_again(&self) {
+        self.run("start", &[]);
+    }
+
+    /// Makes an empty database and returns its URL.
+    pub(crate) fn create_database(&self) -> String {
         let number = self.databases.fetch_add(1, Ordering::Relaxed);
         self.run("createdb", &[&format!("test_{number}")])
     }

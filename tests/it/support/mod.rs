@@ -1,11 +1,16 @@
 //! What the tests stand on: real databases, real processes, real servers.
 
 pub(crate) mod agent;
+pub(crate) mod binary;
+pub(crate) mod cable;
 pub(crate) mod databases;
 pub(crate) mod disk;
 pub(crate) mod package;
 pub(crate) mod platform;
 pub(crate) mod programs;
+pub(crate) mod records;
+pub(crate) mod relay;
+pub(crate) mod small_disk;
 pub(crate) mod tamper;
 pub(crate) mod tracker;
 pub(crate) mod wire;

@@ -26,9 +26,19 @@ pub(crate) struct Platform {
     server: Option<Child>,
     database: Database,
     folder: TempDir,
+    setting: Setting,
     ports: (u16, u16),
     pub(crate) http: reqwest::Client,
     pub(crate) publisher_key: SigningKey,
+}
+
+/// What is unlike the usual about one platform.
+#[derive(Debug, Default)]
+pub(crate) struct Setting {
+    /// `host:port` under which agents are told to reach the server.
+    pub(crate) agents_address: Option<String>,
+    /// The server's data folder.
+    pub(crate) data: Option<PathBuf>,
 }
 
 /// Somebody who is signed in.
@@ -44,10 +54,20 @@ pub(crate) struct Session {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: String,
+    pub(crate) request_id: String,
     pub(crate) body: Value,
 }
 
 impl Answer {
+    /// Reads an answer.
+    pub(crate) async fn read(response: reqwest::Response) -> Result<Self, reqwest::Error> {
+        let status = response.status().as_u16();
+        let header = |name| response.headers().get(name).map_or("", |v| v.to_str().unwrap()).to_owned();
+        let (content_type, request_id) = (header("content-type"), header("x-request-id"));
+        let body = serde_json::from_slice(&response.bytes().await?).unwrap_or(Value::Null);
+        Ok(Answer { status, content_type, request_id, body })
+    }
+
     /// Returns the body of an answer that must be a success.
     #[track_caller]
     pub(crate) fn ok(self) -> Value {
@@ -59,7 +79,8 @@ impl Answer {
     #[track_caller]
     pub(crate) fn code(&self) -> &str {
         assert_eq!(self.content_type, "application/problem+json", "{self:#?}");
-        assert!(self.body["request_id"].as_str().is_some_and(|id| !id.is_empty()), "{self:#?}");
+        assert!(!self.request_id.is_empty() && self.body["request_id"] == self.request_id, "{self:#?}");
+        assert!(self.body["status"] == self.status && self.body["detail"].is_string(), "{self:#?}");
         self.body["code"].as_str().unwrap()
     }
 }
@@ -71,10 +92,16 @@ fn free_port() -> u16 {
 impl Platform {
     /// Starts a server on this database, with its accounts and a registered publisher's key.
     pub(crate) async fn start(database: Database) -> Self {
+        Self::start_in(database, Setting::default()).await
+    }
+
+    /// Starts one that is unlike the usual.
+    pub(crate) async fn start_in(database: Database, setting: Setting) -> Self {
         let mut platform = Self {
             server: None,
             database,
             folder: tempfile::tempdir().unwrap(),
+            setting,
             ports: (free_port(), free_port()),
             http: reqwest::Client::builder().timeout(PATIENCE).tls_backend_preconfigured(no_tls()).build().unwrap(),
             publisher_key: SigningKey::from_bytes(&[7; 32]),
@@ -108,12 +135,18 @@ impl Platform {
 
     /// Returns the data folder.
     pub(crate) fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.setting.data.clone().unwrap_or_else(|| self.folder.path().join("data"))
     }
+
 
     /// Returns the file of the server's log.
     pub(crate) fn log(&self) -> PathBuf {
         self.folder.path().join("server.log")
+    }
+
+    /// Returns the address of the database.
+    pub(crate) fn database_url(&self) -> &str {
+        &self.database.url
     }
 
     /// Returns a folder for whatever else the test needs.
@@ -127,6 +160,9 @@ impl Platform {
         command.args(["serve", "--data"]).arg(self.data()).args(["--database", &self.database.url]);
         command.args(["--listen", &format!("127.0.0.1:{}", self.ports.0)]);
         command.args(["--agents-listen", &format!("127.0.0.1:{}", self.ports.1)]);
+        if let Some(address) = &self.setting.agents_address {
+            command.args(["--agents-address", address]);
+        }
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -245,23 +281,44 @@ impl Session {
 
     /// Uploads a release.
     pub(crate) async fn upload(&self, parts: &Parts) -> Answer {
-        let part = |bytes: &[u8]| reqwest::multipart::Part::bytes(bytes.to_vec());
-        let form = reqwest::multipart::Form::new()
-            .part("component", part(&parts.component))
-            .part("statement", part(&parts.statement))
-            .part("listing", part(&parts.listing));
+        let Parts { component, statement, listing } = parts;
+        self.upload_form(&[("component", component), ("statement", statement), ("listing", listing)]).await
+    }
+
+    /// Uploads a form with these parts.
+    pub(crate) async fn upload_form(&self, parts: &[(&'static str, &[u8])]) -> Answer {
+        let mut form = reqwest::multipart::Form::new();
+        for (name, bytes) in parts {
+            form = form.part(*name, reqwest::multipart::Part::bytes(bytes.to_vec()));
+        }
         self.send(self.http.post(format!("{}/api/v1/releases", self.base)).multipart(form)).await
+    }
+
+    /// Sends any method with any body.
+    pub(crate) async fn raw(&self, method: &str, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        self.send(request.header("content-type", content_type).body(body)).await
     }
 
     async fn send(&self, mut request: reqwest::RequestBuilder) -> Answer {
         if !self.token.is_empty() {
             request = request.bearer_auth(&self.token);
         }
-        let response = request.send().await.unwrap();
-        let status = response.status().as_u16();
-        let content_type = response.headers().get("content-type").map_or("", |v| v.to_str().unwrap()).to_owned();
-        let body = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or(Value::Null);
-        Answer { status, content_type, body }
+        Answer::read(request.send().await.unwrap()).await.unwrap()
+    }
+
+    /// Asks again and again until the answer, whatever its status, is as wanted.
+    pub(crate) async fn answered(&self, path: &str, what: &str, wanted: impl Fn(&Answer) -> bool) -> Answer {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let last = self.get(path).await;
+            if wanted(&last) {
+                return last;
+            }
+            assert!(Instant::now() < deadline, "waited in vain for: {what}; the last answer of {path}: {last:#?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Asks again and again until the answer is as wanted; panics with the last answer if that takes too long.

@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 
+use base64::Engine as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -78,6 +79,36 @@ impl Tracker {
         let found: Value = request.send().await.unwrap().json().await.unwrap();
         let items = found["items"].as_array().unwrap();
         items.iter().map(|item| item["id"].as_str().map_or_else(|| item["id"].to_string(), str::to_owned)).collect()
+    }
+
+    /// Returns the comments on a ticket, the oldest first.
+    pub(crate) async fn comments(&self, ticket: &str) -> Vec<String> {
+        let history = self.get(&format!("ticket/{ticket}/history?fields=Type&per_page=100")).await;
+        let items = history["items"].as_array().unwrap().iter().filter(|item| item["Type"] == "Comment");
+        let mut comments = Vec::new();
+        for item in items {
+            let path = format!("transaction/{}/attachments?fields=Content", item["id"].as_str().unwrap());
+            let attachments = self.get(&path).await;
+            let content = base64::engine::general_purpose::STANDARD.decode(attachments["items"][0]["Content"].as_str().unwrap().trim());
+            comments.push(String::from_utf8(content.unwrap()).unwrap());
+        }
+        comments
+    }
+
+    /// The administrator withdraws the connector's token.
+    pub(crate) fn withdraw_token(&self) {
+        self.sql("update AuthTokens set Token = 'withdrawn' || Token where Description like 'Fitment%'");
+    }
+
+    /// The administrator gives it back.
+    pub(crate) fn give_token_back(&self) {
+        self.sql("update AuthTokens set Token = substr(Token, 10) where Token like 'withdrawn%'");
+    }
+
+    fn sql(&self, statement: &str) {
+        let database = self.instance().join("var/rt.sqlite");
+        let status = Command::new("sqlite3").args(["-cmd", ".timeout 10000"]).arg(database).arg(statement).status().unwrap();
+        assert!(status.success(), "sqlite3 failed");
     }
 
     /// A technician comments on a ticket.

@@ -121,11 +121,7 @@ impl Wire {
 }
 
 async fn answer(request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
-    let response = request.send().await?;
-    let status = response.status().as_u16();
-    let content_type = response.headers().get("content-type").map_or("", |v| v.to_str().unwrap()).to_owned();
-    let body = serde_json::from_slice(&response.bytes().await?).unwrap_or(Value::Null);
-    Ok(Answer { status, content_type, body })
+    Answer::read(request.send().await?).await
 }
 
 /// Asks for a certificate for a key, PKCS #10 in PEM.

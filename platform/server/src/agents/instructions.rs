@@ -38,8 +38,8 @@ pub(super) async fn availability(
         }
     };
     let wait = Duration::from_millis(asked.wait_ms.min(WAIT_MS_MAX));
-    // The time being over is an answer too.
-    let _in_time = tokio::time::timeout(wait, waiting).await;
+    // The time being over is an answer too, and so is the end of the server.
+    let _in_time = tokio::time::timeout(wait, app.stop.run_until_cancelled(waiting)).await;
     // An agent that is not available is told nothing that would make it come again.
     Ok(Json(ComeAgain { instructions_changed: asked.available && changed(&app, &peer, asked.set) }))
 }

@@ -1,5 +1,7 @@
 //! Is the process alive, and can it do its work?
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -8,6 +10,9 @@ use serde_json::json;
 
 use crate::app::Shared;
 use crate::problem::SpeaksForItself;
+
+/// A database that stands still is not there.
+const PING_WAIT_MAX: Duration = Duration::from_secs(6);
 
 /// Says that the process is alive.
 #[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, description = "the process is alive")))]
@@ -19,9 +24,14 @@ pub async fn healthz() -> &'static str {
 #[utoipa::path(get, path = "/readyz", tag = "health", responses(
     (status = 200, description = "ready"), (status = 503, description = "not ready; `waiting_for` says for what")))]
 pub async fn readyz(State(app): State<Shared>) -> Response {
-    match app.store.ping().await {
-        Ok(()) => Json(json!({ "ready": true })).into_response(),
-        Err(error) => {
+    let pinged = tokio::time::timeout(PING_WAIT_MAX, app.store.ping()).await;
+    let failure = match pinged {
+        Ok(answer) => answer.err().map(|error| error.to_string()),
+        Err(elapsed) => Some(format!("no answer from the database: {elapsed}")),
+    };
+    match failure {
+        None => Json(json!({ "ready": true })).into_response(),
+        Some(error) => {
             tracing::warn!(%error, "not ready");
             let body = Json(json!({ "ready": false, "waiting_for": ["a write to the database"] }));
             let mut response = (StatusCode::SERVICE_UNAVAILABLE, body).into_response();

@@ -9,6 +9,7 @@ use fitment_domain::capability::{Ceiling, effective, sentence};
 use fitment_domain::id::{ClientId, DeviceId, InstallationId, JobId, LocationId};
 use fitment_domain::installation::{Installation, Target, check_config, check_consent};
 use fitment_domain::manifest::AccessoryName;
+use fitment_domain::matching::platform_mismatches;
 use fitment_store::{Release, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -141,7 +142,8 @@ fn interval(release: &Release, asked: Option<u64>) -> Result<u64, Problem> {
     }
 }
 
-/// Installs an accessory. Devices that it does not fit are left out, each with its reasons; if it fits none, nothing is installed.
+/// Installs an accessory. Devices that it does not fit are left out, each with its reasons; if it fits none of those that are
+/// there, nothing is installed. Devices that enrol later get it if it fits them.
 #[utoipa::path(post, path = "/api/v1/installations", tag = "marketplace", request_body = NewInstallation, responses(
     (status = 201, body = Installed),
     (status = 409, description = "consent-needed, does-not-fit, does-not-verify or not-for-devices"),
@@ -164,8 +166,10 @@ pub async fn install(State(app): State<Shared>, msp: Msp, Body(new): Body<NewIns
     let target = target(&mut tx, &new.target).await?;
     let devices = tx.devices().await?;
     let fit = judge(&app, &release, &devices, &target)?;
-    if fit.fits == 0 {
-        let detail = format!("{accessory} {} fits none of the {} devices in this target", release.version, fit.of);
+    let nowhere = platform_mismatches(release.state, &release.manifest.requires, &app.platform);
+    if !nowhere.is_empty() || (fit.of > 0 && fit.fits == 0) {
+        let mut detail = format!("{accessory} {} fits none of the {} devices in this target", release.version, fit.of);
+        nowhere.iter().for_each(|reason| detail.push_str(&format!("; {reason}")));
         return Err(Problem::conflict("does-not-fit", detail).with("devices", fit.devices));
     }
     let asked = release.manifest.asked().map_err(Problem::internal)?;

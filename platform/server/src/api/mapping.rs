@@ -125,7 +125,7 @@ pub async fn add_category(State(app): State<Shared>, msp: Msp, Body(body): Body<
     Ok((StatusCode::CREATED, Json(category_view(category))))
 }
 
-/// Changes a category. Tickets that exist keep the board that they have.
+/// Changes a category. Tickets that are in the other system already keep the board that they have.
 #[utoipa::path(put, path = "/api/v1/categories/{id}", tag = "ticketing", request_body = CategoryBody, responses((status = 200, body = CategoryView), (status = 404)))]
 pub async fn change_category(
     State(app): State<Shared>,

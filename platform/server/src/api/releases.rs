@@ -7,7 +7,7 @@ use fitment_domain::bytes::Digest;
 use fitment_domain::capability::{Permission, sentence};
 use fitment_domain::id::ReleaseId;
 use fitment_domain::release::{Listing, Publication};
-use fitment_domain::signature::{Envelope, PublicKey};
+use fitment_domain::signature::PublicKey;
 use fitment_domain::tenant::Scope;
 use fitment_domain::validation::{Problem as Finding, Report};
 use fitment_store::{Release, StoreError};
@@ -174,7 +174,10 @@ pub async fn register_key(State(app): State<Shared>, publisher: Publisher, Body(
 }
 
 async fn read_upload(mut form: Multipart) -> Result<Upload, Problem> {
-    let bad = |e: axum::extract::multipart::MultipartError| Problem::new(e.status(), "invalid-body", e.body_text());
+    let bad = |e: axum::extract::multipart::MultipartError| {
+        let code = if e.status() == StatusCode::PAYLOAD_TOO_LARGE { "too-large" } else { "invalid-body" };
+        Problem::new(e.status(), code, e.body_text())
+    };
     let (mut component, mut statement, mut part_listing) = (None, None, None);
     while let Some(field) = form.next_field().await.map_err(bad)? {
         let name = field.name().unwrap_or_default().to_owned();
@@ -314,13 +317,12 @@ pub async fn approve(
     if release.state != Publication::InReview {
         return Err(Problem::conflict("not-in-review", format!("the release is {}", release.state.as_str())));
     }
-    let objects = app.store.objects();
-    let statement = objects.get_statement(&release.id).await?.ok_or_else(|| Problem::not_found("statement"))?;
-    let countersigned = Envelope::from_json(&statement).and_then(|e| e.countersign(&app.keys.release));
-    let countersigned = countersigned.map_err(|e| Problem::conflict("does-not-verify", e.to_string()))?;
-    objects.put_statement(&release.id, &countersigned.to_json()).await?;
+    let refused = |e: door::Refused| Problem::conflict("does-not-verify", e.to_string());
+    let statement = door::open_for_approval(&app, &release).await.map_err(refused)?.statement;
+    let countersigned = statement.countersign(&app.keys.release).map_err(Problem::internal)?;
+    app.store.objects().put_statement(&release.id, &countersigned.to_json()).await?;
     // What was signed is what comes out of the door, or nobody gets it.
-    door::open(&app, &release).await.map_err(|e| Problem::conflict("does-not-verify", e.to_string()))?;
+    door::open(&app, &release).await.map_err(refused)?;
     let now = app.now();
     let mut tx = app.store.begin(Scope::Platform).await?;
     if !tx.approve_release(&release.id, now).await? {

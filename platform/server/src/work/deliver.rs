@@ -3,7 +3,7 @@
 use fitment_domain::id::{TenantId, TicketId};
 use fitment_domain::tenant::Scope;
 use fitment_domain::ticket::remote::{Answer, Audience, Call, Error, NewNote, NewTicket, Note, Ticket, TicketPatch};
-use fitment_domain::ticket::{Step, TicketState, external_reference, next_step, touched_by};
+use fitment_domain::ticket::{Delivery, Step, TicketState, external_reference, next_step, touched_by};
 use fitment_store::{Connection, StoreError, TicketRow};
 
 use super::{JobError, Next};
@@ -24,9 +24,15 @@ struct Delivering<'a> {
 /// Takes the next steps of one ticket.
 pub async fn run(app: &App, tenant: &TenantId, ticket: &TicketId) -> Result<Next, JobError> {
     let mut tx = app.store.read(Scope::Tenant(tenant.clone())).await?;
-    let Some(ticket) = tx.ticket(ticket).await? else { return Ok(Next::Done) };
+    let Some(mut ticket) = tx.ticket(ticket).await? else { return Ok(Next::Done) };
     let Some(connection) = ticket.connection.clone() else { return Ok(Next::Done) };
     let Some(connection) = tx.connection(&connection).await? else { return Ok(Next::Done) };
+    if ticket.delivery == Delivery::default()
+        && let Some(category) = tx.category(&ticket.category).await?
+    {
+        // What was never sent goes where its category goes today: a board that is not there can be mended.
+        (ticket.board, ticket.priority) = (category.board, category.priority);
+    }
     drop(tx);
     let connector = connector::open(app, tenant, &connection).await?;
     let account_before = connection.account.clone();
@@ -123,6 +129,7 @@ impl Delivering<'_> {
             other => other?,
         };
         let notes = self.notes(&id).await?;
+        self.learn_account().await?;
         let at_creation = self.ticket.external_status.clone().unwrap_or_default();
         if there.deleted || there.status_class.is_over() {
             return self.close_ours().await;
@@ -139,6 +146,17 @@ impl Delivering<'_> {
             }
             Some(who) => self.leave_open(&id, &notes, &who).await,
         }
+    }
+
+    /// Finds out who we are there, if no answer told us so far: a crash between create and commit takes it along.
+    async fn learn_account(&mut self) -> Result<(), JobError> {
+        if self.connection.account.is_none() {
+            match self.call(Call::Describe).await? {
+                Answer::Description(description) => self.connection.account = description.account,
+                _ => return Err(ConnectorError::WrongAnswer("describe").into()),
+            }
+        }
+        Ok(())
     }
 
     /// The condition cleared, but somebody works on the ticket: they are told, and they close it.
@@ -203,12 +221,13 @@ impl Delivering<'_> {
 
     /// Says on the ticket and on the connection why delivery waits, or that it goes on.
     async fn note_outcome(&mut self, outcome: &Result<Next, JobError>) -> Result<(), StoreError> {
-        let (state, problem) = match outcome {
-            Ok(_) => ("ok", None),
-            Err(JobError::Connector(ConnectorError::Remote { error: Error::AuthFailed(_), .. })) => ("auth-failed", outcome.as_ref().err()),
-            Err(error) => ("away", Some(error)),
-        };
-        let problem = problem.map(ToString::to_string);
+        if let Ok(Next::At(_)) = outcome {
+            // Nobody was asked: what was known before still holds.
+            return Ok(());
+        }
+        let problem = outcome.as_ref().err().map(ToString::to_string);
+        let state = outcome.as_ref().err().map_or("ok", connection_state);
+        let trouble = problem.as_ref().filter(|_| state != "ok");
         let mut tx = self.app.store.begin(Scope::Tenant(self.tenant.clone())).await?;
         if let Some(mut ticket) = tx.ticket(&self.ticket.id).await?
             && ticket.problem != problem
@@ -217,10 +236,28 @@ impl Delivering<'_> {
             tx.update_ticket(&ticket).await?;
         }
         let learnt = self.connection.account != self.account_before;
-        if self.connection.state != state || self.connection.problem != problem || learnt {
+        if self.connection.state != state || self.connection.problem.as_ref() != trouble || learnt {
             let account = self.connection.account.as_deref();
-            tx.set_connection_state(&self.connection.id, state, problem.as_deref(), account).await?;
+            tx.set_connection_state(&self.connection.id, state, trouble.map(String::as_str), account).await?;
         }
         tx.commit().await
+    }
+}
+
+/// Says what a failed delivery means for the connection: a system that refuses one ticket is there all the same.
+fn connection_state(error: &JobError) -> &'static str {
+    match error {
+        JobError::Connector(ConnectorError::Remote { error, .. }) => match error {
+            Error::AuthFailed(_) => "auth-failed",
+            Error::RateLimited(_) | Error::OutcomeUnknown(_) | Error::Unavailable(_) | Error::BadResponse(_) => "away",
+            Error::NotFound
+            | Error::Gone(_)
+            | Error::Conflict
+            | Error::Forbidden(_)
+            | Error::Invalid(_)
+            | Error::Unsupported(_)
+            | Error::Partial(..) => "ok",
+        },
+        _ => "away",
     }
 }

@@ -35,7 +35,7 @@ impl<'a> Calls<'a> {
         for (variable, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FITMENT_")) {
             command.env_remove(variable);
         }
-        command.env("FITMENT_HOME", self.home());
+        command.env("FITMENT_HOME", self.home()).env("NO_COLOR", "1");
         command
     }
 

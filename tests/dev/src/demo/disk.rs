@@ -32,20 +32,23 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// Mounts a small disk whose name carries the nonce; without the right to, takes the disk that holds the state folder.
-    pub(crate) fn prepare(state: &State, may_mount: bool) -> Result<Self> {
+    /// Mounts a small disk whose name carries the nonce.
+    pub(crate) fn mount(state: &State) -> Result<Self> {
         let folder = state.path(&format!("disk-{}", state.nonce));
-        if may_mount {
-            DirBuilder::new().mode(0o755).create(&folder).context("cannot make a mount point")?;
-            let options = format!("size={OWN_BYTES},mode=0755,nosuid,nodev,noexec");
-            let mounted =
-                shell::answer("mount", &["-t", "tmpfs", "-o", &options, "fitment-demo", &folder.to_string_lossy()]);
-            if mounted.is_some() {
-                let (mount, file) = (folder.to_string_lossy().into_owned(), folder.join("filler"));
-                return Ok(Self { mount, file, file_bytes: OWN_FILE_BYTES, critical_free_bytes: None });
-            }
+        DirBuilder::new().mode(0o755).create(&folder).context("cannot make a mount point")?;
+        let mut command = Command::new("mount");
+        command.args(["-t", "tmpfs", "-o", &format!("size={OWN_BYTES},mode=0755,nosuid,nodev,noexec"), "fitment-demo"]);
+        let output = command.arg(&folder).output().context("cannot start mount")?;
+        if !output.status.success() {
             fs::remove_dir(&folder).context("cannot remove a mount point")?;
+            bail!("{}", String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or("mount failed"));
         }
+        let (mount, file) = (folder.to_string_lossy().into_owned(), folder.join("filler"));
+        Ok(Self { mount, file, file_bytes: OWN_FILE_BYTES, critical_free_bytes: None })
+    }
+
+    /// Takes the disk that holds the state folder, with a limit that a file of ours will cross.
+    pub(crate) fn take(state: &State) -> Result<Self> {
         let (mount, free_bytes) = file_system(state)?;
         if free_bytes < FREE_BYTES_MIN {
             bail!("{mount} has {} free, the demo needs {}: make room", size(free_bytes), size(FREE_BYTES_MIN));
@@ -55,17 +58,16 @@ impl Disk {
         Ok(Self { mount, file: state.path("filler"), file_bytes, critical_free_bytes })
     }
 
-    /// Tells whether the disk is this demo's alone, with its nonce in its name.
-    pub(crate) fn is_own(&self) -> bool {
-        self.critical_free_bytes.is_none()
-    }
-
     /// Says what the disk is.
     pub(crate) fn what(&self) -> String {
         match self.critical_free_bytes {
-            None => format!("{}, a disk of {} made for this", self.mount, size(OWN_BYTES)),
+            None => format!("{}, {} that are this demo's alone", self.mount, size(OWN_BYTES)),
             Some(limit) => {
-                format!("{}, critical below {} free (this account may not mount a disk)", self.mount, size(limit))
+                format!(
+                    "{}, critical below {} free (this account cannot mount a disk of its own)",
+                    self.mount,
+                    size(limit)
+                )
             }
         }
     }

@@ -15,7 +15,8 @@ use anyhow::{Context, Result, bail};
 use super::state::State;
 use crate::workspace::Workspace;
 
-const SCRIPT: &str = include_str!("guard.sh");
+/// Where the shell's part is in the checkout.
+const SCRIPT: &str = "tests/dev/src/demo/guard.sh";
 const TAIL_LINES_MAX: usize = 12;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Names the file that holds the leader's number before the program itself begins.
@@ -40,7 +41,7 @@ impl Guard {
         let log = File::create(state.log("guard.log")).context("cannot write the guard's log")?;
         let mut command = Command::new("sh");
         command
-            .args(["-c", SCRIPT, "guard"])
+            .arg(workspace.root.join(SCRIPT))
             .arg(&state.root)
             .arg(workspace.root.join("tests/real/request-tracker.sh"));
         // Away from what it unmounts.

@@ -28,11 +28,17 @@ pub(crate) struct Played<'a> {
     monitor: Release,
     device: Device,
     installed: Installed,
+    seen: Seen,
+    state: &'static str,
+}
+
+/// What came of a full disk.
+struct Seen {
     finding: String,
     alert: Alert,
     ticket: Ticket,
+    /// The ticket's number in Request Tracker, as that says itself.
     number_there: Option<u64>,
-    state: &'static str,
 }
 
 /// Plays the path up to the ticket.
@@ -44,8 +50,13 @@ pub(crate) fn play<'a>(
     real: bool,
     may_mount: bool,
 ) -> Result<Played<'a>> {
+    let disk = step(steps, "disk", |_| {
+        let disk = disk(state, real, may_mount)?;
+        let what = state.shortened(&disk.what());
+        Ok((disk, what))
+    })?;
     let tracker = match real {
-        true => Some(step(steps, "Request Tracker", |reporter| {
+        true => Some(step(steps, "start Request Tracker", |reporter| {
             let tracker = Tracker::start(guard, workspace, state, reporter)?;
             let said = format!("{} at {}", tracker.version, tracker.url);
             Ok((tracker, said))
@@ -59,24 +70,29 @@ pub(crate) fn play<'a>(
         Ok((device, said))
     })?;
     step(steps, "fit", |_| market.fit(&monitor, &device).map(|fits| ((), format!("{}: {fits}", monitor.reference()))))?;
-    let disk = step(steps, "disk", |_| {
-        let disk = Disk::prepare(state, may_mount)?;
-        let what = disk.what();
-        Ok((disk, what))
-    })?;
     let installed = step(steps, "install", |reporter| {
         let installed = market.install(&monitor, &disk)?;
         let watch = Watch { market: &market, installed: &installed, disk: &disk };
         let seen = watch.finding(guard, reporter, "ok")?;
-        let said = format!("{}, runs in the sandbox every second; first finding: ok, {seen}", installed.fits);
+        let said = format!(
+            "{}, runs in the sandbox every second; first finding: ok, {}",
+            installed.fits,
+            state.shortened(&seen)
+        );
         Ok((installed, said))
     })?;
-    step(steps, "fill the disk", |reporter| Ok(((), disk.fill(reporter)?)))?;
-
+    step(steps, "fill the disk", |reporter| Ok(((), state.shortened(&disk.fill(reporter)?))))?;
     let watch = Watch { market: &market, installed: &installed, disk: &disk };
+    let seen = follow(steps, guard, &watch, tracker.as_ref())?;
+    Ok(Played { market, tracker, disk, monitor, device, installed, seen, state: "open" })
+}
+
+/// The part of the path that begins with a full disk.
+fn follow(steps: &mut Steps, guard: &mut Guard, watch: &Watch<'_>, tracker: Option<&Tracker>) -> Result<Seen> {
     let finding = step(steps, "finding", |reporter| {
         let finding = watch.finding(guard, reporter, "critical")?;
-        Ok((finding.clone(), format!("critical, {finding}")))
+        let said = format!("critical, {}", watch.market.state.shortened(&finding));
+        Ok((finding, said))
     })?;
     let alert = step(steps, "alert", |reporter| {
         let alert = watch.alert(guard, reporter, "open")?;
@@ -84,41 +100,37 @@ pub(crate) fn play<'a>(
         Ok((alert, said))
     })?;
     let ticket = step(steps, "ticket", |reporter| {
-        let ticket = watch.ticket(guard, reporter, &alert, "open", real)?;
-        let said = format!(
-            "number {}, category {}, board {}: {}",
-            ticket.number, ticket.category, ticket.board, ticket.summary
-        );
+        let ticket = watch.ticket(guard, reporter, &alert, "open", tracker.is_some())?;
+        let summary = watch.market.state.shortened(&ticket.summary);
+        let said = format!("number {}, category {}, board {}: {summary}", ticket.number, ticket.category, ticket.board);
         Ok((ticket, said))
     })?;
     let mut number_there = None;
-    if let Some(tracker) = &tracker {
+    if let Some(tracker) = tracker {
         number_there = Some(step(steps, "ticket in Request Tracker", |reporter| {
             let found = watch.there(reporter, tracker, &ticket, &NEW)?;
-            let mark = if disk.is_own() {
-                format!("nonce {}", state.nonce)
-            } else {
-                format!("reference fitment:{}", ticket.id)
-            };
-            Ok((
-                found.number,
-                format!("its own REST shows number {}, {}, with this run's {mark}", found.number, found.status),
-            ))
+            let said = format!(
+                "its own REST shows number {}, {}, with this run's nonce {}",
+                found.number, found.status, watch.market.state.nonce
+            );
+            Ok((found.number, said))
         })?);
     }
-    Ok(Played {
-        market,
-        tracker,
-        disk,
-        monitor,
-        device,
-        installed,
-        finding,
-        alert,
-        ticket,
-        number_there,
-        state: "open",
-    })
+    Ok(Seen { finding, alert, ticket, number_there })
+}
+
+/// A ticket elsewhere is this run's own only if it carries the nonce, which is in the name of a disk that we mount.
+fn disk(state: &State, real: bool, may_mount: bool) -> Result<Disk> {
+    if !may_mount {
+        return Disk::take(state);
+    }
+    match Disk::mount(state) {
+        Err(error) if real => {
+            Err(error.context("--real needs root, to mount a small disk that is named after this run"))
+        }
+        Err(_) => Disk::take(state),
+        mounted => mounted,
+    }
 }
 
 /// The part of the path that needs no device.
@@ -137,8 +149,9 @@ fn publish<'a>(
     })?;
     let [monitor, connector] = step(steps, "publish", |_| {
         let releases = market.publish()?;
-        let said = releases.each_ref().map(|release| format!("{} ({})", release.reference(), short(&release.digest)));
-        Ok((releases, said.join(", ")))
+        let said =
+            releases.each_ref().map(|release| format!("{} (sha256 {}…)", release.reference(), short(&release.digest)));
+        Ok((releases, format!("signed and uploaded {}", said.join(", "))))
     })?;
     step(steps, "validate", |_| Ok(((), [market.validated(&monitor)?, market.validated(&connector)?].join("; "))))?;
     step(steps, "countersign", |_| {
@@ -160,10 +173,10 @@ impl Played<'_> {
             self.disk.free()?;
             watch.finding(guard, reporter, "ok")?;
             watch.alert(guard, reporter, "closed")?;
-            watch.ticket(guard, reporter, &self.alert, "closed", self.tracker.is_some())?;
+            watch.ticket(guard, reporter, &self.seen.alert, "closed", self.tracker.is_some())?;
             let mut said = "finding ok, alert closed, ticket closed".to_owned();
             if let Some(tracker) = &self.tracker {
-                let found = watch.there(reporter, tracker, &self.ticket, &RESOLVED)?;
+                let found = watch.there(reporter, tracker, &self.seen.ticket, &RESOLVED)?;
                 said += &format!("; number {} in Request Tracker is {}", found.number, found.status);
             }
             Ok(((), said))
@@ -174,10 +187,10 @@ impl Played<'_> {
 
     /// Returns the table of what happened.
     pub(crate) fn rows(&self) -> Vec<(&'static str, String)> {
-        let ours = format!("{}/api/v1/tickets/{}", self.market.url, self.ticket.id);
-        let number = match self.number_there {
-            Some(there) => format!("{}, in Request Tracker {there}; {}", self.ticket.number, self.state),
-            None => format!("{}; {}", self.ticket.number, self.state),
+        let ours = format!("{}/api/v1/tickets/{}", self.market.url, self.seen.ticket.id);
+        let number = match self.seen.number_there {
+            Some(there) => format!("{}, in Request Tracker {there}; {}", self.seen.ticket.number, self.state),
+            None => format!("{}; {}", self.seen.ticket.number, self.state),
         };
         vec![
             ("accessory", self.monitor.accessory.clone()),
@@ -185,10 +198,10 @@ impl Played<'_> {
             ("digest", format!("sha256 {}", self.monitor.digest)),
             ("fits", self.installed.fits.clone()),
             ("device", format!("{} ({})", self.device.name, self.device.id)),
-            ("finding", format!("critical: {}", self.finding)),
-            ("alert", self.alert.id.clone()),
+            ("finding", format!("critical: {}", self.seen.finding)),
+            ("alert", self.seen.alert.id.clone()),
             ("ticket", number),
-            ("URL", self.ticket.external_url.clone().unwrap_or(ours)),
+            ("URL", self.seen.ticket.external_url.clone().unwrap_or(ours)),
         ]
     }
 }

@@ -40,6 +40,11 @@ impl State {
         self.root.join(name)
     }
 
+    /// Writes places in the folder without the way to it, which lines of progress need not repeat.
+    pub(crate) fn shortened(&self, text: &str) -> String {
+        text.replace(&format!("{}/", self.root.display()), "…/")
+    }
+
     /// Returns where a program's output goes.
     pub(crate) fn log(&self, name: &str) -> PathBuf {
         self.root.join("logs").join(name)

@@ -97,11 +97,6 @@ impl Tracker {
     }
 }
 
-/// Returns the query for what names this reference of ours.
-pub(crate) fn by_reference(reference: &str) -> String {
-    format!("CF.{{{REFERENCE_FIELD}}} = '{reference}'")
-}
-
 /// Returns the query for what carries a text in its subject.
 pub(crate) fn by_subject(text: &str) -> String {
     format!("Subject LIKE '{text}'")

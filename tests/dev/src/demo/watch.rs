@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::disk::Disk;
 use super::guard::Guard;
 use super::market::{Installed, MSP, Market, rows, text};
-use super::tracker::{Found, Tracker, by_reference, by_subject};
+use super::tracker::{Found, Tracker, by_subject};
 use super::wait::{STEP_TIMEOUT, wait};
 use crate::progress::Reporter;
 
@@ -48,8 +48,9 @@ impl Watch<'_> {
                     |run| format!("last run: {} {}", run["outcome"], run["message"]),
                 )));
             };
-            let summary = text(finding, "summary")?;
-            Ok(if finding["health"] == health { Ok(summary) } else { Err(format!("{}: {summary}", finding["health"])) })
+            let (is, summary) = (text(finding, "health")?, text(finding, "summary")?);
+            let seen = || format!("{is}, {}", self.market.state.shortened(&summary));
+            if is == health { Ok(Ok(summary)) } else { Ok(Err(seen())) }
         })
     }
 
@@ -99,7 +100,7 @@ impl Watch<'_> {
         })
     }
 
-    /// Looks into Request Tracker itself until it holds the ticket in one of these statuses, with what only this run knows.
+    /// Looks into Request Tracker itself until a ticket that carries this run's nonce is in one of these statuses.
     pub(crate) fn there(
         &self,
         reporter: &mut Reporter,
@@ -109,8 +110,7 @@ impl Watch<'_> {
     ) -> Result<Found> {
         let reference = format!("fitment:{}", ticket.id);
         let nonce = &self.market.state.nonce;
-        // A disk of our own has the nonce in its name, so the subject carries it. Otherwise the reference is what only this run has.
-        let query = if self.disk.is_own() { by_subject(nonce) } else { by_reference(&reference) };
+        let query = by_subject(nonce);
         let what = format!("a ticket in Request Tracker with {query}");
         wait(reporter, &what, STEP_TIMEOUT, || {
             let Some(found) = tracker.look(&query)? else { return Ok(Err("none".to_owned())) };
@@ -120,12 +120,7 @@ impl Watch<'_> {
                 found.number,
                 found.references
             );
-            ensure!(
-                !self.disk.is_own() || found.subject.contains(nonce),
-                "ticket {} there is about {}",
-                found.number,
-                found.subject
-            );
+            ensure!(found.subject.contains(nonce), "ticket {} there is about {}", found.number, found.subject);
             let matches = statuses.contains(&found.status.as_str());
             Ok(if matches { Ok(found) } else { Err(format!("ticket {} is {}", found.number, found.status)) })
         })

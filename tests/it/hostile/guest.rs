@@ -1,0 +1,41 @@
+//! From the text of a guest to a component.
+
+use fitment_domain::bytes::Digest;
+use fitment_runner_client::ComponentRef;
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+const TESTS: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Returns a guest as its text stands.
+pub(super) fn guest(name: &str) -> ComponentRef {
+    guest_with(name, &[])
+}
+
+/// Returns a guest with other constants: those of its globals `$name` are replaced.
+pub(super) fn guest_with(name: &str, constants: &[(&str, &str)]) -> ComponentRef {
+    let path = format!("{TESTS}/it/hostile/guests/{name}.wat");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let text = constants.iter().fold(text, |text, (global, value)| replaced(&text, global, value));
+    let bytes = component(&text);
+    ComponentRef { digest: Digest::of(&bytes), bytes: bytes.into() }
+}
+
+fn replaced(text: &str, global: &str, value: &str) -> String {
+    let declared = text.find(&format!("(global ${global} ")).unwrap_or_else(|| panic!("no global ${global}"));
+    let begin = declared + text[declared..].find("const ").unwrap() + "const ".len();
+    let end = begin + text[begin..].find(')').unwrap();
+    format!("{}{value}{}", &text[..begin], &text[end..])
+}
+
+/// Makes a component of a core module that names the contract's functions, in the world whose entry it exports.
+fn component(text: &str) -> Vec<u8> {
+    let mut module = wat::parse_str(text).unwrap_or_else(|e| panic!("{e}"));
+    let mut contract = Resolve::default();
+    let (package, _) = contract.push_dir(format!("{TESTS}/../wit")).unwrap();
+    let world = if text.contains("/ticketing@") { "ticketing-connector" } else { "monitor" };
+    let world = contract.select_world(&[package], Some(world)).unwrap();
+    embed_component_metadata(&mut module, &contract, world, StringEncoding::UTF8).unwrap();
+    let encoded = ComponentEncoder::default().validate(true).module(&module).and_then(|mut encoder| encoder.encode());
+    encoded.unwrap_or_else(|e| panic!("{e:#}"))
+}

@@ -1,0 +1,97 @@
+//! Tickets in a real Request Tracker: those that it refuses without saying so, and those that somebody works on.
+
+use serde_json::{Value, json};
+
+use crate::stories::full_disk::{Watched, ticket, watched};
+use crate::support::databases::Database;
+use crate::support::package::Packing;
+use crate::support::records::no_delivery_waits;
+use crate::support::tracker::Tracker;
+
+/// Publishes the connector, with calls that end soon, so that no test waits long for one to be over; and connects it.
+pub(crate) async fn connect(watched: &Watched, url: &str, token: &str, closed_status: &str) {
+    let hasty = Packing::of("request-tracker").manifest(|m| m.budget.wall_ms_max = Some(8_000));
+    let parts = hasty.signed_by(&watched.platform.publisher_key);
+    watched.platform.publish_parts("request-tracker", "0.1.0", &parts).await;
+    let body = json!({ "name": "RT", "accessory": "fitment/request-tracker", "url": url,
+        "secrets": { "token": token }, "consent": ["http"], "closed_status": closed_status });
+    watched.msp.post("/api/v1/connections", body).await.ok();
+}
+
+/// Returns the reference under which a ticket of ours is found in the other system.
+pub(crate) fn reference(ticket: &Value) -> String {
+    format!("fitment:{}", ticket["id"].as_str().unwrap())
+}
+
+/// Waits until the one connection is in this state.
+pub(crate) async fn connection_until(watched: &Watched, state: &str) -> Value {
+    let wanted = |body: &Value| body["connections"][0]["state"] == state;
+    let what = format!("the connection is {state}");
+    watched.msp.until("/api/v1/connections", &what, wanted).await["connections"][0].clone()
+}
+
+/// Gives the category of full disks another board.
+async fn set_board(watched: &Watched, board: &str) {
+    let list = watched.msp.get("/api/v1/categories").await.ok();
+    let mut category = list["categories"].as_array().unwrap().iter().find(|c| c["name"] == "Disk Drive").unwrap().clone();
+    let id = category.as_object_mut().unwrap().remove("id").unwrap();
+    category["board"] = json!(board);
+    watched.msp.put(&format!("/api/v1/categories/{}", id.as_str().unwrap()), category).await.ok();
+}
+
+// proves T3 (what Request Tracker refuses is named on the ticket, and goes on when it is mended)
+#[tokio::test]
+async fn what_request_tracker_refuses_in_silence_is_said_aloud() {
+    let watched = watched(Database::sqlite()).await;
+    let tracker = Tracker::start(&watched.platform.http);
+    connect(&watched, &tracker.url(), &tracker.token(), "done").await;
+
+    set_board(&watched, "Nowhere").await;
+    watched.disk.fill();
+    let named = |t: &Value, field: &str| t["problem"].as_str().is_some_and(|problem| problem.contains(field));
+    let refused = ticket(&watched.msp, "the ticket names the board", |t| named(t, "board: Request Tracker has no queue")).await;
+    assert_eq!((&refused["board"], &refused["external_number"]), (&json!("Nowhere"), &Value::Null));
+    let connection = connection_until(&watched, "ok").await;
+    assert_eq!(connection["problem"], Value::Null, "it is the ticket that is refused, not we");
+
+    set_board(&watched, "Projects").await;
+    let made = ticket(&watched.msp, "the ticket is made", |t| !t["external_number"].is_null() && t["problem"].is_null()).await;
+    assert_eq!(made["board"], "Projects");
+    let number = made["external_number"].as_str().unwrap();
+    assert_eq!(tracker.tickets_with(&reference(&made)).await, [number]);
+    assert_eq!(tracker.get(&format!("ticket/{number}?fields%5BQueue%5D=Name")).await["Queue"]["Name"], "Projects");
+
+    // A status that it does not know is answered with 200.
+    watched.disk.free();
+    ticket(&watched.msp, "the ticket names the status", |t| t["state"] == "open" && named(t, "status:")).await;
+    assert_eq!(tracker.get(&format!("ticket/{number}")).await["Status"], "new");
+}
+
+// proves T3 (closed only if nobody touched it; a touched ticket is told why it stays open, and counts what happens again)
+#[tokio::test]
+async fn a_ticket_that_somebody_works_on_stays_open() {
+    let watched = watched(Database::sqlite()).await;
+    let tracker = Tracker::start(&watched.platform.http);
+    connect(&watched, &tracker.url(), &tracker.token(), "resolved").await;
+    watched.disk.fill();
+    let made = ticket(&watched.msp, "the ticket is made", |t| !t["external_number"].is_null()).await;
+    let number = made["external_number"].as_str().unwrap();
+    tracker.technician_comments(number, "I am on it.").await;
+
+    watched.disk.free();
+    let alert = |body: &Value, state: &str| body["alerts"][0]["state"] == state;
+    watched.msp.until("/api/v1/alerts", "the condition clears", |body| alert(body, "closed")).await;
+    no_delivery_waits(&watched.platform).await;
+    let comments = tracker.comments(number).await;
+    assert_eq!(comments.len(), 2, "the technician's and ours: {comments:?}");
+    assert!(comments[1].contains("stays open because technician wrote a note"), "{comments:?}");
+    assert_eq!(tracker.get(&format!("ticket/{number}")).await["Status"], "new");
+    let open = ticket(&watched.msp, "ours stays open too", |t| t["state"] == "open").await;
+
+    // It happens again: the same ticket goes on.
+    watched.disk.fill();
+    let more = |t: &Value| t["occurrences"].as_i64() > open["occurrences"].as_i64();
+    ticket(&watched.msp, "the same ticket counts it", more).await;
+    no_delivery_waits(&watched.platform).await;
+    assert_eq!(tracker.tickets_with(&reference(&made)).await, [number]);
+}

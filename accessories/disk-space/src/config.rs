@@ -31,7 +31,9 @@ impl Config {
     /// Refuses what the schema cannot say: limits in the wrong order, with which nothing would ever be a warning.
     pub(crate) fn check(&self) -> Result<(), Fault> {
         if self.warning_percent > self.critical_percent {
-            return Err(Fault::Invalid("configuration: `warning_percent` is above `critical_percent`: lower it".to_owned()));
+            return Err(Fault::Invalid(
+                "configuration: `warning_percent` is above `critical_percent`: lower it".to_owned(),
+            ));
         }
         match (self.warning_free_bytes, self.critical_free_bytes) {
             (Some(warning), Some(critical)) if warning < critical => Err(Fault::Invalid(

@@ -10,9 +10,9 @@ use crate::text;
 pub(crate) fn findings(config: &Config, filesystems: &[Filesystem]) -> Vec<Finding> {
     let wanted = filesystems.iter().filter(|fs| config.wants(&fs.mount, fs.read_only));
     let judged = wanted.flat_map(|fs| [space(config, fs), inodes(config, fs)]).flatten();
-    let absent = config.exact_mounts().filter(|mount| {
-        !config.excludes(mount) && !filesystems.iter().any(|fs| fs.mount == *mount)
-    });
+    let absent = config
+        .exact_mounts()
+        .filter(|mount| !config.excludes(mount) && !filesystems.iter().any(|fs| fs.mount == *mount));
     judged.chain(absent.map(missing)).collect()
 }
 

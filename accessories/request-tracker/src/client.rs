@@ -87,7 +87,8 @@ fn accept(response: Response, writes: bool) -> Result<Response, Error> {
 }
 
 fn refusal(response: &Response, writes: bool) -> Error {
-    let wait_ms = || response.header("Retry-After").and_then(|s| s.trim().parse::<u64>().ok()).map(|s| s.saturating_mul(1000));
+    let wait_ms =
+        || response.header("Retry-After").and_then(|s| s.trim().parse::<u64>().ok()).map(|s| s.saturating_mul(1000));
     let message = || response.json::<Refusal>().map_or_else(|_| format!("status {}", response.status), |r| r.message);
     match response.status {
         300..=399 => Error::BadResponse("the configured address redirects: write the final one into `url`".to_owned()),

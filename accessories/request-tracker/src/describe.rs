@@ -11,7 +11,9 @@ use crate::wire::{CustomFieldKind, Id, Made, Page, Server, User};
 /// Checks token, rights and the custom field, in the order in which a person would set them up.
 pub(crate) fn describe(client: &Client) -> Result<Description, Error> {
     let server: Server = client.read(client.get("/rt")).map_err(|error| match error {
-        Error::NotFound => Error::BadResponse("there is no REST 2.0 interface below `url`: check the address".to_owned()),
+        Error::NotFound => {
+            Error::BadResponse("there is no REST 2.0 interface below `url`: check the address".to_owned())
+        }
         other => other,
     })?;
     let account = account(client)?;
@@ -60,7 +62,8 @@ fn check_reference_field(client: &Client) -> Result<(), Error> {
     let name = &client.config.external_reference_field;
     let query = json!([{ "field": "Name", "value": name }]);
     // A search by JSON is a POST, and still only reads.
-    let search = client.get("/customfields").query("fields", "LookupType,Disabled").json(&query).map_err(Error::of_read)?;
+    let search =
+        client.get("/customfields").query("fields", "LookupType,Disabled").json(&query).map_err(Error::of_read)?;
     let found: Page<CustomFieldKind> = client.read(Request { method: "POST".to_owned(), ..search })?;
     let usable = |field: &CustomFieldKind| field.lookup_type.0 == "RT::Queue-RT::Ticket" && field.disabled.0 != "1";
     if found.items.iter().any(usable) {

@@ -34,7 +34,12 @@ pub(crate) fn add(client: &Client, ticket: &str, note: &NewNote) -> Result<(), E
 }
 
 /// Lists the notes since a time. The cursor is the number of the last history entry that was looked at.
-pub(crate) fn list(client: &Client, ticket: &str, since: Option<u64>, cursor: Option<&str>) -> Result<NotesPage, Error> {
+pub(crate) fn list(
+    client: &Client,
+    ticket: &str,
+    since: Option<u64>,
+    cursor: Option<&str>,
+) -> Result<NotesPage, Error> {
     // A list of the notes of no ticket is empty, not an error; and a merged ticket's notes are its survivor's.
     let ticket = tickets::get(client, ticket)?;
     let since = since.unwrap_or(0);
@@ -71,7 +76,8 @@ pub(crate) fn list(client: &Client, ticket: &str, since: Option<u64>, cursor: Op
 fn note(client: &Client, transaction: Transaction, created: u64) -> Result<Option<Note>, Error> {
     let id = transaction.id.0;
     let parts = client.get(&["/transaction/", &id, "/attachments"].concat());
-    let parts: Page<Attachment> = client.read(parts.query("fields", "ContentType,Filename").query("per_page", "100"))?;
+    let parts: Page<Attachment> =
+        client.read(parts.query("fields", "ContentType,Filename").query("per_page", "100"))?;
     let part = |kind: &str| parts.items.iter().find(|part| part.content_type.0 == kind && part.filename.0.is_empty());
     let Some(part) = part("text/plain").or_else(|| part("text/html")) else {
         return Ok(None);
@@ -89,7 +95,8 @@ fn body(client: &Client, part: &Attachment) -> Result<String, Error> {
     let attachment: Attachment = client::json(&response)?;
     let mut encoded = attachment.content.0;
     encoded.retain(|c| !c.is_ascii_whitespace());
-    let bytes = STANDARD.decode(encoded).map_err(|error| Error::BadResponse(format!("attachment {}: {error}", part.id.0)))?;
+    let bytes =
+        STANDARD.decode(encoded).map_err(|error| Error::BadResponse(format!("attachment {}: {error}", part.id.0)))?;
     let text = String::from_utf8_lossy(&bytes).replace("\r\n", "\n");
     let text = if part.content_type.0 == "text/html" { html::to_text(&text) } else { text };
     Ok(text::cut(text, BODY_BYTES_MAX))

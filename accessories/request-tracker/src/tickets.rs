@@ -44,7 +44,8 @@ pub(crate) fn create(client: &Client, new: &NewTicket) -> Result<Ticket, Error> 
     let Some(id) = client::json::<Id>(&response).ok().map(|made| made.id.0).filter(|id| is_number(id)) else {
         return Err(Error::OutcomeUnknown("Request Tracker's answer does not say which ticket it made".to_owned()));
     };
-    let stored = read(client, &id).map_err(|error| Error::Partial((id.clone(), format!("made, but not read back: {error:?}"))))?;
+    let stored = read(client, &id)
+        .map_err(|error| Error::Partial((id.clone(), format!("made, but not read back: {error:?}"))))?;
 
     let mut undone = stored.differences(&TicketPatch {
         summary: None,
@@ -76,7 +77,8 @@ pub(crate) fn update(client: &Client, id: &str, patch: &TicketPatch, expected: O
         return get(client, id);
     }
     let response = client.write("PUT", &["/ticket/", id].concat(), &body, expected)?;
-    let stored = read(client, id).map_err(|error| Error::OutcomeUnknown(format!("changed, but not read back: {error:?}")))?;
+    let stored =
+        read(client, id).map_err(|error| Error::OutcomeUnknown(format!("changed, but not read back: {error:?}")))?;
     let undone = stored.differences(&patch);
     if undone.is_empty() {
         return Ok(stored.ticket);
@@ -105,7 +107,12 @@ impl Stored {
             ("summary", missing(&wanted.summary, &|w| w == ticket.summary)),
             ("board", missing(&wanted.board, &|w| w.eq_ignore_ascii_case(&ticket.board) || w == self.queue_id)),
             ("status", missing(&wanted.status, &|w| w.eq_ignore_ascii_case(&ticket.status))),
-            ("priority", missing(&wanted.priority, &|w| w.parse::<i64>().ok() == ticket.priority.as_ref().and_then(|p| p.parse().ok()))),
+            (
+                "priority",
+                missing(&wanted.priority, &|w| {
+                    w.parse::<i64>().ok() == ticket.priority.as_ref().and_then(|p| p.parse().ok())
+                }),
+            ),
         ];
         checks.into_iter().filter(|(_, missing)| *missing).map(|(field, _)| field).collect()
     }
@@ -115,7 +122,8 @@ fn read(client: &Client, id: &str) -> Result<Stored, Error> {
     let path = ["/ticket/", checked(id)?].concat();
     let response = client.read_response(client.get(&path).query("fields[Queue]", "Name"))?;
     let wire: wire::Ticket = client::json(&response)?;
-    let stamp = |text: &Text| time::parse(&text.0).ok_or_else(|| Error::BadResponse(format!("{:?} is no time", text.0)));
+    let stamp =
+        |text: &Text| time::parse(&text.0).ok_or_else(|| Error::BadResponse(format!("{:?} is no time", text.0)));
     let config = &client.config;
     let reference = wire.custom_fields.into_iter().find(|field| field.name.0 == config.external_reference_field);
     let queue_id = wire.queue.id.0;

@@ -7,8 +7,8 @@ use fitment_domain::bytes::Digest;
 use fitment_domain::device::Facts;
 use fitment_domain::package::PackageLimits;
 use fitment_domain::protocol::{
-    Acknowledged, AskInstructions, Availability, ComeAgain, Enrol, Enrolled, InstructionsAnswer, Renew, Renewed, Results,
-    refusal, route,
+    Acknowledged, AskInstructions, Availability, ComeAgain, Enrol, Enrolled, InstructionsAnswer, Renew, Renewed,
+    Results, refusal, route,
 };
 use reqwest::{Method, RequestBuilder, Response, Url};
 use rustls::{AlertDescription, ClientConfig};
@@ -170,7 +170,8 @@ impl Client {
             Some(AlertDescription::UnknownCA) => CallError::Refused {
                 status: None,
                 code: refusal::FOREIGN.to_owned(),
-                detail: "the server does not know the authority that issued this certificate (TLS alert unknown_ca)".to_owned(),
+                detail: "the server does not know the authority that issued this certificate (TLS alert unknown_ca)"
+                    .to_owned(),
             },
             _ => CallError::Unreachable(words(error)),
         }
@@ -195,7 +196,8 @@ fn words(error: &dyn std::error::Error) -> String {
 async fn refused(answer: Response) -> CallError {
     let status = answer.status().as_u16();
     let document = body(answer, PROBLEM_BYTES_MAX).await.ok();
-    let document = document.and_then(|bytes| serde_json::from_slice::<ProblemDocument>(&bytes).ok()).unwrap_or_default();
+    let document =
+        document.and_then(|bytes| serde_json::from_slice::<ProblemDocument>(&bytes).ok()).unwrap_or_default();
     document.into_refusal(status)
 }
 

@@ -63,7 +63,10 @@ pub struct Identity {
 
 impl std::fmt::Debug for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Identity").field("device", &self.me.device).field("server", &self.server).finish_non_exhaustive()
+        f.debug_struct("Identity")
+            .field("device", &self.me.device)
+            .field("server", &self.server)
+            .finish_non_exhaustive()
     }
 }
 

@@ -115,7 +115,8 @@ impl Instructions {
     }
 
     fn open_kept(&self, bytes: &[u8]) -> Result<InstructionSet, String> {
-        let envelope: Envelope = serde_json::from_slice(bytes).map_err(|e| format!("the kept set does not read: {e}"))?;
+        let envelope: Envelope =
+            serde_json::from_slice(bytes).map_err(|e| format!("the kept set does not read: {e}"))?;
         instruction::open_kept_set(&envelope, &self.identity.instruction_key, &self.identity.me)
             .map_err(|e| format!("the kept set is refused: {e}"))
     }
@@ -176,7 +177,8 @@ impl Instructions {
             }
             Err(error) => {
                 let remedy = "make room on the disk of the state folder; until then the set runs, but a restart falls back to the one before";
-                self.board.problem(Topic::KeptSet, Problem::new("set-not-saved", &error.to_string(), remedy, clock::now()));
+                self.board
+                    .problem(Topic::KeptSet, Problem::new("set-not-saved", &error.to_string(), remedy, clock::now()));
             }
         }
     }
@@ -186,7 +188,11 @@ impl Instructions {
         let (now, random) = (clock::now(), random::jitter());
         if let AskError::Call(error) = error {
             self.board.problem(Topic::Contact, Problem::of_call(error, now));
-            return if error.needs_a_person() { self.backoff.after_refusal(random) } else { self.backoff.after_failure(random) };
+            return if error.needs_a_person() {
+                self.backoff.after_refusal(random)
+            } else {
+                self.backoff.after_failure(random)
+            };
         }
         let remedy = "the set before goes on; look at the server's log, and at what stands between server and agent";
         self.board.problem(Topic::Instructions, Problem::new("instructions-refused", &error.to_string(), remedy, now));

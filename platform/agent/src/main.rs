@@ -102,7 +102,8 @@ fn run(command: Command) -> anyhow::Result<()> {
 }
 
 fn folder_of_this_program() -> anyhow::Result<PathBuf> {
-    let program = std::env::current_exe().map_err(|e| anyhow::anyhow!("where fitment-agent is cannot be found out ({e}): name --programs"))?;
+    let program = std::env::current_exe()
+        .map_err(|e| anyhow::anyhow!("where fitment-agent is cannot be found out ({e}): name --programs"))?;
     Ok(program.parent().map(PathBuf::from).unwrap_or_default())
 }
 

@@ -49,7 +49,8 @@ impl Outbox {
         match done {
             Some(Err(error)) => {
                 let remedy = "make room on the disk of the state folder; until then results wait in memory and a restart loses them";
-                self.board.problem(Topic::Spool, Problem::new("spool-not-durable", &error.to_string(), remedy, clock::now()));
+                self.board
+                    .problem(Topic::Spool, Problem::new("spool-not-durable", &error.to_string(), remedy, clock::now()));
             }
             Some(Ok(())) => self.board.solved(Topic::Spool),
             None => {}

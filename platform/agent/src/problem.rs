@@ -53,7 +53,9 @@ impl CallError {
     /// Returns whether only a person can change it, so that quick retries are of no use.
     pub fn needs_a_person(&self) -> bool {
         match self {
-            CallError::Refused { status, .. } => status.is_none_or(|s| (400..500).contains(&s) && ![408, 425, 429].contains(&s)),
+            CallError::Refused { status, .. } => {
+                status.is_none_or(|s| (400..500).contains(&s) && ![408, 425, 429].contains(&s))
+            }
             CallError::Unreachable(_) | CallError::BadAnswer(_) => false,
         }
     }
@@ -66,15 +68,25 @@ impl CallError {
     /// Returns what a person can do.
     pub fn remedy(&self) -> &'static str {
         match self.code() {
-            refusal::NO_CERTIFICATE => "something between agent and server takes the TLS connection apart; let it pass through",
-            refusal::EXPIRED => "check this machine's clock; if it is right, enrol again with a new zero bundle and a new state folder",
+            refusal::NO_CERTIFICATE => {
+                "something between agent and server takes the TLS connection apart; let it pass through"
+            }
+            refusal::EXPIRED => {
+                "check this machine's clock; if it is right, enrol again with a new zero bundle and a new state folder"
+            }
             refusal::NOT_YET_VALID => "set this machine's clock",
             refusal::REVOKED => "the device was revoked; if that was a mistake, enrol again with a new state folder",
             refusal::UNKNOWN => "the server does not know this device; enrol again with a new state folder",
-            refusal::WRONG_KIND => "use a zero bundle for enrolment, and the state folder that enrolment made for everything else",
+            refusal::WRONG_KIND => {
+                "use a zero bundle for enrolment, and the state folder that enrolment made for everything else"
+            }
             refusal::USED_UP => "ask for a new zero bundle (`fitment zero-certificate`)",
-            refusal::FOREIGN => "this certificate was issued for another server; enrol with a zero bundle of this server and a new state folder",
-            "server-unreachable" => "check the network and the server's address; monitoring goes on, and results wait on this machine's disk",
+            refusal::FOREIGN => {
+                "this certificate was issued for another server; enrol with a zero bundle of this server and a new state folder"
+            }
+            "server-unreachable" => {
+                "check the network and the server's address; monitoring goes on, and results wait on this machine's disk"
+            }
             "bad-answer" => "check that agent and server are of versions that go together",
             _ => "see the server's log for this request",
         }

@@ -77,7 +77,8 @@ fn tell(board: &Board, backoff: &mut Backoff, error: &RenewalError) -> Duration 
         board.problem(Topic::Certificate, Problem::of_call(error, now));
         return if error.needs_a_person() { backoff.after_refusal(random) } else { backoff.after_failure(random) };
     }
-    let remedy = "the certificate in use stays; make room on the disk of the state folder, and look at the server's log";
+    let remedy =
+        "the certificate in use stays; make room on the disk of the state folder, and look at the server's log";
     board.problem(Topic::Certificate, Problem::new("renewal-failed", &error.to_string(), remedy, now));
     backoff.after_refusal(random)
 }

@@ -50,7 +50,10 @@ struct Waiting {
 enum Obstacle {
     /// Its component is not here, and cannot be had now.
     Away(String),
-    Refused { reason: String, hopeless: bool },
+    Refused {
+        reason: String,
+        hopeless: bool,
+    },
 }
 
 impl Obstacle {

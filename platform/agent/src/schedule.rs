@@ -73,7 +73,8 @@ impl Schedule {
 
     /// Stops every item that is not among these, or differs. A run under way comes to its end.
     pub fn keep_only(&mut self, items: &[Item]) {
-        let gone: Vec<_> = self.tasks.iter().filter(|(_, task)| !items.contains(&task.item)).map(|(id, _)| id.clone()).collect();
+        let gone: Vec<_> =
+            self.tasks.iter().filter(|(_, task)| !items.contains(&task.item)).map(|(id, _)| id.clone()).collect();
         for installation in gone {
             if let Some(task) = self.tasks.remove(&installation) {
                 task.stopper.stop();

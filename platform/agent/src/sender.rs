@@ -42,7 +42,9 @@ impl Sender {
             self.outbox.persist().await;
             let records_max = if self.singly > 0 { 1 } else { BATCH_RECORDS_MAX };
             let Some(batch) = self.outbox.batch(records_max, BATCH_BYTES_MAX).await else {
-                if stop.or(tokio::time::timeout(LOOK_EVERY, self.outbox.arrived())).await.is_none() || stop.sleep(GATHER).await {
+                if stop.or(tokio::time::timeout(LOOK_EVERY, self.outbox.arrived())).await.is_none()
+                    || stop.sleep(GATHER).await
+                {
                     return;
                 }
                 continue;
@@ -84,6 +86,10 @@ impl Sender {
             return Some(self.backoff.after_failure(random::jitter()));
         }
         let random = random::jitter();
-        Some(if error.needs_a_person() { self.backoff.after_refusal(random) } else { self.backoff.after_failure(random) })
+        Some(if error.needs_a_person() {
+            self.backoff.after_refusal(random)
+        } else {
+            self.backoff.after_failure(random)
+        })
     }
 }

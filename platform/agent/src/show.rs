@@ -53,10 +53,14 @@ fn line(name: &str, words: &str) -> String {
 
 fn identity_lines(folder: &StateFolder, now: UnixMs) -> Result<Vec<String>, BadIdentity> {
     let Some(identity) = Identity::load(folder)? else {
-        return Ok(vec![line("identity", "none: enrol with `fitment-agent enrol --bundle zero.json --state <folder>`")]);
+        return Ok(vec![line(
+            "identity",
+            "none: enrol with `fitment-agent enrol --bundle zero.json --state <folder>`",
+        )]);
     };
     let until = identity.validity()?.until;
-    let certificate = if until < now { format!("expired {}", ago(until, now)) } else { format!("expires {}", ahead(until, now)) };
+    let certificate =
+        if until < now { format!("expired {}", ago(until, now)) } else { format!("expires {}", ahead(until, now)) };
     Ok(vec![
         line("identity", &format!("{} of {}", identity.me.device, identity.me.tenant)),
         line("server", &identity.server),
@@ -69,7 +73,8 @@ fn set_lines(status: &Status, now: UnixMs) -> Vec<String> {
     let stale = status.set_expires.filter(|expires| *expires < now);
     let stale = stale.map_or(String::new(), |at| format!(", expired {}", ago(at, now)));
     let group = if status.group.is_empty() { String::new() } else { format!(", group {}", status.group) };
-    let mut lines = vec![line("set", &format!("epoch {} T {}, {} items{group}{stale}", set.epoch, set.t, status.items.len()))];
+    let mut lines =
+        vec![line("set", &format!("epoch {} T {}, {} items{group}{stale}", set.epoch, set.t, status.items.len()))];
     lines.extend(status.items.iter().map(|item| line("", &item_words(item, now))));
     lines
 }

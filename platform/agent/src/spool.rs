@@ -87,7 +87,8 @@ impl Spool {
     pub fn open(root: &Path, limits: SpoolLimits) -> Result<Self, SpoolError> {
         let numbers = Numbers::load(root)?;
         let refused = Refused::open(root, limits.refused_max)?;
-        let mut epochs: Vec<_> = files::list(root)?.iter().filter_map(|(_, name)| SpoolEpoch::parse(name).ok()).collect();
+        let mut epochs: Vec<_> =
+            files::list(root)?.iter().filter_map(|(_, name)| SpoolEpoch::parse(name).ok()).collect();
         epochs.retain(|found| found != numbers.epoch());
         epochs.sort();
         // Folders of older epochs go when nothing waits in them.
@@ -180,7 +181,11 @@ impl Spool {
 
     fn drop_record(&mut self, key: (usize, u64)) {
         self.counts.dropped += 1;
-        tracing::error!(sequence = key.1, dropped = self.counts.dropped, "the spool is full: the oldest result is dropped");
+        tracing::error!(
+            sequence = key.1,
+            dropped = self.counts.dropped,
+            "the spool is full: the oldest result is dropped"
+        );
         self.remove(key);
     }
 

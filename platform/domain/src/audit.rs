@@ -23,7 +23,15 @@ pub struct Entry {
 }
 
 /// Returns the hash that seals an entry: over the hash before it (empty for the first) and every field, each with its length.
-pub fn seal(previous: &str, sequence: i64, at: UnixMs, actor: &str, action: &str, subject: &str, details: &str) -> Digest {
+pub fn seal(
+    previous: &str,
+    sequence: i64,
+    at: UnixMs,
+    actor: &str,
+    action: &str,
+    subject: &str,
+    details: &str,
+) -> Digest {
     let (sequence, at) = (sequence.to_string(), at.to_string());
     let mut bytes = Vec::new();
     for field in [previous, &sequence, &at, actor, action, subject, details] {
@@ -37,7 +45,8 @@ pub fn seal(previous: &str, sequence: i64, at: UnixMs, actor: &str, action: &str
 pub fn first_break(entries: &[Entry]) -> Option<i64> {
     let mut previous = String::new();
     for (expected, entry) in (1_i64..).zip(entries) {
-        let hash = seal(&previous, entry.sequence, entry.at, &entry.actor, &entry.action, &entry.subject, &entry.details);
+        let hash =
+            seal(&previous, entry.sequence, entry.at, &entry.actor, &entry.action, &entry.subject, &entry.details);
         if entry.sequence != expected || hash != entry.hash {
             return Some(entry.sequence);
         }

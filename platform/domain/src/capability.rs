@@ -14,8 +14,20 @@ pub enum Permission {
 
 /// Permission names that the contract reserves for later versions.
 pub const RESERVED: &[&str] = &[
-    "processes", "services:read", "services:control", "logs", "files:read", "files:write", "packages", "exec", "net",
-    "state", "mail", "sign", "fleet", "scan",
+    "processes",
+    "services:read",
+    "services:control",
+    "logs",
+    "files:read",
+    "files:write",
+    "packages",
+    "exec",
+    "net",
+    "state",
+    "mail",
+    "sign",
+    "fleet",
+    "scan",
 ];
 
 /// Why a permission name is refused.
@@ -127,7 +139,9 @@ fn intersect(left: &Grants, right: &Grants) -> Grants {
 /// Renders one permission as the sentence that an approver reads.
 pub fn sentence(permission: Permission, scope: &Scope) -> String {
     match permission {
-        Permission::Metrics => "May read the machine's figures: memory, file systems, processors, network counters.".to_owned(),
+        Permission::Metrics => {
+            "May read the machine's figures: memory, file systems, processors, network counters.".to_owned()
+        }
         Permission::Http => {
             let origins: Vec<String> = scope
                 .origins

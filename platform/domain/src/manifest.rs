@@ -27,7 +27,15 @@ pub enum Kind {
 
 /// Kinds that the product reserves for later versions.
 pub const RESERVED_KINDS: &[&str] = &[
-    "probe", "script", "plugin", "report", "data-view", "search", "antivirus-definition", "definition", "system-component",
+    "probe",
+    "script",
+    "plugin",
+    "report",
+    "data-view",
+    "search",
+    "antivirus-definition",
+    "definition",
+    "system-component",
 ];
 
 impl Kind {
@@ -68,7 +76,8 @@ impl AccessoryName {
         let (publisher, name) = text
             .split_once('/')
             .ok_or_else(|| BadManifest::Name(format!("{:?} lacks the slash of publisher/name", shorten(text))))?;
-        check_identifier("the publisher in accessory.name", publisher).map_err(|e: BadName| BadManifest::Name(e.to_string()))?;
+        check_identifier("the publisher in accessory.name", publisher)
+            .map_err(|e: BadName| BadManifest::Name(e.to_string()))?;
         check_identifier("the name in accessory.name", name).map_err(|e| BadManifest::Name(e.to_string()))?;
         Ok(Self { publisher: publisher.to_owned(), name: name.to_owned() })
     }
@@ -284,10 +293,14 @@ fn check_scope(permission: Permission, entry: &PermissionAsked) -> Result<(), Ba
         Permission::Http => {
             let bad_origin = entry.origins.iter().find(|o| *o != "connection" && Origin::parse(o).is_err());
             if let Some(origin) = bad_origin {
-                return Err(refuse(format!("{:?} is no origin: write scheme://host or scheme://host:port", shorten(origin))));
+                return Err(refuse(format!(
+                    "{:?} is no origin: write scheme://host or scheme://host:port",
+                    shorten(origin)
+                )));
             }
             let bad_secret = entry.secrets.iter().find(|s| check_identifier("secret", s).is_err());
-            bad_secret.map_or(Ok(()), |s| Err(refuse(format!("secret name {:?} must be a-z, 0-9 and hyphens", shorten(s)))))
+            bad_secret
+                .map_or(Ok(()), |s| Err(refuse(format!("secret name {:?} must be a-z, 0-9 and hyphens", shorten(s)))))
         }
     }
 }

@@ -61,7 +61,12 @@ pub struct DefaultCategory {
     pub conditions: &'static [&'static str],
 }
 
-const fn category(name: &'static str, description: &'static str, board: &'static str, conditions: &'static [&'static str]) -> DefaultCategory {
+const fn category(
+    name: &'static str,
+    description: &'static str,
+    board: &'static str,
+    conditions: &'static [&'static str],
+) -> DefaultCategory {
     DefaultCategory { name, description, board, priority: "50", conditions }
 }
 

@@ -148,7 +148,10 @@ pub struct RunResult {
 pub enum Outcome {
     Findings(Vec<Finding>),
     /// It could not run or could not look; the kind of the end and the words for people.
-    Failed { kind: String, message: String },
+    Failed {
+        kind: String,
+        message: String,
+    },
 }
 
 /// A batch of results.

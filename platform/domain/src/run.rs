@@ -59,7 +59,11 @@ pub struct RunRequest {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToRunner {
     /// Compiled code, which the supervisor checked against its own authentication code a moment ago.
-    Load { artifact: ArtifactKey, #[serde(with = "serde_bytes")] compiled: Vec<u8> },
+    Load {
+        artifact: ArtifactKey,
+        #[serde(with = "serde_bytes")]
+        compiled: Vec<u8>,
+    },
     /// Frees what `Load` brought.
     Unload { artifact: ArtifactKey },
     /// A batch of due runs.
@@ -72,11 +76,22 @@ pub enum ToRunner {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum FromRunner {
     /// The first frame: which engine this runner holds.
-    Ready { engine: String },
-    Loaded { artifact: ArtifactKey },
-    LoadFailed { artifact: ArtifactKey, reason: String },
+    Ready {
+        engine: String,
+    },
+    Loaded {
+        artifact: ArtifactKey,
+    },
+    LoadFailed {
+        artifact: ArtifactKey,
+        reason: String,
+    },
     /// A host call that needs a key, a secret or the network.
-    Call { run: RunNumber, call: u64, request: HostRequest },
+    Call {
+        run: RunNumber,
+        call: u64,
+        request: HostRequest,
+    },
     /// A batch of ended runs.
     Done(Vec<RunReport>),
 }
@@ -150,7 +165,10 @@ pub enum Fault {
 /// What a run that came to its end returned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(clippy::large_enum_variant, reason = "one per run, moved a few times: a box would make every caller unpack it")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one per run, moved a few times: a box would make every caller unpack it"
+)]
 pub enum Returned {
     Findings(Vec<Finding>),
     Connector(Result<remote::Answer, remote::Error>),
@@ -159,7 +177,10 @@ pub enum Returned {
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(clippy::large_enum_variant, reason = "one per run, moved a few times: a box would make every caller unpack it")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one per run, moved a few times: a box would make every caller unpack it"
+)]
 pub enum End {
     Returned(Returned),
     /// The accessory itself said that it could not.
@@ -249,6 +270,8 @@ mod grants_on_the_wire {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Grants, D::Error> {
         let rows = Vec::<Row>::deserialize(deserializer)?;
-        Ok(Grants(rows.into_iter().map(|(permission, origins, secrets)| (permission, Scope { origins, secrets })).collect()))
+        Ok(Grants(
+            rows.into_iter().map(|(permission, origins, secrets)| (permission, Scope { origins, secrets })).collect(),
+        ))
     }
 }

@@ -73,7 +73,8 @@ async fn furnish(store: &Store, tenant: &TenantId, name: &str) -> Result<(), Acc
     let mut tx = store.begin(Scope::Tenant(tenant.clone())).await?;
     let client = Client { id: ClientId::from_random(clock::random()?), name: name.to_owned() };
     tx.insert_client(&client).await?;
-    let location = Location { id: LocationId::from_random(clock::random()?), client: client.id, name: "Main office".to_owned() };
+    let location =
+        Location { id: LocationId::from_random(clock::random()?), client: client.id, name: "Main office".to_owned() };
     tx.insert_location(&location).await?;
     for default in DEFAULT_CATEGORIES {
         let category = Category {

@@ -57,10 +57,11 @@ struct Shown {
 }
 
 fn shown(parts: &Parts) -> Result<Shown, Problem> {
-    let missing = || refuse(refusal::NO_CERTIFICATE, "this listener speaks only to holders of a certificate; enrol first");
+    let missing =
+        || refuse(refusal::NO_CERTIFICATE, "this listener speaks only to holders of a certificate; enrol first");
     let der = parts.extensions.get::<PeerCertificate>().and_then(|peer| peer.0.as_ref()).ok_or_else(missing)?;
-    let (_, certificate): (_, X509Certificate<'_>) =
-        x509_parser::parse_x509_certificate(der).map_err(|_| refuse(refusal::UNKNOWN, "the certificate does not read"))?;
+    let (_, certificate): (_, X509Certificate<'_>) = x509_parser::parse_x509_certificate(der)
+        .map_err(|_| refuse(refusal::UNKNOWN, "the certificate does not read"))?;
     let issuer = certificate.issuer().iter_common_name().next().and_then(|name| name.as_str().ok());
     Ok(Shown {
         issuer: issuer.unwrap_or_default().to_owned(),
@@ -105,7 +106,8 @@ impl FromRequestParts<Shared> for Peer {
         }
         check_lifetime(&shown, app.now())?;
         let row = app.store.read(Scope::Platform).await?.certificate(&shown.serial).await?;
-        let row = row.ok_or_else(|| refuse(refusal::UNKNOWN, "this server did not issue the certificate: enrol again"))?;
+        let row =
+            row.ok_or_else(|| refuse(refusal::UNKNOWN, "this server did not issue the certificate: enrol again"))?;
         if row.revoked.is_some() {
             return Err(refuse(refusal::REVOKED, "the device was revoked by its MSP"));
         }
@@ -125,11 +127,15 @@ impl FromRequestParts<Shared> for Newcomer {
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
         let shown = shown(parts)?;
         if shown.issuer != authority::BOOTSTRAP {
-            return Err(refuse(refusal::WRONG_KIND, "enrolment needs a zero certificate; this device is enrolled already"));
+            return Err(refuse(
+                refusal::WRONG_KIND,
+                "enrolment needs a zero certificate; this device is enrolled already",
+            ));
         }
         check_lifetime(&shown, app.now())?;
         let found = app.store.read(Scope::Platform).await?.zero_by_serial(&shown.serial).await?;
-        let (tenant, zero) = found.ok_or_else(|| refuse(refusal::UNKNOWN, "this server did not issue the zero certificate"))?;
+        let (tenant, zero) =
+            found.ok_or_else(|| refuse(refusal::UNKNOWN, "this server did not issue the zero certificate"))?;
         if zero.revoked.is_some() {
             return Err(refuse(refusal::REVOKED, "the zero certificate was revoked: ask the MSP for another"));
         }
@@ -138,7 +144,11 @@ impl FromRequestParts<Shared> for Newcomer {
 }
 
 /// Hands out a component, if the device's own set names it. Anything else is not there.
-async fn object(State(app): State<Shared>, peer: Peer, Path(digest): Path<String>) -> Result<impl IntoResponse, Problem> {
+async fn object(
+    State(app): State<Shared>,
+    peer: Peer,
+    Path(digest): Path<String>,
+) -> Result<impl IntoResponse, Problem> {
     let not_found = || Problem::not_found("object in this device's set");
     let digest = Digest::parse(&digest).map_err(|_| not_found())?;
     let stored = app.store.read(peer.scope()).await?.instruction_set(&peer.device).await?.ok_or_else(not_found)?;
@@ -166,4 +176,3 @@ async fn facts(State(app): State<Shared>, peer: Peer, Body(facts): Body<Facts>) 
     app.wake.notify_one();
     Ok(StatusCode::NO_CONTENT)
 }
-

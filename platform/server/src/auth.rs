@@ -76,7 +76,8 @@ impl FromRequestParts<Shared> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let missing = || Problem::unauthenticated("send a token: Authorization: Bearer fit_…; POST /api/v1/sessions makes one");
+        let missing =
+            || Problem::unauthenticated("send a token: Authorization: Bearer fit_…; POST /api/v1/sessions makes one");
         let wrong = || Problem::unauthenticated("the token is wrong, expired or revoked: sign in again");
         let header = parts.headers.get(header::AUTHORIZATION).ok_or_else(missing)?;
         let text = header.to_str().ok().and_then(|h| h.strip_prefix("Bearer ")).ok_or_else(missing)?;

@@ -7,8 +7,8 @@ use fitment_domain::capability::{Grants, Permission};
 use fitment_domain::id::{ConnectionId, TenantId};
 use fitment_domain::manifest::{BadManifest, Origin};
 use fitment_domain::run::{End, Invocation, Returned, RunReport};
-use fitment_domain::ticket::remote::{Answer, Call, Error};
 use fitment_domain::tenant::Scope;
+use fitment_domain::ticket::remote::{Answer, Call, Error};
 use fitment_runner_client::{ComponentRef, HttpHost, HttpHostError, RunSpec, Secrets, Trust};
 use fitment_store::{Connection, StoreError};
 
@@ -95,7 +95,13 @@ pub async fn open(app: &App, tenant: &TenantId, connection: &Connection) -> Resu
 }
 
 impl Connectors {
-    fn host(&self, app: &App, tenant: &TenantId, connection: &Connection, origin: &Origin) -> Result<Arc<HttpHost>, ConnectorError> {
+    fn host(
+        &self,
+        app: &App,
+        tenant: &TenantId,
+        connection: &Connection,
+        origin: &Origin,
+    ) -> Result<Arc<HttpHost>, ConnectorError> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(host) = hosts.get(&connection.id) {
             return Ok(host.clone());

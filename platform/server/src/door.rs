@@ -45,7 +45,8 @@ pub async fn open_for_approval(app: &App, release: &Release) -> Result<Passed, R
 
 async fn open_signed_by(app: &App, release: &Release, platform: Option<PublicKey>) -> Result<Passed, Refused> {
     let mut tx = app.store.read(Scope::Platform).await?;
-    let publisher_key = tx.publisher_key_at(&release.publisher, release.uploaded).await?.ok_or(Refused::NoPublisherKey)?;
+    let publisher_key =
+        tx.publisher_key_at(&release.publisher, release.uploaded).await?.ok_or(Refused::NoPublisherKey)?;
     drop(tx);
     let objects = app.store.objects();
     let component = objects.get(&release.digest).await?.ok_or(Refused::Missing("component"))?;

@@ -76,7 +76,11 @@ fn judge_signature(
         // A package that does not read was reported already.
         Err(BadSignature::Package(_)) if !package_reads => None,
         Err(bad) => {
-            problems.push(Problem::error("signature", bad.to_string(), "sign this very component again: `fitment sign`"));
+            problems.push(Problem::error(
+                "signature",
+                bad.to_string(),
+                "sign this very component again: `fitment sign`",
+            ));
             None
         }
     }
@@ -84,14 +88,19 @@ fn judge_signature(
 
 fn judge_listing(upload: &Upload, verified: Option<&VerifiedPackage>, problems: &mut Vec<Problem>) -> Option<Listing> {
     if upload.listing.len() > LISTING_BYTES_MAX {
-        let message = format!("the listing has {} bytes, at most {LISTING_BYTES_MAX} are accepted", upload.listing.len());
+        let message =
+            format!("the listing has {} bytes, at most {LISTING_BYTES_MAX} are accepted", upload.listing.len());
         problems.push(Problem::error("listing", message, "shorten README.md or CHANGELOG.md"));
         return None;
     }
     let listing: Listing = match serde_json::from_slice(&upload.listing) {
         Ok(listing) => listing,
         Err(e) => {
-            problems.push(Problem::error("listing", format!("the listing does not read: {e}"), "build it with `fitment build`"));
+            problems.push(Problem::error(
+                "listing",
+                format!("the listing does not read: {e}"),
+                "build it with `fitment build`",
+            ));
             return None;
         }
     };
@@ -100,7 +109,11 @@ fn judge_listing(upload: &Upload, verified: Option<&VerifiedPackage>, problems: 
         let got = Digest::of(&upload.listing);
         if got != verified.statement.listing_digest {
             let bad = BadSignature::Listing { signed: verified.statement.listing_digest.clone(), got };
-            problems.push(Problem::error("signature", bad.to_string(), "sign again after changing the listing: `fitment sign`"));
+            problems.push(Problem::error(
+                "signature",
+                bad.to_string(),
+                "sign again after changing the listing: `fitment sign`",
+            ));
         }
     }
     Some(listing)

@@ -47,7 +47,8 @@ pub async fn take(tx: &mut Tx, seen: &Observation<'_>) -> Result<(), ObserveErro
         Outcome::Findings(findings) => ("findings", format!("{} findings", findings.len())),
         Outcome::Failed { kind, message } => (kind.as_str(), message.clone()),
     };
-    tx.set_run_state(&seen.device.id, &seen.installation.id, kind, &message, &seen.result.usage, seen.result.started).await?;
+    tx.set_run_state(&seen.device.id, &seen.installation.id, kind, &message, &seen.result.usage, seen.result.started)
+        .await?;
     if let Outcome::Findings(findings) = &seen.result.outcome {
         for finding in findings {
             tx.upsert_finding(&seen.device.id, &seen.installation.id, finding, seen.result.started).await?;

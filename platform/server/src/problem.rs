@@ -65,7 +65,11 @@ impl Problem {
     /// Something broke inside; `what` goes to the log alone.
     pub fn internal(what: impl std::fmt::Display) -> Self {
         tracing::error!(error = %what, "request failed inside");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the server failed; the request id finds the cause in its log")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the server failed; the request id finds the cause in its log",
+        )
     }
 }
 
@@ -74,14 +78,26 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Unavailable(inner) => {
                 tracing::error!(error = %inner, "database unavailable");
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", "the database is away or full; try again")
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "store-unavailable",
+                    "the database is away or full; try again",
+                )
             }
-            StoreError::Conflict { .. } => Self::conflict("exists", "something with this name or number exists already"),
+            StoreError::Conflict { .. } => {
+                Self::conflict("exists", "something with this name or number exists already")
+            }
             StoreError::Object(inner) => {
                 tracing::error!(error = %inner, "object store unavailable");
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", "the object store is away or full; try again")
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "store-unavailable",
+                    "the object store is away or full; try again",
+                )
             }
-            other @ (StoreError::Corrupt { .. } | StoreError::Scope { .. } | StoreError::Sql(_)) => Self::internal(other),
+            other @ (StoreError::Corrupt { .. } | StoreError::Scope { .. } | StoreError::Sql(_)) => {
+                Self::internal(other)
+            }
         }
     }
 }
@@ -158,9 +174,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         match Json::<T>::from_request(request, state).await {
             Ok(Json(value)) => Ok(Self(value)),
-            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "the body is larger than this route takes"))
-            }
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                "the body is larger than this route takes",
+            )),
             Err(rejection) => Err(Problem::new(rejection.status(), "invalid-body", rejection.body_text())),
         }
     }

@@ -27,7 +27,12 @@ fn bound_to(tenant: &TenantId, connection: &ConnectionId) -> Vec<u8> {
 }
 
 /// Seals the secrets of a connection.
-pub fn seal(key: &[u8; 32], tenant: &TenantId, connection: &ConnectionId, secrets: &Secrets) -> Result<Vec<u8>, SealError> {
+pub fn seal(
+    key: &[u8; 32],
+    tenant: &TenantId,
+    connection: &ConnectionId,
+    secrets: &Secrets,
+) -> Result<Vec<u8>, SealError> {
     let nonce: [u8; NONCE_BYTES] = clock::random()?;
     let plain = serde_json::to_vec(secrets).map_err(|_| SealError::Broken)?;
     let aad = bound_to(tenant, connection);

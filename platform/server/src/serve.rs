@@ -40,7 +40,8 @@ impl Settings {
         use std::os::unix::fs::DirBuilderExt as _;
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data)?;
         let data = data.canonicalize()?;
-        let database = database.map_or_else(|| format!("sqlite://{}", data.join("fitment.sqlite").display()), str::to_owned);
+        let database =
+            database.map_or_else(|| format!("sqlite://{}", data.join("fitment.sqlite").display()), str::to_owned);
         Ok(Store::open(&database, ObjectsConfig::Folder(data.join("objects"))).await?)
     }
 }
@@ -96,11 +97,15 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 
     let handle = Handle::new();
     let worker = tokio::spawn(work::run(app.clone(), app.stop.clone()));
-    let web_server = axum_server::from_tcp(web)?.handle(handle.clone()).serve(api::router(app.clone()).into_make_service());
-    let agents_server =
-        axum_server::from_tcp(agents_socket)?.acceptor(acceptor).handle(handle.clone()).serve(agents::router(app.clone()).into_make_service());
+    let web_server =
+        axum_server::from_tcp(web)?.handle(handle.clone()).serve(api::router(app.clone()).into_make_service());
+    let agents_server = axum_server::from_tcp(agents_socket)?
+        .acceptor(acceptor)
+        .handle(handle.clone())
+        .serve(agents::router(app.clone()).into_make_service());
     let (web_server, agents_server) = (tokio::spawn(web_server), tokio::spawn(agents_server));
-    let listening = serde_json::json!({ "web": format!("http://{web_address}"), "agents": format!("https://{agents_address}") });
+    let listening =
+        serde_json::json!({ "web": format!("http://{web_address}"), "agents": format!("https://{agents_address}") });
     announce(&listening);
 
     wait_for_signal().await?;

@@ -184,7 +184,8 @@ impl Tx {
     /// Returns the key that signed this publisher's releases at a time: a later key says nothing about earlier releases.
     pub async fn publisher_key_at(&mut self, publisher: &PublisherId, at: UnixMs) -> Result<Option<PublicKey>> {
         self.platform()?;
-        let sql = "select public_key from publisher_keys where publisher = $1 and since <= $2 order by since desc limit 1";
+        let sql =
+            "select public_key from publisher_keys where publisher = $1 and since <= $2 order by since desc limit 1";
         let found = self.row(query(sql).bind(publisher.as_str()).bind(at.0)).await?;
         found.map(|row| Row::of("publisher_keys", &row).parsed("public_key", PublicKey::parse)).transpose()
     }

@@ -16,13 +16,7 @@ pub const DEFAULT_TIMEOUT_MS: u32 = 15_000;
 impl Request {
     /// Starts a request with any method.
     pub fn new(method: impl Into<String>, url: impl Into<String>) -> Self {
-        Self {
-            method: method.into(),
-            url: url.into(),
-            headers: Vec::new(),
-            body: None,
-            timeout_ms: DEFAULT_TIMEOUT_MS,
-        }
+        Self { method: method.into(), url: url.into(), headers: Vec::new(), body: None, timeout_ms: DEFAULT_TIMEOUT_MS }
     }
 
     /// Starts a GET of an absolute URL.

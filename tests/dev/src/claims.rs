@@ -34,15 +34,9 @@ impl Claim {
     /// A function name in the middle of a path counts as well: a macro makes one test per database below that name.
     pub(crate) fn covers(&self, test: &Test) -> bool {
         let path: Vec<&str> = test.path.split("::").collect();
-        let inside = path.len() > self.module.len()
-            && self
-                .module
-                .iter()
-                .zip(&path)
-                .all(|(ours, theirs)| ours == theirs);
-        inside
-            && self.programs.contains(&test.program)
-            && path[self.module.len()..].contains(&self.function.as_str())
+        let inside =
+            path.len() > self.module.len() && self.module.iter().zip(&path).all(|(ours, theirs)| ours == theirs);
+        inside && self.programs.contains(&test.program) && path[self.module.len()..].contains(&self.function.as_str())
     }
 }
 
@@ -66,17 +60,10 @@ pub(crate) fn read(workspace: &Workspace) -> Result<Claims> {
 fn package(workspace: &Workspace, folder: &Path, claims: &mut Claims) -> Result<()> {
     let manifest = folder.join("Cargo.toml");
     if manifest.is_file() {
-        let text = std::fs::read_to_string(&manifest)
-            .with_context(|| format!("cannot read {}", manifest.display()))?;
+        let text = std::fs::read_to_string(&manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
         let names = names_in(&text);
         sources(workspace, &folder.join("src"), &[], &names, claims)?;
-        sources(
-            workspace,
-            &folder.join("it"),
-            &[],
-            &["it".to_owned()],
-            claims,
-        )?;
+        sources(workspace, &folder.join("it"), &[], &["it".to_owned()], claims)?;
     }
     for below in entries(folder)? {
         if below.join("Cargo.toml").is_file() {
@@ -89,12 +76,7 @@ fn package(workspace: &Workspace, folder: &Path, claims: &mut Claims) -> Result<
 /// Returns the names of a package and its programs, as the files of their test programs begin.
 fn names_in(manifest: &str) -> Vec<String> {
     let names = manifest.lines().filter_map(|line| {
-        line.strip_prefix("name")?
-            .trim_start()
-            .strip_prefix('=')?
-            .trim()
-            .strip_prefix('"')?
-            .strip_suffix('"')
+        line.strip_prefix("name")?.trim_start().strip_prefix('=')?.trim().strip_prefix('"')?.strip_suffix('"')
     });
     names.map(|name| name.replace('-', "_")).collect()
 }
@@ -107,11 +89,7 @@ fn sources(
     claims: &mut Claims,
 ) -> Result<()> {
     for path in entries(folder)? {
-        let stem = path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let mut inner = module.to_vec();
         if path.is_dir() {
             // src/bin is no module: each file there is the root of a program.
@@ -121,21 +99,12 @@ fn sources(
             sources(workspace, &path, &inner, programs, claims)?;
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let root = matches!(stem.as_str(), "lib" | "main" | "mod")
-                || path
-                    .parent()
-                    .is_some_and(|parent| parent.ends_with("src/bin"));
+                || path.parent().is_some_and(|parent| parent.ends_with("src/bin"));
             if !root {
                 inner.push(stem);
             }
-            let text = std::fs::read_to_string(&path)
-                .with_context(|| format!("cannot read {}", path.display()))?;
-            file(
-                &shown(workspace, &path).to_string(),
-                &text,
-                &inner,
-                programs,
-                claims,
-            );
+            let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            file(&shown(workspace, &path).to_string(), &text, &inner, programs, claims);
         }
     }
     Ok(())
@@ -145,11 +114,8 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    let listed =
-        std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
-    let mut paths = listed
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<Vec<_>, _>>()?;
+    let listed = std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    let mut paths = listed.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
     paths.sort();
     Ok(paths)
 }
@@ -158,22 +124,13 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
 fn file(name: &str, text: &str, module: &[String], programs: &[String], claims: &mut Claims) {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     for (at, line) in lines.iter().enumerate() {
-        let Some(said) = line
-            .strip_prefix("// proves ")
-            .filter(|said| looks_like_claim(said))
-        else {
+        let Some(said) = line.strip_prefix("// proves ").filter(|said| looks_like_claim(said)) else {
             continue;
         };
         let place = format!("{name}:{}", at + 1);
         let (said, rest) = continued(said, &lines[at + 1..]);
-        let Some(function) = rest
-            .iter()
-            .take(LINES_BETWEEN_MAX)
-            .find_map(|line| function_name(line))
-        else {
-            claims
-                .mistakes
-                .push(format!("{place}: a claim above no test"));
+        let Some(function) = rest.iter().take(LINES_BETWEEN_MAX).find_map(|line| function_name(line)) else {
+            claims.mistakes.push(format!("{place}: a claim above no test"));
             continue;
         };
         match items(&said) {
@@ -196,13 +153,7 @@ mod tests {
 
     fn read_text(text: &str) -> Claims {
         let mut claims = Claims::default();
-        file(
-            "it/story.rs",
-            text,
-            &["story".to_owned()],
-            &["it".to_owned()],
-            &mut claims,
-        );
+        file("it/story.rs", text, &["story".to_owned()], &["it".to_owned()], &mut claims);
         claims
     }
 
@@ -210,40 +161,12 @@ mod tests {
     fn a_claim_covers_its_test_and_the_variants_below_it() {
         let claims = read_text("// proves M9,\n//   R2\n#[tokio::test]\nasync fn signed() {}\n");
         assert_eq!(claims.all.len(), 2);
-        let test = |program: &str, path: &str| Test {
-            program: program.to_owned(),
-            path: path.to_owned(),
-        };
-        assert!(
-            claims
-                .all
-                .iter()
-                .all(|claim| claim.covers(&test("it", "story::signed")))
-        );
-        assert!(
-            claims
-                .all
-                .iter()
-                .all(|claim| claim.covers(&test("it", "story::signed::on_postgres")))
-        );
-        assert!(
-            !claims
-                .all
-                .iter()
-                .any(|claim| claim.covers(&test("it", "story::unsigned")))
-        );
-        assert!(
-            !claims
-                .all
-                .iter()
-                .any(|claim| claim.covers(&test("it", "other::signed")))
-        );
-        assert!(
-            !claims
-                .all
-                .iter()
-                .any(|claim| claim.covers(&test("fitment_domain", "story::signed")))
-        );
+        let test = |program: &str, path: &str| Test { program: program.to_owned(), path: path.to_owned() };
+        assert!(claims.all.iter().all(|claim| claim.covers(&test("it", "story::signed"))));
+        assert!(claims.all.iter().all(|claim| claim.covers(&test("it", "story::signed::on_postgres"))));
+        assert!(!claims.all.iter().any(|claim| claim.covers(&test("it", "story::unsigned"))));
+        assert!(!claims.all.iter().any(|claim| claim.covers(&test("it", "other::signed"))));
+        assert!(!claims.all.iter().any(|claim| claim.covers(&test("fitment_domain", "story::signed"))));
     }
 
     #[test]

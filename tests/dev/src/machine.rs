@@ -68,11 +68,8 @@ pub(crate) fn prepare(steps: &mut Steps, workspace: &Workspace, things: &[Thing]
     if asked.is_empty() {
         Ok(())
     } else {
-        Err(NeedsPerson(format!(
-            "this machine lacks something; run these, then try again:\n{}",
-            asked.join("\n")
-        ))
-        .into())
+        Err(NeedsPerson(format!("this machine lacks something; run these, then try again:\n{}", asked.join("\n")))
+            .into())
     }
 }
 
@@ -80,45 +77,26 @@ fn c_compiler(workspace: &Workspace, reporter: &mut Reporter) -> Result<String> 
     if let Some(found) = working_c_compiler(workspace)? {
         return Ok(found);
     }
-    apt(
-        workspace,
-        &["gcc", "libc6-dev"],
-        "a C compiler with its headers is missing",
-        reporter,
-    )?;
-    working_c_compiler(workspace)?
-        .context("gcc is installed and still compiles nothing; try: cc -v")
+    apt(workspace, &["gcc", "libc6-dev"], "a C compiler with its headers is missing", reporter)?;
+    working_c_compiler(workspace)?.context("gcc is installed and still compiles nothing; try: cc -v")
 }
 
 /// Compiles a file: a compiler without headers is a common half of an installation.
 fn working_c_compiler(workspace: &Workspace) -> Result<Option<String>> {
     let source = workspace.logs()?.join("probe.c");
-    std::fs::write(
-        &source,
-        "#include <stdlib.h>\nint probe(void) { return EXIT_SUCCESS; }\n",
-    )
-    .context("cannot write a file to compile")?;
-    let (source, object) = (
-        source.to_string_lossy().into_owned(),
-        source.with_extension("o").to_string_lossy().into_owned(),
-    );
+    std::fs::write(&source, "#include <stdlib.h>\nint probe(void) { return EXIT_SUCCESS; }\n")
+        .context("cannot write a file to compile")?;
+    let (source, object) =
+        (source.to_string_lossy().into_owned(), source.with_extension("o").to_string_lossy().into_owned());
     let works = |name: &&String| shell::answer(name, &["-c", &source, "-o", &object]).is_some();
     let chosen = std::env::var("CC").ok();
-    Ok(chosen
-        .into_iter()
-        .chain(["cc", "gcc", "clang"].map(String::from))
-        .find(|name| works(&name)))
+    Ok(chosen.into_iter().chain(["cc", "gcc", "clang"].map(String::from)).find(|name| works(&name)))
 }
 
 fn wasm_target(workspace: &Workspace, reporter: &mut Reporter) -> Result<String> {
     let present = || {
         let sysroot = shell::answer("rustc", &["--print", "sysroot"])?;
-        Path::new(&sysroot)
-            .join("lib/rustlib")
-            .join(WASM_TARGET)
-            .join("lib")
-            .is_dir()
-            .then_some(())
+        Path::new(&sysroot).join("lib/rustlib").join(WASM_TARGET).join("lib").is_dir().then_some(())
     };
     if present().is_some() {
         let _ = std::fs::remove_dir_all(workspace.target.join("guest-cargo")); // from a time when the target was missing
@@ -129,9 +107,7 @@ fn wasm_target(workspace: &Workspace, reporter: &mut Reporter) -> Result<String>
         Some(rustup) => {
             let mut add = workspace.command(rustup);
             add.args(["target", "add", WASM_TARGET]);
-            let finished = shell::run(add, &workspace.logs()?.join("rustup.log"), |line| {
-                reporter.says(line)
-            })?;
+            let finished = shell::run(add, &workspace.logs()?.join("rustup.log"), |line| reporter.says(line))?;
             if finished.status.success() && present().is_some() {
                 return Ok("installed by rustup".to_owned());
             }
@@ -139,12 +115,7 @@ fn wasm_target(workspace: &Workspace, reporter: &mut Reporter) -> Result<String>
         }
     };
     reporter.says("from Debian's packages");
-    apt(
-        workspace,
-        &DEBIAN_WASM,
-        &format!("{WASM_TARGET}: {reason} (rustup target add {WASM_TARGET})"),
-        reporter,
-    )?;
+    apt(workspace, &DEBIAN_WASM, &format!("{WASM_TARGET}: {reason} (rustup target add {WASM_TARGET})"), reporter)?;
     write_guest_cargo(workspace)?;
     Ok(format!(
         "by Debian's {}, because {reason}; guests build their standard library themselves",
@@ -188,12 +159,7 @@ fn postgresql(workspace: &Workspace, reporter: &mut Reporter) -> Result<String> 
             .and_then(|()| std::fs::write(settings, "create_main_cluster = false\n"))
             .context("cannot write PostgreSQL's package settings")?;
     }
-    let installed = apt(
-        workspace,
-        &["postgresql"],
-        "initdb and pg_ctl are missing",
-        reporter,
-    );
+    let installed = apt(workspace, &["postgresql"], "initdb and pg_ctl are missing", reporter);
     let _ = std::fs::remove_file(settings);
     installed?;
     postgresql_programs()
@@ -202,16 +168,9 @@ fn postgresql(workspace: &Workspace, reporter: &mut Reporter) -> Result<String> 
 }
 
 fn postgresql_programs() -> Option<String> {
-    let complete =
-        |folder: &PathBuf| folder.join("initdb").is_file() && folder.join("pg_ctl").is_file();
-    let installed = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten();
-    let newest = installed
-        .map(|entry| entry.path().join("bin"))
-        .filter(complete)
-        .max();
+    let complete = |folder: &PathBuf| folder.join("initdb").is_file() && folder.join("pg_ctl").is_file();
+    let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let newest = installed.map(|entry| entry.path().join("bin")).filter(complete).max();
     let on_path = || Some(shell::which("initdb")?.parent()?.to_path_buf()).filter(complete);
     let folder = newest.or_else(on_path)?;
     let version = shell::answer(&folder.join("pg_ctl").to_string_lossy(), &["--version"])?;
@@ -226,19 +185,12 @@ fn request_tracker(workspace: &Workspace, reporter: &mut Reporter) -> Result<Str
         return Ok("there".to_owned());
     }
     if !is_root() || shell::which("apt-get").is_none() {
-        return Err(NeedsPerson(format!(
-            "Request Tracker is missing; as root on Debian 12: {script} install"
-        ))
-        .into());
+        return Err(NeedsPerson(format!("Request Tracker is missing; as root on Debian 12: {script} install")).into());
     }
     let mut install = workspace.command(script.as_ref());
     install.arg("install");
-    shell::run(
-        install,
-        &workspace.logs()?.join("request-tracker.log"),
-        |line| reporter.says(line),
-    )?
-    .ok("installing Request Tracker")?;
+    shell::run(install, &workspace.logs()?.join("request-tracker.log"), |line| reporter.says(line))?
+        .ok("installing Request Tracker")?;
     Ok("installed by apt".to_owned())
 }
 
@@ -255,26 +207,15 @@ fn apt(workspace: &Workspace, packages: &[&str], why: &str, reporter: &mut Repor
     }
     let mut install = Command::new(workspace.root.join("tests/real/apt-install.sh"));
     install.args(packages);
-    let log = workspace.logs()?.join(format!(
-        "apt-{}.log",
-        packages.first().unwrap_or(&"nothing")
-    ));
+    let log = workspace.logs()?.join(format!("apt-{}.log", packages.first().unwrap_or(&"nothing")));
     shell::run(install, &log, |line| reporter.says(line))?.ok("apt-get install")
 }
 
 /// Tells whether all packages are installed, so that nobody needs root for what a person did already.
 fn debian_has(packages: &[&str]) -> bool {
-    let query = [
-        &["--show", "--showformat", "${db:Status-Status} "][..],
-        packages,
-    ]
-    .concat();
+    let query = [&["--show", "--showformat", "${db:Status-Status} "][..], packages].concat();
     let states = shell::answer("dpkg-query", &query).unwrap_or_default();
-    states
-        .split_whitespace()
-        .filter(|state| *state == "installed")
-        .count()
-        == packages.len()
+    states.split_whitespace().filter(|state| *state == "installed").count() == packages.len()
 }
 
 fn is_root() -> bool {

@@ -16,49 +16,18 @@ pub(crate) const STEPS: usize = 4;
 ///
 /// The programs land in one folder and find each other beside themselves.
 pub(crate) fn build(steps: &mut Steps, workspace: &Workspace) -> Result<()> {
-    let programs = [
-        "-p",
-        "fitment-server",
-        "-p",
-        "fitment-agent",
-        "-p",
-        "fitment-cli",
-    ];
-    steps.run("server, agent and command line", |reporter| {
-        cargo_build(workspace, &programs, reporter)
-    })?;
+    let programs = ["-p", "fitment-server", "-p", "fitment-agent", "-p", "fitment-cli"];
+    steps.run("server, agent and command line", |reporter| cargo_build(workspace, &programs, reporter))?;
     // Separate calls: cargo unites the features of what one call builds, and the runner must not hold the compiler.
-    let runner = [
-        "-p",
-        "fitment-runtime",
-        "--bin",
-        "fitment-runner",
-        "--features",
-        "runner",
-    ];
-    steps.run("runner", |reporter| {
-        cargo_build(workspace, &runner, reporter)
-    })?;
-    let compiler = [
-        "-p",
-        "fitment-runtime",
-        "--bin",
-        "fitment-compiler",
-        "--features",
-        "compiler",
-    ];
-    steps.run("compiler", |reporter| {
-        cargo_build(workspace, &compiler, reporter)
-    })?;
+    let runner = ["-p", "fitment-runtime", "--bin", "fitment-runner", "--features", "runner"];
+    steps.run("runner", |reporter| cargo_build(workspace, &runner, reporter))?;
+    let compiler = ["-p", "fitment-runtime", "--bin", "fitment-compiler", "--features", "compiler"];
+    steps.run("compiler", |reporter| cargo_build(workspace, &compiler, reporter))?;
     steps.run("accessories", |reporter| accessories(workspace, reporter))
 }
 
 /// Runs `cargo build` with `arguments`; the outcome says how many crates had to be compiled.
-pub(crate) fn cargo_build(
-    workspace: &Workspace,
-    arguments: &[&str],
-    reporter: &mut Reporter,
-) -> Result<String> {
+pub(crate) fn cargo_build(workspace: &Workspace, arguments: &[&str], reporter: &mut Reporter) -> Result<String> {
     let mut words = vec!["build"];
     words.extend(arguments);
     let log = format!("build-{}.log", arguments.last().unwrap_or(&"all"));
@@ -66,19 +35,10 @@ pub(crate) fn cargo_build(
 }
 
 /// Runs cargo in this workspace with progress; the outcome says how many crates had to be compiled.
-pub(crate) fn cargo(
-    workspace: &Workspace,
-    arguments: &[&str],
-    log: &str,
-    reporter: &mut Reporter,
-) -> Result<String> {
+pub(crate) fn cargo(workspace: &Workspace, arguments: &[&str], log: &str, reporter: &mut Reporter) -> Result<String> {
     let mut command = workspace.cargo();
-    let (options, rest) = arguments.split_at(
-        arguments
-            .iter()
-            .position(|word| *word == "--")
-            .unwrap_or(arguments.len()),
-    );
+    let (options, rest) =
+        arguments.split_at(arguments.iter().position(|word| *word == "--").unwrap_or(arguments.len()));
     command.args(options);
     if workspace.ci && !options.contains(&"fmt") {
         command.arg("--locked");
@@ -86,10 +46,8 @@ pub(crate) fn cargo(
     command.args(rest);
     let mut compiled = 0;
     let finished = shell::run(command, &workspace.logs()?.join(log), |line| {
-        if let Some(krate) = line
-            .trim_start()
-            .strip_prefix("Compiling ")
-            .or_else(|| line.trim_start().strip_prefix("Checking "))
+        if let Some(krate) =
+            line.trim_start().strip_prefix("Compiling ").or_else(|| line.trim_start().strip_prefix("Checking "))
         {
             compiled += 1;
             reporter.says(&format!("{compiled} crates, now {krate}"));
@@ -109,27 +67,15 @@ fn accessories(workspace: &Workspace, reporter: &mut Reporter) -> Result<String>
     std::fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
     let mut names = Vec::new();
     for folder in workspace.accessories()? {
-        let name = folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         reporter.says(&name);
         let mut build = workspace.command(workspace.program("fitment"));
-        build
-            .env("CARGO_TARGET_DIR", &workspace.target)
-            .arg("build")
-            .arg(&folder)
-            .arg("--out")
-            .arg(&out);
+        build.env("CARGO_TARGET_DIR", &workspace.target).arg("build").arg(&folder).arg("--out").arg(&out);
         if let Some(guest) = machine::guest_cargo(workspace) {
-            build
-                .env("CARGO", guest.join("cargo"))
-                .env("PATH", first_on_path(guest)?);
+            build.env("CARGO", guest.join("cargo")).env("PATH", first_on_path(guest)?);
         }
         let log = workspace.logs()?.join(format!("accessory-{name}.log"));
-        shell::run(build, &log, |line| reporter.says(line))?
-            .ok(&format!("fitment build accessories/{name}"))?;
+        shell::run(build, &log, |line| reporter.says(line))?.ok(&format!("fitment build accessories/{name}"))?;
         names.push(name);
     }
     Ok(names.join(", "))
@@ -137,6 +83,5 @@ fn accessories(workspace: &Workspace, reporter: &mut Reporter) -> Result<String>
 
 fn first_on_path(folder: PathBuf) -> Result<std::ffi::OsString> {
     let path = env::var_os("PATH").unwrap_or_default();
-    env::join_paths(std::iter::once(folder).chain(env::split_paths(&path)))
-        .context("PATH cannot be extended")
+    env::join_paths(std::iter::once(folder).chain(env::split_paths(&path))).context("PATH cannot be extended")
 }

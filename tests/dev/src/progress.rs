@@ -30,19 +30,11 @@ pub(crate) struct Reporter {
 impl Steps {
     /// Starts a count of `total` steps.
     pub(crate) fn new(total: usize) -> Self {
-        Self {
-            total,
-            begun: 0,
-            failed: Vec::new(),
-        }
+        Self { total, begun: 0, failed: Vec::new() }
     }
 
     /// Runs one step; its outcome is the text after the dots.
-    pub(crate) fn run(
-        &mut self,
-        name: &str,
-        work: impl FnOnce(&mut Reporter) -> Result<String>,
-    ) -> Result<()> {
+    pub(crate) fn run(&mut self, name: &str, work: impl FnOnce(&mut Reporter) -> Result<String>) -> Result<()> {
         self.begun += 1;
         let mut reporter = Reporter::begin(format!("[{}/{}] {name} …", self.begun, self.total));
         let outcome = work(&mut reporter);
@@ -67,10 +59,7 @@ impl Steps {
     /// Names a step that is not begun because an earlier one failed.
     pub(crate) fn not_run(&mut self, name: &str, because: &str) {
         self.begun += 1;
-        println!(
-            "[{}/{}] {name} … NOT RUN: {because}",
-            self.begun, self.total
-        );
+        println!("[{}/{}] {name} … NOT RUN: {because}", self.begun, self.total);
         self.failed.push(name.to_owned());
     }
 }
@@ -78,13 +67,8 @@ impl Steps {
 impl Reporter {
     fn begin(head: String) -> Self {
         let now = Instant::now();
-        let mut reporter = Self {
-            head,
-            terminal: std::io::stdout().is_terminal(),
-            line_open: true,
-            last: now,
-            since: now,
-        };
+        let mut reporter =
+            Self { head, terminal: std::io::stdout().is_terminal(), line_open: true, last: now, since: now };
         reporter.print(&reporter.head.clone());
         reporter
     }
@@ -99,15 +83,8 @@ impl Reporter {
             }
         } else if self.last.elapsed() > SIGN_OF_LIFE {
             self.last = Instant::now();
-            let opening = if std::mem::take(&mut self.line_open) {
-                "\n"
-            } else {
-                ""
-            };
-            self.print(&format!(
-                "{opening}      … {text} ({})\n",
-                duration(self.since.elapsed())
-            ));
+            let opening = if std::mem::take(&mut self.line_open) { "\n" } else { "" };
+            self.print(&format!("{opening}      … {text} ({})\n", duration(self.since.elapsed())));
         }
     }
 

@@ -57,35 +57,25 @@ impl Requirement {
 
 /// Reads the document's tables: id, name, sentence, state.
 pub(crate) fn read(workspace: &Workspace) -> Result<Vec<Requirement>> {
-    parse(
-        &std::fs::read_to_string(workspace.root.join(FILE))
-            .with_context(|| format!("cannot read {FILE}"))?,
-    )
+    parse(&std::fs::read_to_string(workspace.root.join(FILE)).with_context(|| format!("cannot read {FILE}"))?)
 }
 
 fn parse(text: &str) -> Result<Vec<Requirement>> {
     let mut requirements: Vec<Requirement> = Vec::new();
     for line in text.lines().filter(|line| line.starts_with('|')) {
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let [id, name, _sentence, stated] = cells[..] else {
-            bail!("{FILE}: four cells belong into '{line}'")
-        };
+        let [id, name, _sentence, stated] = cells[..] else { bail!("{FILE}: four cells belong into '{line}'") };
         if id == "id" || id.starts_with('-') {
             continue;
         }
         if requirements.iter().any(|earlier| earlier.id == id) {
             bail!("{FILE}: {id} stands there twice");
         }
-        let stated = match stated
-            .split_once(": ")
-            .map_or((stated, ""), |(state, parts)| (state, parts))
-        {
+        let stated = match stated.split_once(": ").map_or((stated, ""), |(state, parts)| (state, parts)) {
             ("whole", "") => State::Whole,
             ("not yet", "") => State::NotYet,
             ("in part", parts) if !parts.is_empty() => State::InPart(parts.to_owned()),
-            _ => bail!(
-                "{FILE}: the state of {id} is 'whole', 'in part: …' or 'not yet', got '{stated}'"
-            ),
+            _ => bail!("{FILE}: the state of {id} is 'whole', 'in part: …' or 'not yet', got '{stated}'"),
         };
         requirements.push(Requirement {
             id: id.to_owned(),
@@ -95,42 +85,23 @@ fn parse(text: &str) -> Result<Vec<Requirement>> {
             tests: Vec::new(),
         });
     }
-    if requirements.is_empty() {
-        bail!("{FILE} holds no table")
-    } else {
-        Ok(requirements)
-    }
+    if requirements.is_empty() { bail!("{FILE} holds no table") } else { Ok(requirements) }
 }
 
 /// Fills in what `results` prove; returns what is wrong with the claims.
-pub(crate) fn prove(
-    requirements: &mut [Requirement],
-    claims: &Claims,
-    results: &Results,
-) -> Vec<String> {
-    let known: BTreeSet<&str> = requirements
-        .iter()
-        .map(|requirement| requirement.id.as_str())
-        .collect();
-    let unknown = claims
-        .all
-        .iter()
-        .filter(|claim| !known.contains(claim.id.as_str()));
-    let mut mistakes: Vec<String> = unknown
-        .map(|claim| format!("{}: {} is no id of {FILE}", claim.place, claim.id))
-        .collect();
+pub(crate) fn prove(requirements: &mut [Requirement], claims: &Claims, results: &Results) -> Vec<String> {
+    let known: BTreeSet<&str> = requirements.iter().map(|requirement| requirement.id.as_str()).collect();
+    let unknown = claims.all.iter().filter(|claim| !known.contains(claim.id.as_str()));
+    let mut mistakes: Vec<String> =
+        unknown.map(|claim| format!("{}: {} is no id of {FILE}", claim.place, claim.id)).collect();
     mistakes.extend(claims.mistakes.iter().cloned());
     for requirement in requirements {
         let mut tests = BTreeSet::new();
         let mut parts = Vec::new();
         let mut whole = false;
         for claim in claims.all.iter().filter(|claim| claim.id == requirement.id) {
-            let covered: Vec<String> = results
-                .passed
-                .iter()
-                .filter(|test| claim.covers(test))
-                .map(|test| test.path.clone())
-                .collect();
+            let covered: Vec<String> =
+                results.passed.iter().filter(|test| claim.covers(test)).map(|test| test.path.clone()).collect();
             match &claim.part {
                 _ if covered.is_empty() => {}
                 None => whole = true,
@@ -151,19 +122,8 @@ pub(crate) fn prove(
 
 /// Prints the table.
 pub(crate) fn print(requirements: &[Requirement]) {
-    let width = requirements
-        .iter()
-        .map(|requirement| requirement.name.chars().count())
-        .max()
-        .unwrap_or(0);
-    for Requirement {
-        id,
-        name,
-        proved,
-        tests,
-        ..
-    } in requirements
-    {
+    let width = requirements.iter().map(|requirement| requirement.name.chars().count()).max().unwrap_or(0);
+    for Requirement { id, name, proved, tests, .. } in requirements {
         let evidence = match tests.len() {
             0 => String::new(),
             1 => format!("   1 test: {}", tests.join("")),
@@ -184,29 +144,18 @@ mod tests {
                 "| id | name | meaning | in this version |\n|---|---|---|---|\n| M9 | Signed | Twice. | {state} |\n"
             ))
         };
+        assert!(table("whole").is_ok_and(|rows| rows.len() == 1 && rows.iter().all(|row| row.stated == State::Whole)));
         assert!(
-            table("whole").is_ok_and(
-                |rows| rows.len() == 1 && rows.iter().all(|row| row.stated == State::Whole)
-            )
+            table("in part: upload")
+                .is_ok_and(|rows| { rows.iter().all(|row| row.stated == State::InPart("upload".to_owned())) })
         );
-        assert!(table("in part: upload").is_ok_and(|rows| {
-            rows.iter()
-                .all(|row| row.stated == State::InPart("upload".to_owned()))
-        }));
-        assert!(
-            table("mostly").is_err() && table("in part").is_err() && table("in part: ").is_err()
-        );
+        assert!(table("mostly").is_err() && table("in part").is_err() && table("in part: ").is_err());
     }
 
     #[test]
     fn a_stated_requirement_without_a_passing_test_breaks_its_word() {
-        let row = |stated, proved| Requirement {
-            id: "M9".into(),
-            name: "Signed".into(),
-            stated,
-            proved,
-            tests: Vec::new(),
-        };
+        let row =
+            |stated, proved| Requirement { id: "M9".into(), name: "Signed".into(), stated, proved, tests: Vec::new() };
         assert!(!row(State::Whole, State::InPart("upload".into())).keeps_its_word());
         assert!(!row(State::InPart("upload".into()), State::NotYet).keeps_its_word());
         assert!(row(State::InPart("upload".into()), State::Whole).keeps_its_word());

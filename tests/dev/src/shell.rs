@@ -30,31 +30,18 @@ impl Finished {
     /// Returns where the output is, and its last lines.
     pub(crate) fn tail(&self) -> String {
         let lines: Vec<&str> = self.tail.iter().map(String::as_str).collect();
-        format!(
-            "all of its output is in {}, which ends so:\n{}",
-            self.log.display(),
-            lines.join("\n")
-        )
+        format!("all of its output is in {}, which ends so:\n{}", self.log.display(), lines.join("\n"))
     }
 }
 
 /// Runs `command` without input; each line goes into `log` and to `line`.
-pub(crate) fn run(
-    mut command: Command,
-    log: &Path,
-    mut line: impl FnMut(&str),
-) -> Result<Finished> {
+pub(crate) fn run(mut command: Command, log: &Path, mut line: impl FnMut(&str)) -> Result<Finished> {
     let mut file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
     let (reader, writer) = std::io::pipe().context("no pipe")?;
     // One pipe for both streams: the order of cargo's and the tests' lines tells which test belongs to which program.
-    command
-        .stdin(Stdio::null())
-        .stdout(writer.try_clone()?)
-        .stderr(writer);
+    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
     let name = command.get_program().to_string_lossy().into_owned();
-    let mut child = command
-        .spawn()
-        .with_context(|| format!("cannot start {name}"))?;
+    let mut child = command.spawn().with_context(|| format!("cannot start {name}"))?;
     drop(command); // holds the pipe's writing end, without which reading would never come to an end
 
     let mut tail = VecDeque::new();
@@ -70,33 +57,17 @@ pub(crate) fn run(
         tail.push_back(text);
         bytes.clear();
     }
-    let status = child
-        .wait()
-        .with_context(|| format!("cannot wait for {name}"))?;
-    Ok(Finished {
-        status,
-        log: log.to_path_buf(),
-        tail,
-    })
+    let status = child.wait().with_context(|| format!("cannot wait for {name}"))?;
+    Ok(Finished { status, log: log.to_path_buf(), tail })
 }
 
 /// Returns what a short command printed, without the line end; nothing when it failed or is not there.
 pub(crate) fn answer(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Looks a program up on PATH.
 pub(crate) fn which(program: &str) -> Option<PathBuf> {
-    std::env::split_paths(&std::env::var_os("PATH")?)
-        .map(|folder| folder.join(program))
-        .find(|path| path.is_file())
+    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(program)).find(|path| path.is_file())
 }

@@ -39,21 +39,15 @@ impl Results {
         quick: bool,
         reporter: &mut Reporter,
     ) -> Result<String> {
-        let (options, words) = arguments.split_at(
-            arguments
-                .iter()
-                .position(|word| *word == "--")
-                .unwrap_or(arguments.len()),
-        );
+        let (options, words) =
+            arguments.split_at(arguments.iter().position(|word| *word == "--").unwrap_or(arguments.len()));
         let mut command = workspace.cargo();
         command.arg("test").arg("--no-fail-fast").args(options);
         if workspace.ci {
             command.arg("--locked");
         }
         // Without --show-output, what a passing test prints is dropped, and with it that it skipped itself.
-        command
-            .args(["--", "--show-output", "--test-threads", TEST_THREADS])
-            .args(words.iter().skip(1));
+        command.args(["--", "--show-output", "--test-threads", TEST_THREADS]).args(words.iter().skip(1));
         if quick {
             command.env("FITMENT_TEST_QUICK", "1");
         }
@@ -67,11 +61,7 @@ impl Results {
         })?;
         let mut run = reading.end();
         let summary = run.summary();
-        let failed: Vec<String> = run
-            .failed
-            .iter()
-            .map(|test| format!("{}: {}", test.program, test.path))
-            .collect();
+        let failed: Vec<String> = run.failed.iter().map(|test| format!("{}: {}", test.program, test.path)).collect();
         self.passed.append(&mut run.passed);
         self.failed.append(&mut run.failed);
         self.skipped.append(&mut run.skipped);
@@ -85,12 +75,7 @@ impl Results {
 
     /// Says the three counts in words.
     pub(crate) fn summary(&self) -> String {
-        format!(
-            "{} passed, {} failed, {} skipped",
-            self.passed.len(),
-            self.failed.len(),
-            self.skipped.len()
-        )
+        format!("{} passed, {} failed, {} skipped", self.passed.len(), self.failed.len(), self.skipped.len())
     }
 }
 
@@ -109,30 +94,14 @@ impl Reading {
             self.program = program;
         } else if let Some(said) = text.strip_prefix(SKIPPED) {
             let (test, reason) = said.split_once(": ").unwrap_or((said, "no reason given"));
-            self.said_skipped
-                .push((self.program.clone(), test.to_owned(), reason.to_owned()));
-        } else if let Some((path, verdict)) = text
-            .strip_prefix("test ")
-            .and_then(|rest| rest.rsplit_once(" ... "))
-        {
-            let path = path
-                .strip_suffix(" - should panic")
-                .unwrap_or(path)
-                .to_owned();
-            let test = Test {
-                program: self.program.clone(),
-                path,
-            };
-            match verdict
-                .split_once(',')
-                .map_or((verdict, ""), |(word, reason)| (word, reason.trim()))
-            {
+            self.said_skipped.push((self.program.clone(), test.to_owned(), reason.to_owned()));
+        } else if let Some((path, verdict)) = text.strip_prefix("test ").and_then(|rest| rest.rsplit_once(" ... ")) {
+            let path = path.strip_suffix(" - should panic").unwrap_or(path).to_owned();
+            let test = Test { program: self.program.clone(), path };
+            match verdict.split_once(',').map_or((verdict, ""), |(word, reason)| (word, reason.trim())) {
                 ("ok", _) => drop(self.results.passed.insert(test)),
                 ("FAILED", _) => drop(self.results.failed.insert(test)),
-                ("ignored", reason) => self
-                    .results
-                    .skipped
-                    .push((test, format!("ignored: {reason}"))),
+                ("ignored", reason) => self.results.skipped.push((test, format!("ignored: {reason}"))),
                 _ => {}
             }
         }
@@ -142,22 +111,21 @@ impl Reading {
     fn end(mut self) -> Results {
         for (program, name, reason) in self.said_skipped {
             let tail = format!("::{name}");
-            let hit = self.results.passed.iter().find(|test| {
-                test.program == program && (test.path == name || test.path.ends_with(&tail))
-            });
+            let hit = self
+                .results
+                .passed
+                .iter()
+                .find(|test| test.program == program && (test.path == name || test.path.ends_with(&tail)));
             if let Some(test) = hit.cloned() {
                 self.results.passed.remove(&test);
                 self.results.skipped.push((test, reason));
-            } else if !self.results.skipped.iter().any(|(test, _)| {
-                test.program == program && (test.path == name || test.path.ends_with(&tail))
-            }) {
-                self.results.skipped.push((
-                    Test {
-                        program,
-                        path: name,
-                    },
-                    reason,
-                ));
+            } else if !self
+                .results
+                .skipped
+                .iter()
+                .any(|(test, _)| test.program == program && (test.path == name || test.path.ends_with(&tail)))
+            {
+                self.results.skipped.push((Test { program, path: name }, reason));
             }
         }
         self.results
@@ -169,17 +137,9 @@ fn running(line: &str) -> Option<String> {
     if let Some(krate) = line.strip_prefix("Doc-tests ") {
         return Some(format!("{} (documentation)", krate.trim()));
     }
-    let path = line
-        .strip_prefix("Running ")?
-        .strip_suffix(')')?
-        .rsplit_once('(')?
-        .1;
+    let path = line.strip_prefix("Running ")?.strip_suffix(')')?.rsplit_once('(')?.1;
     let file = path.rsplit('/').next()?;
-    Some(
-        file.rsplit_once('-')
-            .map_or(file, |(name, _hash)| name)
-            .to_owned(),
-    )
+    Some(file.rsplit_once('-').map_or(file, |(name, _hash)| name).to_owned())
 }
 
 #[cfg(test)]
@@ -208,41 +168,20 @@ mod tests {
     fn a_test_that_skipped_itself_has_not_passed() {
         let results = read();
         assert_eq!(results.summary(), "2 passed, 1 failed, 2 skipped");
+        assert!(results.skipped.iter().any(|(test, reason)| test.path == "real::tracker" && reason == "no server"));
         assert!(
             results
                 .skipped
                 .iter()
-                .any(|(test, reason)| test.path == "real::tracker" && reason == "no server")
-        );
-        assert!(
-            results
-                .skipped
-                .iter()
-                .any(|(test, reason)| test.path == "story::slow"
-                    && reason == "ignored: takes an hour")
+                .any(|(test, reason)| test.path == "story::slow" && reason == "ignored: takes an hour")
         );
     }
 
     #[test]
     fn tests_belong_to_the_program_that_ran_them() {
         let results = read();
-        let paths: Vec<_> = results
-            .passed
-            .iter()
-            .map(|test| (test.program.as_str(), test.path.as_str()))
-            .collect();
-        assert_eq!(
-            paths,
-            [
-                ("fitment_domain", "bytes::tests::bounds"),
-                ("fitment_domain", "bytes::tests::refuses")
-            ]
-        );
-        assert!(
-            results
-                .failed
-                .iter()
-                .all(|test| test.program == "it" && test.path == "story::bad")
-        );
+        let paths: Vec<_> = results.passed.iter().map(|test| (test.program.as_str(), test.path.as_str())).collect();
+        assert_eq!(paths, [("fitment_domain", "bytes::tests::bounds"), ("fitment_domain", "bytes::tests::refuses")]);
+        assert!(results.failed.iter().all(|test| test.program == "it" && test.path == "story::bad"));
     }
 }

@@ -16,11 +16,8 @@ use crate::{claims, deny};
 /// What all crates but the runtime are built with, in one selection: another one would build shared crates anew.
 const MOST: [&str; 3] = ["--workspace", "--exclude", "fitment-runtime"];
 /// The runtime's programs, each with the features of its own.
-const RUNTIME: [(&str, &str); 3] = [
-    ("fitment-runner", "runner"),
-    ("fitment-compiler", "compiler"),
-    ("fitment-bare", "bare"),
-];
+const RUNTIME: [(&str, &str); 3] =
+    [("fitment-runner", "runner"), ("fitment-compiler", "compiler"), ("fitment-bare", "bare")];
 /// Formatting, tests to build, unit tests, documentation, stories, runtime, claims, cargo-deny, clippy.
 const CHECKS: usize = 9;
 
@@ -43,15 +40,11 @@ pub(crate) fn command(workspace: &Workspace, arguments: &Arguments) -> Result<bo
     machine::prepare(&mut steps, workspace, &things)?;
 
     // A step that failed is in `steps.failed`; what does not build on it is run all the same.
-    let _ = steps.run("formatting", |reporter| {
-        cargo(workspace, &["fmt", "--all", "--check"], "fmt.log", reporter)
-    });
+    let _ = steps.run("formatting", |reporter| cargo(workspace, &["fmt", "--all", "--check"], "fmt.log", reporter));
     let mut results = Results::default();
     tests(&mut steps, workspace, quick, &mut results);
     let mut table = requirements::read(workspace)?;
-    let _ = steps.run("claims", |_| {
-        check_claims(workspace, quick, &results, &mut table)
-    });
+    let _ = steps.run("claims", |_| check_claims(workspace, quick, &results, &mut table));
     let _ = steps.run("dependencies", |reporter| deny::check(workspace, reporter));
     let _ = steps.run("clippy", |reporter| clippy(workspace, reporter));
     report(workspace, quick, &steps, &results, &table)
@@ -61,87 +54,42 @@ pub(crate) fn command(workspace: &Workspace, arguments: &Arguments) -> Result<bo
 fn tests(steps: &mut Steps, workspace: &Workspace, quick: bool, results: &mut Results) {
     let mut build: Vec<&str> = vec!["test", "--no-run"];
     build.extend(MOST);
-    let built = programs::build(steps, workspace).and_then(|()| {
-        steps.run("tests to run", |reporter| {
-            cargo(workspace, &build, "build-tests.log", reporter)
-        })
-    });
+    let built = programs::build(steps, workspace)
+        .and_then(|()| steps.run("tests to run", |reporter| cargo(workspace, &build, "build-tests.log", reporter)));
     if built.is_err() {
-        for name in [
-            "unit tests",
-            "documentation",
-            "stories",
-            "runtime's unit tests",
-        ] {
+        for name in ["unit tests", "documentation", "stories", "runtime's unit tests"] {
             steps.not_run(name, "not everything is built");
         }
         return;
     }
     let with = |words: &[&'static str]| [&MOST[..], words].concat();
-    let _ = steps.run("unit tests", |reporter| {
-        results.run(
-            workspace,
-            &with(&["--lib", "--bins"]),
-            "unit.log",
-            quick,
-            reporter,
-        )
-    });
-    let _ = steps.run("documentation", |reporter| {
-        results.run(workspace, &with(&["--doc"]), "doc.log", quick, reporter)
-    });
-    let stories: &[&str] = if quick {
-        &["--test", "it", "--", "--skip", "real::"]
-    } else {
-        &["--test", "it"]
-    };
-    let _ = steps.run("stories", |reporter| {
-        results.run(workspace, &with(stories), "stories.log", quick, reporter)
-    });
-    let _ = steps.run("runtime's unit tests", |reporter| {
-        runtime_tests(workspace, quick, results, reporter)
-    });
+    let _ = steps
+        .run("unit tests", |reporter| results.run(workspace, &with(&["--lib", "--bins"]), "unit.log", quick, reporter));
+    let _ =
+        steps.run("documentation", |reporter| results.run(workspace, &with(&["--doc"]), "doc.log", quick, reporter));
+    let stories: &[&str] = if quick { &["--test", "it", "--", "--skip", "real::"] } else { &["--test", "it"] };
+    let _ = steps.run("stories", |reporter| results.run(workspace, &with(stories), "stories.log", quick, reporter));
+    let _ = steps.run("runtime's unit tests", |reporter| runtime_tests(workspace, quick, results, reporter));
 }
 
 /// Runs the runtime's own tests, where it has any: it is built once per program, each with other features.
-fn runtime_tests(
-    workspace: &Workspace,
-    quick: bool,
-    results: &mut Results,
-    reporter: &mut Reporter,
-) -> Result<String> {
+fn runtime_tests(workspace: &Workspace, quick: bool, results: &mut Results, reporter: &mut Reporter) -> Result<String> {
     if !holds_tests(&workspace.root.join("platform/runtime/src"))? {
         return Ok("none".to_owned());
     }
     let mut outcomes = Vec::new();
     for (program, feature) in RUNTIME {
-        let words = [
-            "-p",
-            "fitment-runtime",
-            "--features",
-            feature,
-            "--lib",
-            "--bin",
-            program,
-        ];
+        let words = ["-p", "fitment-runtime", "--features", feature, "--lib", "--bin", program];
         outcomes.push(format!(
             "{feature}: {}",
-            results.run(
-                workspace,
-                &words,
-                &format!("runtime-{feature}.log"),
-                quick,
-                reporter
-            )?
+            results.run(workspace, &words, &format!("runtime-{feature}.log"), quick, reporter)?
         ));
     }
     Ok(outcomes.join("; "))
 }
 
 fn holds_tests(folder: &Path) -> Result<bool> {
-    for entry in
-        std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?
-    {
+    for entry in std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
         let path = entry?.path();
         let found = if path.is_dir() {
             holds_tests(&path)?
@@ -156,17 +104,10 @@ fn holds_tests(folder: &Path) -> Result<bool> {
 }
 
 /// Matches claims with passed tests; a full run must prove what the document states.
-fn check_claims(
-    workspace: &Workspace,
-    quick: bool,
-    results: &Results,
-    table: &mut [Requirement],
-) -> Result<String> {
+fn check_claims(workspace: &Workspace, quick: bool, results: &Results, table: &mut [Requirement]) -> Result<String> {
     let claims = claims::read(workspace)?;
     let mut mistakes = requirements::prove(table, &claims, results);
-    let broken = table
-        .iter()
-        .filter(|requirement| !quick && !requirement.keeps_its_word());
+    let broken = table.iter().filter(|requirement| !quick && !requirement.keeps_its_word());
     mistakes.extend(broken.map(|row| {
         format!(
             "{}: {} states {} as {}, and the tests that passed prove: {}",
@@ -180,15 +121,8 @@ fn check_claims(
     if !mistakes.is_empty() {
         bail!("{}", mistakes.join("\n"));
     }
-    let silent = claims
-        .all
-        .iter()
-        .filter(|claim| !results.passed.iter().any(|test| claim.covers(test)))
-        .count();
-    Ok(format!(
-        "{}, of which {silent} above tests that did not run or did not pass",
-        claims.all.len()
-    ))
+    let silent = claims.all.iter().filter(|claim| !results.passed.iter().any(|test| claim.covers(test))).count();
+    Ok(format!("{}, of which {silent} above tests that did not run or did not pass", claims.all.len()))
 }
 
 fn clippy(workspace: &Workspace, reporter: &mut Reporter) -> Result<String> {
@@ -196,41 +130,17 @@ fn clippy(workspace: &Workspace, reporter: &mut Reporter) -> Result<String> {
     let most = [&["clippy"][..], &MOST, &["--all-targets"], &strict].concat();
     let mut outcome = cargo(workspace, &most, "clippy.log", reporter)?;
     for (program, feature) in RUNTIME {
-        let words = [
-            &[
-                "clippy",
-                "-p",
-                "fitment-runtime",
-                "--features",
-                feature,
-                "--lib",
-                "--bin",
-                program,
-            ][..],
-            &strict,
-        ]
-        .concat();
-        outcome = format!(
-            "{outcome}; {feature}: {}",
-            cargo(
-                workspace,
-                &words,
-                &format!("clippy-{feature}.log"),
-                reporter
-            )?
-        );
+        let words =
+            [&["clippy", "-p", "fitment-runtime", "--features", feature, "--lib", "--bin", program][..], &strict]
+                .concat();
+        outcome =
+            format!("{outcome}; {feature}: {}", cargo(workspace, &words, &format!("clippy-{feature}.log"), reporter)?);
     }
     Ok(outcome)
 }
 
 /// Prints the end of the run and writes the JSON file.
-fn report(
-    workspace: &Workspace,
-    quick: bool,
-    steps: &Steps,
-    results: &Results,
-    table: &[Requirement],
-) -> Result<bool> {
+fn report(workspace: &Workspace, quick: bool, steps: &Steps, results: &Results, table: &[Requirement]) -> Result<bool> {
     println!("\nRequirements, and the tests that ran and passed for them");
     requirements::print(table);
     println!("\n{}", deny::advisories(workspace)?);
@@ -242,12 +152,7 @@ fn report(
         println!("in CI a skipped test is a failure");
     }
     // A failed step without a failed test is a failure of its own.
-    let test_steps = [
-        "unit tests",
-        "documentation",
-        "stories",
-        "runtime's unit tests",
-    ];
+    let test_steps = ["unit tests", "documentation", "stories", "runtime's unit tests"];
     let named = |step: &&String| !results.failed.is_empty() && test_steps.contains(&step.as_str());
     let failed = results.failed.len() + steps.failed.iter().filter(|step| !named(step)).count();
     for step in &steps.failed {
@@ -259,13 +164,8 @@ fn report(
         "passed": results.passed.len(), "failed": failed, "skipped": results.skipped.len(),
         "failed_steps": steps.failed, "requirements": table,
     });
-    std::fs::write(&file, format!("{summary:#}\n"))
-        .with_context(|| format!("cannot write {}", file.display()))?;
+    std::fs::write(&file, format!("{summary:#}\n")).with_context(|| format!("cannot write {}", file.display()))?;
     println!("written to {}", shown(workspace, &file));
-    println!(
-        "{} passed, {failed} failed, {} skipped",
-        results.passed.len(),
-        results.skipped.len()
-    );
+    println!("{} passed, {failed} failed, {} skipped", results.passed.len(), results.skipped.len());
     Ok(failed == 0 && !skips_fail)
 }

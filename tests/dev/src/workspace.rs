@@ -21,19 +21,15 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// Finds the workspace from the variables that `cargo run` sets.
     pub(crate) fn find() -> Result<Self> {
-        let package = env::var_os("CARGO_MANIFEST_DIR")
-            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-        let root = package
-            .ancestors()
-            .nth(2)
-            .context("this program does not stand in tests/dev of a checkout")?
-            .to_path_buf();
+        let package =
+            env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let root =
+            package.ancestors().nth(2).context("this program does not stand in tests/dev of a checkout")?.to_path_buf();
         let cache = match env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty()) {
             Some(folder) => PathBuf::from(folder),
-            None => PathBuf::from(
-                env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?,
-            )
-            .join(".cache"),
+            None => {
+                PathBuf::from(env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?).join(".cache")
+            }
         };
         let ci = env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
         let target = match env::var_os("CARGO_TARGET_DIR").filter(|folder| !folder.is_empty()) {
@@ -42,12 +38,7 @@ impl Workspace {
             None if ci => cache.join("fitment-ci/target"),
             None => root.join("target"),
         };
-        Ok(Self {
-            root,
-            target,
-            cache,
-            ci,
-        })
+        Ok(Self { root, target, cache, ci })
     }
 
     /// Returns a cargo command in this workspace, as if a person had typed it.
@@ -65,9 +56,7 @@ impl Workspace {
         command.current_dir(&self.root);
         for (name, _) in env::vars_os() {
             let text = name.to_string_lossy();
-            if text.starts_with("CARGO_PKG_")
-                || text.starts_with("CARGO_MANIFEST_")
-                || text == "CARGO_PRIMARY_PACKAGE"
+            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") || text == "CARGO_PRIMARY_PACKAGE"
             {
                 command.env_remove(&name);
             }
@@ -83,8 +72,7 @@ impl Workspace {
     /// Returns the folder for what long commands said, made when missing.
     pub(crate) fn logs(&self) -> Result<PathBuf> {
         let folder = self.target.join("fitment-dev");
-        std::fs::create_dir_all(&folder)
-            .with_context(|| format!("cannot make {}", folder.display()))?;
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         Ok(folder)
     }
 
@@ -92,9 +80,7 @@ impl Workspace {
     pub(crate) fn accessories(&self) -> Result<Vec<PathBuf>> {
         let folder = self.root.join("accessories");
         let mut found = Vec::new();
-        for entry in std::fs::read_dir(&folder)
-            .with_context(|| format!("cannot list {}", folder.display()))?
-        {
+        for entry in std::fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))? {
             let path = entry?.path();
             if path.join("Cargo.toml").is_file() {
                 found.push(path);
@@ -107,12 +93,7 @@ impl Workspace {
     /// Returns the commit that is checked out, with `+changes` when the work tree differs from it.
     pub(crate) fn commit(&self) -> String {
         let git = |arguments: &[&str]| {
-            let output = self
-                .command("git")
-                .args(arguments)
-                .output()
-                .ok()
-                .filter(|output| output.status.success())?;
+            let output = self.command("git").args(arguments).output().ok().filter(|output| output.status.success())?;
             Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
         };
         let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) else {

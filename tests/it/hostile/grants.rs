@@ -59,6 +59,7 @@ async fn a_component_of_one_world_is_refused_in_the_other() {
     let lab = Lab::new().await;
     let as_monitor = lab.run(&guest("asks"), check()).await;
     assert!(matches!(as_monitor.end, End::Refused(_)), "{as_monitor:?}");
-    let as_connector = lab.run(&guest("spins"), describe("http://127.0.0.1:9", "", http(&["http://127.0.0.1:9"], &[]))).await;
+    let as_connector =
+        lab.run(&guest("spins"), describe("http://127.0.0.1:9", "", http(&["http://127.0.0.1:9"], &[]))).await;
     assert!(matches!(as_connector.end, End::Refused(_)), "{as_connector:?}");
 }

@@ -161,3 +161,18 @@ async fn requests_beyond_their_number_are_refused_and_not_sent() {
     spec.budget.http_calls_max = 1;
     assert_eq!(answered(&lab.run_with(&guest("asks"), spec, host).await).clock_grain_ms, 200);
 }
+
+// proves C3 (bounds of host calls)
+#[tokio::test]
+async fn an_answer_is_cut_at_its_bound() {
+    let lab = Lab::new().await;
+    let web = Web::start(Manner::Echo).await;
+    let host = host(Secrets::new());
+    let mut spec = describe(&web.origin(), "", http(&[&web.origin()], &[]));
+    spec.budget.http_body_bytes_max = 10;
+    let report = lab.run_with(&guest("asks"), spec.clone(), host.clone()).await;
+    assert_eq!(answered(&report).product, "GET / HTTP");
+    spec.budget.http_body_bytes_max = 1_000;
+    let report = lab.run_with(&guest("asks"), spec, host).await;
+    assert_eq!(answered(&report).product, web.heard().await[1]);
+}

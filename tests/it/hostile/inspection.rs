@@ -45,8 +45,14 @@ fn uploads() -> Vec<(&'static str, String)> {
         ("invalid-component", core("(func (result i32) i64.const 1)")),
         ("core-module-import", import("m", "(core module)")),
         ("unsupported-import", import("f", "(func)")),
-        ("unknown-import", import("wasi:cli/environment@0.2.6", "(instance (export \"get-arguments\" (func (result (list string)))))")),
-        ("contract-version", import("fitment:accessory/clock@0.2.0", "(instance (export \"now-ms\" (func (result u64))))")),
+        (
+            "unknown-import",
+            import("wasi:cli/environment@0.2.6", "(instance (export \"get-arguments\" (func (result (list string)))))"),
+        ),
+        (
+            "contract-version",
+            import("fitment:accessory/clock@0.2.0", "(instance (export \"now-ms\" (func (result u64))))"),
+        ),
         ("no-world", import("fitment:accessory/clock@0.1.0", "(instance (export \"now-ms\" (func (result u32))))")),
         ("no-world", "(component)".to_owned()),
         ("start-function", "(component (import \"f\" (func $f)) (start $f))".to_owned()),
@@ -88,7 +94,9 @@ async fn a_component_bomb_is_refused_by_the_compiler_too() {
     let component = ComponentRef { digest: Digest::of(&bytes), bytes };
     let started = Instant::now();
     match lab.sandbox.prepare(&component).await {
-        Err(PrepareError::Compile { reason, .. }) => assert!(reason.contains("too-many-component-instances"), "{reason}"),
+        Err(PrepareError::Compile { reason, .. }) => {
+            assert!(reason.contains("too-many-component-instances"), "{reason}")
+        }
         other => panic!("{other:?}"),
     }
     assert!(matches!(lab.run(&component, check()).await.end, End::Refused(_)));

@@ -23,7 +23,7 @@ async fn what_a_guest_leaves_in_memory_is_not_there_in_the_next_run() {
     let breaks = lab.run(&guest_with("remembers", &[("breaks", "1")]), check()).await;
     assert!(matches!(breaks.end, End::Trapped(_)), "{breaks:?}");
     assert_eq!(told(&lab.run(&remembers, check()).await), 0.0);
-    assert_returned(&lab.run(&guest_with("grows", &[]), check()).await, 1);
+    assert_returned(&lab.run(&guest("grows"), check()).await, 1);
     assert_eq!(told(&lab.run(&remembers, check()).await), 0.0);
 
     let looks_again = lab.run(&guest_with("remembers", &[("looks_again", "1")]), check()).await;
@@ -52,10 +52,8 @@ async fn a_killed_runner_is_told_to_those_who_wait_and_is_soon_back() {
     let waiting = lab.under_way(&guest("spins"), long).await;
     let before = lab.runner();
     assert!(Command::new("kill").args(["-KILL", &before.to_string()]).status().unwrap().success());
-    match waiting.await.unwrap().end {
-        End::RunnerLost(reason) => assert!(reason.contains("SIGKILL"), "{reason}"),
-        other => panic!("{other:?}"),
-    }
+    let told = waiting.await.unwrap().end;
+    assert!(matches!(told, End::RunnerLost(_)), "{told:?}");
     let started = Instant::now();
     assert_returned(&lab.run(&short, check()).await, 0);
     assert!(started.elapsed() < BACK_AGAIN, "{:?}", started.elapsed());

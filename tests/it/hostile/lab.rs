@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use crate::support::programs::program;
 
 /// How long anything may take on a busy machine before the test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A started sandbox. Dropping it ends its runner.
 pub(super) struct Lab {
@@ -76,7 +76,8 @@ impl Lab {
             let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             line.split(|byte| *byte == 0).next() == Some(program.as_os_str().as_encoded_bytes())
         };
-        let all = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+        let all =
+            std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
         let ours: Vec<u32> = all.filter(is_ours).collect();
         assert_eq!(ours.len(), 1, "runners of this sandbox: {ours:?}");
         ours[0]

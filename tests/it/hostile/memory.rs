@@ -44,7 +44,10 @@ async fn a_guest_that_grows_its_tables_without_end_gets_its_budget_and_no_more()
         let report = lab.run(&guest("grows-tables"), check_within(|b| b.table_elements_max = table_elements_max)).await;
         let elements = told(&report);
         assert!(elements <= table_elements_max as f64, "{elements}");
-        assert!(elements > table_elements_max as f64 * 0.9, "the bound is the budget, not something before it: {elements}");
+        assert!(
+            elements > table_elements_max as f64 * 0.9,
+            "the bound is the budget, not something before it: {elements}"
+        );
     }
     let gives_up = guest_with("grows-tables", &[("gives_up", "1")]);
     assert_eq!(lab.run(&gives_up, check()).await.end, exhausted("table_elements_max"));

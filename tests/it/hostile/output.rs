@@ -70,7 +70,9 @@ async fn findings_that_break_a_rule_are_refused_with_the_field() {
         let report = lab.run(&guest_with("reports", &[(global, value)]), check()).await;
         assert_eq!(report.end, End::Fault(Fault::Invalid((*words).to_owned())), "{global} = {value}");
     }
-    for (global, value) in [("findings", "256"), ("summary_bytes", "200"), ("condition_bytes", "120"), ("samples", "64")] {
+    for (global, value) in
+        [("findings", "256"), ("summary_bytes", "200"), ("condition_bytes", "120"), ("samples", "64")]
+    {
         let report = lab.run(&guest_with("reports", &[(global, value)]), check()).await;
         assert!(matches!(report.end, End::Returned(_)), "{global} = {value}: {:?}", report.end);
     }

@@ -53,7 +53,10 @@ async fn a_guest_that_spins_while_it_is_instantiated_is_ended_too() {
     let lab = Lab::new().await;
     let spec = || check_within(|budget| (budget.fuel_max, budget.cpu_ms_max) = (u64::MAX, 200));
     assert_eq!(lab.run(&guest("spins-at-start"), spec()).await.end, exhausted("cpu_ms_max"));
-    assert_eq!(lab.run(&guest("spins-at-start"), check_within(|b| b.fuel_max = 10_000_000)).await.end, exhausted("fuel_max"));
+    assert_eq!(
+        lab.run(&guest("spins-at-start"), check_within(|b| b.fuel_max = 10_000_000)).await.end,
+        exhausted("fuel_max")
+    );
     assert_returned(&lab.run(&guest_with("spins-at-start", &[("turns", "1000")]), spec()).await, 0);
 }
 
@@ -123,6 +126,9 @@ async fn a_guest_that_calls_the_host_without_end_is_ended_by_their_number() {
     assert_eq!(report.usage.host_calls, 501, "the one too many is the last");
 
     let modest = guest_with("calls", &[("calls", "501")]);
-    assert_eq!(lab.run(&modest, check_within(|budget| budget.host_calls_max = 500)).await.end, exhausted("host_calls_max"));
+    assert_eq!(
+        lab.run(&modest, check_within(|budget| budget.host_calls_max = 500)).await.end,
+        exhausted("host_calls_max")
+    );
     assert_returned(&lab.run(&modest, check_within(|budget| budget.host_calls_max = 501)).await, 0);
 }

@@ -1,10 +1,12 @@
 //! Servers on the loopback that count who came.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+
+use super::lab::PATIENCE;
 
 /// What a server does with a request.
 #[derive(Clone)]
@@ -23,8 +25,8 @@ pub(super) struct Web {
     heads: Arc<Mutex<Vec<String>>>,
 }
 
-/// What the counting connection sends.
-const KNOCK: &str = "knock\r\n\r\n";
+/// How a connection begins that only counts the others; its port follows.
+const KNOCK: &str = "knock ";
 
 impl Web {
     /// Starts a server.
@@ -54,14 +56,17 @@ impl Web {
 
     /// Returns the heads of all requests until now. A connection of our own comes last, so none is still on its way.
     pub(super) async fn heard(&self) -> Vec<String> {
-        let mut knock = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
-        knock.write_all(KNOCK.as_bytes()).await.unwrap();
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        let knock = format!("{KNOCK}{}\r\n\r\n", stream.local_addr().unwrap().port());
+        stream.write_all(knock.as_bytes()).await.unwrap();
+        let waited_since = Instant::now();
         loop {
             let mut heads = self.heads.lock().unwrap().clone();
-            if heads.last().is_some_and(|head| head == KNOCK) {
-                heads.retain(|head| head != KNOCK);
+            if heads.contains(&knock) {
+                heads.retain(|head| !head.starts_with(KNOCK));
                 return heads;
             }
+            assert!(waited_since.elapsed() < PATIENCE, "the server hears nothing: {heads:?}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -57,18 +57,18 @@ async fn a_request_tracker_that_is_away_or_refuses_us_comes_back() {
     connect(&watched, &tracker.url(), &tracker.token(), "resolved").await;
     connection_until(&watched, "ok").await;
 
-    tracker.script("stop");
-    watched.disk.fill();
-    let made = ticket(&watched.msp, "the ticket says why it waits", |t| says(t, "")).await;
-    assert_eq!(made["external_number"], Value::Null);
-    connection_until(&watched, "away").await;
-
     tracker.withdraw_token();
-    tracker.script("start");
+    watched.disk.fill();
+    let waiting = ticket(&watched.msp, "the ticket says why it waits", |t| says(t, "refuses the token")).await;
+    assert_eq!(waiting["external_number"], Value::Null);
     connection_until(&watched, "auth-failed").await;
-    ticket(&watched.msp, "the ticket says what is wrong now", |t| says(t, "refuses the token")).await;
+
+    tracker.script("stop");
+    connection_until(&watched, "away").await;
+    ticket(&watched.msp, "the ticket says what is wrong now", |t| says(t, "") && !says(t, "refuses the token")).await;
 
     tracker.give_token_back();
+    tracker.script("start");
     let made = ticket(&watched.msp, "the ticket is made", |t| !t["external_number"].is_null() && t["problem"].is_null()).await;
     let connection = connection_until(&watched, "ok").await;
     assert_eq!(connection["problem"], Value::Null);

@@ -12,3 +12,5 @@ pub(crate) mod command_line;
 pub(crate) mod install;
 pub(crate) mod certificates;
 pub(crate) mod instructions;
+pub(crate) mod api;
+pub(crate) mod tenancy;

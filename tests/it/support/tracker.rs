@@ -4,7 +4,6 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 
-use base64::Engine as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -89,8 +88,7 @@ impl Tracker {
         for item in items {
             let path = format!("transaction/{}/attachments?fields=Content", item["id"].as_str().unwrap());
             let attachments = self.get(&path).await;
-            let content = base64::engine::general_purpose::STANDARD.decode(attachments["items"][0]["Content"].as_str().unwrap().trim());
-            comments.push(String::from_utf8(content.unwrap()).unwrap());
+            comments.push(attachments["items"][0]["Content"].as_str().unwrap().to_owned());
         }
         comments
     }

@@ -33,7 +33,11 @@ pub fn of_listing(listing: &Listing) -> Vec<Problem> {
 fn too_large(rule: &str, value: &impl serde::Serialize, max: usize, problems: &mut Vec<Problem>) {
     let bytes = serde_json::to_vec(value).map_or(usize::MAX, |json| json.len());
     if bytes > max {
-        problems.push(Problem::error(rule, format!("the {rule} has {bytes} bytes, at most {max} are accepted"), "shorten it"));
+        problems.push(Problem::error(
+            rule,
+            format!("the {rule} has {bytes} bytes, at most {max} are accepted"),
+            "shorten it",
+        ));
     }
 }
 
@@ -84,7 +88,9 @@ fn of_imports(asked: &Grants, inspection: &Inspection, problems: &mut Vec<Proble
 /// Returns the finding that a package which does not read makes.
 pub fn package_problem(bad: &BadPackage) -> Problem {
     let (rule, remedy) = match bad {
-        BadPackage::TooLarge { .. } => ("too-large", "leave out what the accessory does not need, and build it with `fitment build`"),
+        BadPackage::TooLarge { .. } => {
+            ("too-large", "leave out what the accessory does not need, and build it with `fitment build`")
+        }
         BadPackage::NotAComponent(_) => ("not-a-component", "build it with `fitment build`"),
         BadPackage::CustomSectionsTooLarge { .. } => ("custom-sections-too-large", "strip debug sections"),
         BadPackage::NoManifest | BadPackage::ManifestTwice => ("manifest", "build it with `fitment build`"),
@@ -96,10 +102,18 @@ pub fn package_problem(bad: &BadPackage) -> Problem {
 fn manifest_problem(bad: &BadManifest) -> Problem {
     let mend = "mend fitment.toml and build again";
     let (rule, remedy) = match bad {
-        BadManifest::Permission(BadPermission::Unknown(_)) => ("permission-unknown", "use a permission that docs/permissions.md lists"),
-        BadManifest::Permission(BadPermission::NotSupported(_)) => ("permission-not-supported", "leave it out until this platform hosts it"),
-        BadManifest::PermissionScope { .. } | BadManifest::PermissionTwice(_) | BadManifest::Reason(_) => ("permission-scope", mend),
-        BadManifest::KindNotSupported(_) | BadManifest::UnknownKind(_) => ("kind", "choose a kind that this version runs"),
+        BadManifest::Permission(BadPermission::Unknown(_)) => {
+            ("permission-unknown", "use a permission that docs/permissions.md lists")
+        }
+        BadManifest::Permission(BadPermission::NotSupported(_)) => {
+            ("permission-not-supported", "leave it out until this platform hosts it")
+        }
+        BadManifest::PermissionScope { .. } | BadManifest::PermissionTwice(_) | BadManifest::Reason(_) => {
+            ("permission-scope", mend)
+        }
+        BadManifest::KindNotSupported(_) | BadManifest::UnknownKind(_) => {
+            ("kind", "choose a kind that this version runs")
+        }
         BadManifest::Budget(_) => ("budget", mend),
         BadManifest::TooLarge
         | BadManifest::Malformed(_)

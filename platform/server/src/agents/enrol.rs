@@ -17,7 +17,9 @@ use crate::problem::{Body, Problem};
 use crate::work::ASSIGN;
 
 fn read_request(pem: &str) -> Result<Request, Problem> {
-    Request::parse(pem).map_err(|e| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-certificate-request", format!("request_pem: {e}")))
+    Request::parse(pem).map_err(|e| {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-certificate-request", format!("request_pem: {e}"))
+    })
 }
 
 fn failed(error: AuthorityError) -> Problem {
@@ -50,7 +52,10 @@ pub(super) async fn enrol(
         EnrolOutcome::New => id,
         EnrolOutcome::Again(before) => before,
         EnrolOutcome::UsedUp => {
-            return Err(refuse(refusal::USED_UP, "the zero certificate has enrolled as many machines as it may: ask the MSP for another"));
+            return Err(refuse(
+                refusal::USED_UP,
+                "the zero certificate has enrolled as many machines as it may: ask the MSP for another",
+            ));
         }
     };
     let issued = issue(&app, &mut tx, &newcomer.tenant, &device, &request).await?;
@@ -82,7 +87,13 @@ pub(super) async fn renew(
     Ok((StatusCode::CREATED, Json(Renewed { certificate_pem: issued.pem })))
 }
 
-async fn issue(app: &App, tx: &mut Tx, tenant: &TenantId, device: &DeviceId, request: &Request) -> Result<Issued, Problem> {
+async fn issue(
+    app: &App,
+    tx: &mut Tx,
+    tenant: &TenantId,
+    device: &DeviceId,
+    request: &Request,
+) -> Result<Issued, Problem> {
     let now = app.now();
     let issued = app.authorities.issue_device(tenant, device, request, now).map_err(failed)?;
     tx.insert_certificate(&issued.serial, device, issued.not_before, issued.not_after, now).await?;

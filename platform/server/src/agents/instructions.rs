@@ -5,7 +5,9 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use fitment_domain::id::JobId;
-use fitment_domain::instruction::{Currency, SET_LIFETIME_MS, SetTime, UP_TO_DATE_LIFETIME_MS, UP_TO_DATE_TYPE, UpToDate, currency};
+use fitment_domain::instruction::{
+    Currency, SET_LIFETIME_MS, SetTime, UP_TO_DATE_LIFETIME_MS, UP_TO_DATE_TYPE, UpToDate, currency,
+};
 use fitment_domain::protocol::{AskInstructions, Availability, ComeAgain, InstructionsAnswer, WAIT_MS_MAX};
 use fitment_domain::signature::Envelope;
 
@@ -67,8 +69,10 @@ pub(super) async fn ask(
     match (currency(stored.time, asked.set), asked.set) {
         (Currency::UpToDate, Some(time)) => {
             let expires = now.plus_ms(UP_TO_DATE_LIFETIME_MS);
-            let answer = UpToDate { tenant: peer.tenant, device: peer.device, time, nonce: asked.nonce, at: now, expires };
-            let envelope = Envelope::sign(UP_TO_DATE_TYPE, &answer, &app.keys.instruction).map_err(Problem::internal)?;
+            let answer =
+                UpToDate { tenant: peer.tenant, device: peer.device, time, nonce: asked.nonce, at: now, expires };
+            let envelope =
+                Envelope::sign(UP_TO_DATE_TYPE, &answer, &app.keys.instruction).map_err(Problem::internal)?;
             Ok(Json(InstructionsAnswer::UpToDate(envelope)))
         }
         _ => Ok(Json(InstructionsAnswer::NewSet(stored.envelope))),

@@ -15,7 +15,11 @@ use crate::observe::{self, Observation, ObserveError};
 use crate::problem::{Body, Problem};
 
 /// Takes a batch. A result that was taken before is acknowledged again and changes nothing.
-pub(super) async fn take(State(app): State<Shared>, peer: Peer, Body(batch): Body<Results>) -> Result<Json<Acknowledged>, Problem> {
+pub(super) async fn take(
+    State(app): State<Shared>,
+    peer: Peer,
+    Body(batch): Body<Results>,
+) -> Result<Json<Acknowledged>, Problem> {
     if batch.results.len() > BATCH_RESULTS_MAX {
         let detail = format!("results: {} in one batch, at most {BATCH_RESULTS_MAX}", batch.results.len());
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail));

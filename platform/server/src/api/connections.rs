@@ -101,7 +101,9 @@ fn check_secrets(release: &Release, secrets: &Secrets) -> Result<(), Problem> {
         return Err(Problem::invalid(format!("secrets: the connector asks for exactly these: {}", wanted.join(", "))));
     }
     if secrets.values().any(|s| s.is_empty() || s.len() > SECRET_BYTES_MAX || s.chars().any(char::is_control)) {
-        return Err(Problem::invalid(format!("secrets: each must have 1 to {SECRET_BYTES_MAX} bytes and no control character")));
+        return Err(Problem::invalid(format!(
+            "secrets: each must have 1 to {SECRET_BYTES_MAX} bytes and no control character"
+        )));
     }
     Ok(())
 }
@@ -119,12 +121,19 @@ async fn describe(app: &App, msp: &Msp, connection: &Connection) -> Result<Descr
     (status = 201, body = Connected),
     (status = 409, description = "consent-needed, or not-a-connector"),
     (status = 422, description = "invalid, config-invalid, or connection-refused with the connector's words")))]
-pub async fn add(State(app): State<Shared>, msp: Msp, Body(new): Body<NewConnection>) -> Result<(StatusCode, Json<Connected>), Problem> {
+pub async fn add(
+    State(app): State<Shared>,
+    msp: Msp,
+    Body(new): Body<NewConnection>,
+) -> Result<(StatusCode, Json<Connected>), Problem> {
     fitment_domain::tenant::check_display_name("name", &new.name).map_err(Problem::invalid)?;
     let accessory = AccessoryName::parse(&new.accessory).map_err(|e| Problem::invalid(format!("accessory: {e}")))?;
     let release = find_release(&app, msp.scope(), &accessory, new.version.as_deref()).await?;
     if release.manifest.kind().map_err(Problem::internal)? != Kind::TicketingConnector {
-        return Err(Problem::conflict("not-a-connector", format!("{accessory} is a {}, not a ticketing-connector", release.kind)));
+        return Err(Problem::conflict(
+            "not-a-connector",
+            format!("{accessory} is a {}, not a ticketing-connector", release.kind),
+        ));
     }
     Origin::parse(&new.url).map_err(|e| Problem::invalid(format!("url: {e}")))?;
     let mut config = new.config.unwrap_or_default();
@@ -197,7 +206,8 @@ pub async fn check(State(app): State<Shared>, msp: Msp, Path(id): Path<String>) 
         }
     }
     let mut tx = app.store.begin(msp.scope()).await?;
-    tx.set_connection_state(&id, &connection.state, connection.problem.as_deref(), connection.account.as_deref()).await?;
+    tx.set_connection_state(&id, &connection.state, connection.problem.as_deref(), connection.account.as_deref())
+        .await?;
     tx.commit().await?;
     Ok(Json(Connected { connection: view(&connection, &release) }))
 }

@@ -83,7 +83,11 @@ pub struct AlertList {
 
 /// Lists the last finding of every subject, and the last run of every installation.
 #[utoipa::path(get, path = "/api/v1/findings", tag = "monitoring", params(OfDevice), responses((status = 200, body = FindingList), (status = 404)))]
-pub async fn list(State(app): State<Shared>, msp: Msp, Query(of): Query<OfDevice>) -> Result<Json<FindingList>, Problem> {
+pub async fn list(
+    State(app): State<Shared>,
+    msp: Msp,
+    Query(of): Query<OfDevice>,
+) -> Result<Json<FindingList>, Problem> {
     let not_found = || Problem::not_found("device");
     let mut tx = app.store.read(msp.scope()).await?;
     let device = match of.device {

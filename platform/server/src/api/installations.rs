@@ -130,7 +130,8 @@ pub(super) fn agreed(release: &Release, consent: &BTreeSet<String>) -> Result<()
 
 /// Refuses a configuration that the accessory's schema refuses.
 pub(super) fn configured(release: &Release, config: &Value) -> Result<(), Problem> {
-    check_config(&release.manifest.config_schema, config).map_err(|e| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "config-invalid", e.to_string()))
+    check_config(&release.manifest.config_schema, config)
+        .map_err(|e| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "config-invalid", e.to_string()))
 }
 
 fn interval(release: &Release, asked: Option<u64>) -> Result<u64, Problem> {
@@ -148,7 +149,11 @@ fn interval(release: &Release, asked: Option<u64>) -> Result<u64, Problem> {
     (status = 201, body = Installed),
     (status = 409, description = "consent-needed, does-not-fit, does-not-verify or not-for-devices"),
     (status = 422, description = "the configuration breaks the accessory's schema")))]
-pub async fn install(State(app): State<Shared>, msp: Msp, Body(new): Body<NewInstallation>) -> Result<(StatusCode, Json<Installed>), Problem> {
+pub async fn install(
+    State(app): State<Shared>,
+    msp: Msp,
+    Body(new): Body<NewInstallation>,
+) -> Result<(StatusCode, Json<Installed>), Problem> {
     let accessory = AccessoryName::parse(&new.accessory).map_err(|e| Problem::invalid(format!("accessory: {e}")))?;
     let release = find_release(&app, msp.scope(), &accessory, new.version.as_deref()).await?;
     let kind = release.manifest.kind().map_err(Problem::internal)?;

@@ -115,7 +115,11 @@ pub async fn categories(State(app): State<Shared>, msp: Msp) -> Result<Json<Cate
 
 /// Adds a category.
 #[utoipa::path(post, path = "/api/v1/categories", tag = "ticketing", request_body = CategoryBody, responses((status = 201, body = CategoryView)))]
-pub async fn add_category(State(app): State<Shared>, msp: Msp, Body(body): Body<CategoryBody>) -> Result<(StatusCode, Json<CategoryView>), Problem> {
+pub async fn add_category(
+    State(app): State<Shared>,
+    msp: Msp,
+    Body(body): Body<CategoryBody>,
+) -> Result<(StatusCode, Json<CategoryView>), Problem> {
     let category = category(CategoryId::from_random(clock::random()?), body)?;
     let mut tx = app.store.begin(msp.scope()).await?;
     tx.insert_category(&category).await?;
@@ -155,7 +159,11 @@ pub async fn rules(State(app): State<Shared>, msp: Msp) -> Result<Json<RuleList>
 /// Adds a rule.
 #[utoipa::path(post, path = "/api/v1/category-rules", tag = "ticketing", request_body = RuleBody, responses(
     (status = 201, body = RuleView), (status = 404, description = "no such category")))]
-pub async fn add_rule(State(app): State<Shared>, msp: Msp, Body(body): Body<RuleBody>) -> Result<(StatusCode, Json<RuleView>), Problem> {
+pub async fn add_rule(
+    State(app): State<Shared>,
+    msp: Msp,
+    Body(body): Body<RuleBody>,
+) -> Result<(StatusCode, Json<RuleView>), Problem> {
     let accessory = body.accessory.as_deref().map(AccessoryName::parse).transpose();
     let accessory = accessory.map_err(|e| Problem::invalid(format!("accessory: {e}")))?;
     if let Some(condition) = &body.condition {

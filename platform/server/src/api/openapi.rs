@@ -13,7 +13,7 @@ use super::{
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Fitment", description = "The accessory marketplace of an RMM product. Every error answer is application/problem+json (RFC 9457) with a stable `code` and a `request_id`."),
-    modifiers(&Bearer),
+    modifiers(&Bearer, &OperationIds),
     security(("token" = [])),
     paths(
         health::healthz, health::readyz,
@@ -38,6 +38,28 @@ impl utoipa::Modify for Bearer {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
         document.components.get_or_insert_default().add_security_scheme("token", scheme);
+    }
+}
+
+/// Names each operation by method and path: handlers' own names repeat, and generators of clients need them unique.
+struct OperationIds;
+
+impl utoipa::Modify for OperationIds {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for (path, item) in &mut document.paths.paths {
+            let words: Vec<&str> = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty()).collect();
+            let operations = [
+                ("get", &mut item.get),
+                ("put", &mut item.put),
+                ("post", &mut item.post),
+                ("delete", &mut item.delete),
+            ];
+            for (method, operation) in operations {
+                if let Some(operation) = operation {
+                    operation.operation_id = Some(format!("{method}_{}", words.join("_")));
+                }
+            }
+        }
     }
 }
 

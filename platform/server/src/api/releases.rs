@@ -163,7 +163,11 @@ async fn view(app: &App, release: &Release) -> Result<ReleaseView, Problem> {
 
 /// Registers the publisher's public key. Only an upload signed by its private half is taken.
 #[utoipa::path(put, path = "/api/v1/publisher/key", tag = "publishing", request_body = KeyBody, responses((status = 204)))]
-pub async fn register_key(State(app): State<Shared>, publisher: Publisher, Body(body): Body<KeyBody>) -> Result<StatusCode, Problem> {
+pub async fn register_key(
+    State(app): State<Shared>,
+    publisher: Publisher,
+    Body(body): Body<KeyBody>,
+) -> Result<StatusCode, Problem> {
     let key = PublicKey::parse(&body.public_key).map_err(|e| Problem::invalid(format!("public_key: {e}")))?;
     let mut tx = app.store.begin(Scope::Publisher(publisher.id.clone())).await?;
     tx.set_publisher_key(&key, app.now()).await?;
@@ -185,7 +189,11 @@ async fn read_upload(mut form: Multipart) -> Result<Upload, Problem> {
             "component" => &mut component,
             "statement" => &mut statement,
             "listing" => &mut part_listing,
-            other => return Err(Problem::invalid(format!("part {other:?} is not known: send component, statement, listing"))),
+            other => {
+                return Err(Problem::invalid(format!(
+                    "part {other:?} is not known: send component, statement, listing"
+                )));
+            }
         };
         if slot.replace(field.bytes().await.map_err(bad)?.to_vec()).is_some() {
             return Err(Problem::invalid(format!("part {name:?} came twice")));
@@ -203,7 +211,11 @@ async fn read_upload(mut form: Multipart) -> Result<Upload, Problem> {
 /// finding of validation; one error refuses, and nothing is stored as a release.
 #[utoipa::path(post, path = "/api/v1/releases", tag = "publishing", responses(
     (status = 201, body = Uploaded), (status = 422, description = "refused; the member `report` names each finding")))]
-pub async fn upload(State(app): State<Shared>, publisher: Publisher, form: Multipart) -> Result<(StatusCode, Json<Uploaded>), Problem> {
+pub async fn upload(
+    State(app): State<Shared>,
+    publisher: Publisher,
+    form: Multipart,
+) -> Result<(StatusCode, Json<Uploaded>), Problem> {
     let upload = read_upload(form).await?;
     let row = app.store.read(Scope::Platform).await?.publisher(&publisher.id).await?;
     let row = row.ok_or_else(|| Problem::not_found("publisher"))?;
@@ -222,7 +234,12 @@ async fn refuse(app: &App, publisher: &Publisher, digest: &Digest, report: Repor
     Ok(problem.with("report", ReportView { problems: findings(&report.problems) }))
 }
 
-async fn take(app: &App, publisher: &Publisher, upload: &Upload, accepted: Accepted) -> Result<(StatusCode, Json<Uploaded>), Problem> {
+async fn take(
+    app: &App,
+    publisher: &Publisher,
+    upload: &Upload,
+    accepted: Accepted,
+) -> Result<(StatusCode, Json<Uploaded>), Problem> {
     let now = app.now();
     let statement = accepted.verified.statement;
     let release = Release {
@@ -248,14 +265,20 @@ async fn take(app: &App, publisher: &Publisher, upload: &Upload, accepted: Accep
     match tx.insert_release(&release).await {
         Err(StoreError::Conflict { .. }) => {
             drop(tx);
-            let message = format!("{} {} exists already, and a release never changes", release.accessory, release.version);
+            let message =
+                format!("{} {} exists already, and a release never changes", release.accessory, release.version);
             let mut report = release.report;
-            report.problems.push(Finding::error("version-used", message, "raise [accessory] version, build and sign again"));
+            report.problems.push(Finding::error(
+                "version-used",
+                message,
+                "raise [accessory] version, build and sign again",
+            ));
             return Err(refuse(app, publisher, &release.digest, report).await?);
         }
         other => other?,
     }
-    let details = serde_json::json!({ "accessory": release.accessory, "version": release.version, "digest": release.digest });
+    let details =
+        serde_json::json!({ "accessory": release.accessory, "version": release.version, "digest": release.digest });
     tx.append_audit(publisher.account.as_str(), "release.upload", release.id.as_str(), &details, now).await?;
     tx.commit().await?;
     let report = ReportView { problems: findings(&release.report.problems) };
@@ -328,7 +351,8 @@ pub async fn approve(
     if !tx.approve_release(&release.id, now).await? {
         return Err(Problem::conflict("not-in-review", "somebody else decided meanwhile"));
     }
-    let details = serde_json::json!({ "accessory": release.accessory, "version": release.version, "digest": release.digest });
+    let details =
+        serde_json::json!({ "accessory": release.accessory, "version": release.version, "digest": release.digest });
     tx.append_audit(operator.account.as_str(), "release.approve", release.id.as_str(), &details, now).await?;
     tx.commit().await?;
     let release = Release { state: Publication::Published, approved: Some(now), ..release };

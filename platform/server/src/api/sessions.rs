@@ -62,7 +62,10 @@ async fn view(app: &Shared, account: fitment_store::Account) -> Result<AccountVi
 /// Makes a token. Wrong e-mail and wrong password look the same, also in time.
 #[utoipa::path(post, path = "/api/v1/sessions", tag = "sessions", request_body = SignIn, responses(
     (status = 201, body = SignedIn), (status = 401, description = "e-mail or password is wrong")))]
-pub async fn sign_in(State(app): State<Shared>, Body(asked): Body<SignIn>) -> Result<(StatusCode, Json<SignedIn>), Problem> {
+pub async fn sign_in(
+    State(app): State<Shared>,
+    Body(asked): Body<SignIn>,
+) -> Result<(StatusCode, Json<SignedIn>), Problem> {
     let label = asked.label.unwrap_or_else(|| "session".to_owned());
     check_display_name("label", &label).map_err(Problem::invalid)?;
     let account = app.store.read(Scope::Platform).await?.account_by_email(&asked.email).await?;

@@ -74,7 +74,11 @@ pub async fn clients(State(app): State<Shared>, msp: Msp) -> Result<Json<ClientL
 
 /// Adds a client.
 #[utoipa::path(post, path = "/api/v1/clients", tag = "tenants", request_body = NewClient, responses((status = 201, body = ClientView)))]
-pub async fn add_client(State(app): State<Shared>, msp: Msp, Body(new): Body<NewClient>) -> Result<(StatusCode, Json<ClientView>), Problem> {
+pub async fn add_client(
+    State(app): State<Shared>,
+    msp: Msp,
+    Body(new): Body<NewClient>,
+) -> Result<(StatusCode, Json<ClientView>), Problem> {
     check_display_name("name", &new.name).map_err(Problem::invalid)?;
     let client = Client { id: ClientId::from_random(clock::random()?), name: new.name };
     let mut tx = app.store.begin(msp.scope()).await?;

@@ -101,7 +101,11 @@ async fn place(tx: &mut Tx, new: &NewZero) -> Result<(ClientId, LocationId), Pro
 
 /// Issues a zero certificate. Its private key is in the answer and nowhere else.
 #[utoipa::path(post, path = "/api/v1/zero-certificates", tag = "devices", request_body = NewZero, responses((status = 201, body = IssuedZero)))]
-pub async fn issue(State(app): State<Shared>, msp: Msp, Body(new): Body<NewZero>) -> Result<(StatusCode, Json<IssuedZero>), Problem> {
+pub async fn issue(
+    State(app): State<Shared>,
+    msp: Msp,
+    Body(new): Body<NewZero>,
+) -> Result<(StatusCode, Json<IssuedZero>), Problem> {
     let uses_max = new.uses_max.unwrap_or(100);
     if !(1..=USES_MAX).contains(&uses_max) {
         return Err(Problem::invalid(format!("uses_max is {uses_max}, it must be 1 to {USES_MAX}")));

@@ -22,7 +22,9 @@ pub async fn run(app: &App, tenant: &TenantId, device: &DeviceId) -> Result<Next
     let Some(device) = tx.device(device).await? else { return Ok(Next::Done) };
     let installations = tx.installations().await?;
     let mut wanted = Vec::new();
-    for installation in installations.into_iter().filter(|i| i.target.covers(&device.client, &device.location, &device.id)) {
+    for installation in
+        installations.into_iter().filter(|i| i.target.covers(&device.client, &device.location, &device.id))
+    {
         if let Some(release) = tx.release(&installation.release).await? {
             wanted.push((installation, release));
         }
@@ -60,12 +62,21 @@ async fn item(app: &App, device: &Device, installation: &Installation, release: 
         publisher_key: passed.publisher_key,
         config: installation.config.clone(),
         interval_s: installation.interval_s,
-        grants: effective(&release.manifest.asked().ok()?, [&fitment_domain::capability::Ceiling::Only(installation.grants.clone())]),
+        grants: effective(
+            &release.manifest.asked().ok()?,
+            [&fitment_domain::capability::Ceiling::Only(installation.grants.clone())],
+        ),
         budget: release.manifest.budget().ok()?,
     })
 }
 
-async fn publish(app: &App, tenant: &TenantId, device: &DeviceId, items: Vec<Item>, content: String) -> Result<Next, JobError> {
+async fn publish(
+    app: &App,
+    tenant: &TenantId,
+    device: &DeviceId,
+    items: Vec<Item>,
+    content: String,
+) -> Result<Next, JobError> {
     let epoch = app.store.read(Scope::Platform).await?.epoch().await?;
     let now = app.now();
     let mut tx = app.store.begin(Scope::Tenant(tenant.clone())).await?;

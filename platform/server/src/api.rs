@@ -29,12 +29,14 @@ use crate::problem::{self, Problem};
 const JSON_BYTES_MAX: usize = 256 * 1024;
 /// Component, statement and listing of one upload together, in bytes.
 const UPLOAD_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// So much of a larger upload is read and thrown away: a client that is cut off while it sends does not hear why.
+const UPLOAD_BYTES_READ_MAX: usize = 4 * UPLOAD_BYTES_MAX;
 
 /// Makes the routes of the web listener.
 pub fn router(app: Shared) -> Router {
     let uploads = Router::new()
         .route("/api/v1/releases", get(releases::list).post(releases::upload))
-        .layer(DefaultBodyLimit::max(UPLOAD_BYTES_MAX));
+        .layer(DefaultBodyLimit::max(UPLOAD_BYTES_READ_MAX));
     Router::new()
         // Anybody.
         .route("/", get(health::welcome))

@@ -22,7 +22,7 @@ pub const ASSIGN: &str = "assign";
 pub const DELIVER: &str = "deliver";
 
 /// A server that dies leaves its jobs to whoever comes after this time. One that lives renews the lease.
-const LEASE_MS: u64 = 20_000;
+const LEASE_MS: u64 = 15_000;
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 const JOBS_AT_ONCE: i64 = 8;
 const IDLE_MS_MAX: u64 = 5_000;
@@ -42,6 +42,8 @@ pub enum JobError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Connector(#[from] crate::connector::ConnectorError),
+    #[error("not assigned: {0}")]
+    Refused(#[from] crate::door::Refused),
     #[error("signing: {0}")]
     Signature(#[from] fitment_domain::signature::BadSignature),
     #[error("job {0:?} is not known to this version")]

@@ -135,3 +135,30 @@ fn a_broken_link_is_seen() {
         ]
     );
 }
+
+/// Returns what a text names as code in the second column of its tables.
+fn claimed_tests(text: &str) -> Vec<String> {
+    let rows = text.lines().filter(|line| line.starts_with('|') && line.contains('`'));
+    let column = rows.filter_map(|line| line.split('|').nth(2));
+    column.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
+}
+
+/// Returns the claims whose test is no function below `tests/it`.
+fn unproven(claims: &[String], tests: &[Source]) -> Vec<String> {
+    let there = |claim: &String| tests.iter().any(|source| source.text.contains(&format!("fn {claim}(")));
+    claims.iter().filter(|claim| !there(claim)).cloned().collect()
+}
+
+#[test]
+fn every_claim_names_a_test_that_is_there() {
+    let claims = claimed_tests(&std::fs::read_to_string(root().join("docs/claims.md")).unwrap());
+    assert!(claims.len() > 40, "docs/claims.md was read as {claims:?}");
+    let missing = unproven(&claims, &read(&["tests/it"], &["rs"]));
+    assert!(missing.is_empty(), "docs/claims.md names tests that are not there: {missing:?}");
+}
+
+#[test]
+fn a_claim_without_a_test_is_seen() {
+    let claims = claimed_tests("| promise | test |\n|---|---|\n| It flies. | `it_flies_on_every_second_tuesday` |\n");
+    assert_eq!(unproven(&claims, &[]), ["it_flies_on_every_second_tuesday"]);
+}

@@ -5,3 +5,7 @@ mod full_disk;
 mod crashes;
 mod outages;
 mod tickets;
+mod doors;
+mod certificates;
+mod instructions;
+mod tenancy;

@@ -43,7 +43,8 @@ pub(crate) async fn story(database: Database) {
     let (bundle, zero) = issue(&msp, json!({ "uses_max": 4 })).await;
 
     // Real agents: each has a key of its own that only it can read.
-    let mut agents = [("one", Value::Null), ("two", Value::Null)].map(|(name, _)| Agent::start(platform.scratch(), name, &bundle));
+    let mut agents =
+        [("one", Value::Null), ("two", Value::Null)].map(|(name, _)| Agent::start(platform.scratch(), name, &bundle));
     let mut devices = Vec::new();
     for agent in &agents {
         let status = agent.until_status("the agent is enrolled", |s| !s["device"].is_null()).await;
@@ -87,7 +88,8 @@ pub(crate) async fn story(database: Database) {
     let list = msp.get("/api/v1/zero-certificates").await.ok();
     let listed = &list["zero_certificates"][0];
     assert_eq!((&listed["id"], &listed["uses"], &listed["uses_max"]), (&zero["id"], &json!(4), &json!(4)));
-    let mut users: Vec<&str> = listed["devices"].as_array().unwrap().iter().map(|d| d["device"].as_str().unwrap()).collect();
+    let mut users: Vec<&str> =
+        listed["devices"].as_array().unwrap().iter().map(|d| d["device"].as_str().unwrap()).collect();
     users.sort_unstable();
     devices.sort_unstable();
     assert_eq!(users, devices, "who used it is listed");
@@ -127,12 +129,19 @@ async fn a_zero_certificate_opens_the_route_that_enrols_and_no_other() {
     assert_refused("expired", &answer, refusal::EXPIRED);
     assert!(answer.body["server_time_ms"].as_i64().unwrap().abs_diff(now().0) < 60_000, "{answer:#?}");
     let mut agent = Agent::start(platform.scratch(), "late", &short);
-    agent.until_status("the agent says that it came too late", |s| s["problems"]["enrolment"]["code"] == refusal::EXPIRED).await;
+    agent
+        .until_status("the agent says that it came too late", |s| {
+            s["problems"]["enrolment"]["code"] == refusal::EXPIRED
+        })
+        .await;
     assert!(agent.is_running());
 
     msp.delete(&format!("/api/v1/zero-certificates/{}", zero["id"].as_str().unwrap())).await;
     assert_refused("revoked", &Wire::zero(&bundle).enrol(&key).await, refusal::REVOKED);
-    assert!([200, 409].contains(&device.ask(None, crate::support::wire::NONCE).await.status), "who is enrolled stays so");
+    assert!(
+        [200, 409].contains(&device.ask(None, crate::support::wire::NONCE).await.status),
+        "who is enrolled stays so"
+    );
     assert_eq!(msp.get("/api/v1/devices").await.ok()["devices"].as_array().unwrap().len(), 1);
 
     let (bundle, _) = issue(&msp, json!({})).await;
@@ -145,7 +154,8 @@ async fn a_zero_certificate_opens_the_route_that_enrols_and_no_other() {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, device.enrolled.device.as_str());
     let request_pem = params.serialize_request(&key).unwrap().pem().unwrap();
-    let enrolled: Enrolled = serde_json::from_value(zero.post(route::ENROL, &Enrol { request_pem, facts: facts() }).await.ok()).unwrap();
+    let enrolled: Enrolled =
+        serde_json::from_value(zero.post(route::ENROL, &Enrol { request_pem, facts: facts() }).await.ok()).unwrap();
     assert_ne!(enrolled.device, device.enrolled.device);
     let shown = Shown { certificate: enrolled.certificate_pem.clone(), key: key.serialize_pem() };
     let pretender = HandDevice { wire: Wire::to_server_of(&bundle, Some(&shown)), shown, enrolled };
@@ -168,7 +178,10 @@ fn minted(platform: &Platform, from_s: i64, until_s: i64) -> Shown {
     let issuer = Issuer::from_ca_cert_pem(certificate, KeyPair::from_pem(key).unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::default();
-    let at = |s: i64| (std::time::SystemTime::now() + Duration::from_secs(86_400) - Duration::from_secs((86_400 - s).cast_unsigned())).into();
+    let at = |s: i64| {
+        (std::time::SystemTime::now() + Duration::from_secs(86_400) - Duration::from_secs((86_400 - s).cast_unsigned()))
+            .into()
+    };
     (params.not_before, params.not_after) = (at(from_s), at(until_s));
     params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
     Shown { certificate: params.signed_by(&key, &issuer).unwrap().pem(), key: key.serialize_pem() }
@@ -193,10 +206,18 @@ async fn expired_unknown_revoked_and_foreign_certificates_are_refused_by_name() 
     }
 
     // The next certificate is for the same device; revocation ends both.
-    let renewed: Renewed =
-        serde_json::from_value(device.wire.post(route::RENEW, &Renew { request_pem: request_pem(&KeyPair::from_pem(&device.shown.key).unwrap()) }).await.ok())
-            .unwrap();
-    let next = Wire::to_server_of(&bundle, Some(&Shown { certificate: renewed.certificate_pem, key: device.shown.key.clone() }));
+    let renewed: Renewed = serde_json::from_value(
+        device
+            .wire
+            .post(route::RENEW, &Renew { request_pem: request_pem(&KeyPair::from_pem(&device.shown.key).unwrap()) })
+            .await
+            .ok(),
+    )
+    .unwrap();
+    let next = Wire::to_server_of(
+        &bundle,
+        Some(&Shown { certificate: renewed.certificate_pem, key: device.shown.key.clone() }),
+    );
     next.put(route::FACTS, &facts()).await.ok();
     let path = format!("/api/v1/devices/{}/revocation", device.enrolled.device);
     assert_eq!(msp.post(&path, json!({})).await.status, 204);
@@ -222,7 +243,11 @@ async fn expired_unknown_revoked_and_foreign_certificates_are_refused_by_name() 
     let mut mixed = foreign.clone();
     (mixed["server"], mixed["server_ca_pem"]) = (bundle["server"].clone(), bundle["server_ca_pem"].clone());
     let agent = Agent::start(platform.scratch(), "foreign", &mixed);
-    agent.until_status("the agent says whose certificate it has", |s| s["problems"]["enrolment"]["code"] == refusal::FOREIGN).await;
+    agent
+        .until_status("the agent says whose certificate it has", |s| {
+            s["problems"]["enrolment"]["code"] == refusal::FOREIGN
+        })
+        .await;
 }
 
 // proves R2 (a revoked device stays out)
@@ -237,7 +262,8 @@ async fn a_revoked_agent_says_so_and_does_not_enrol_again() {
     msp.until("/api/v1/findings", "it runs", |body| body["findings"].as_array().is_some_and(|f| !f.is_empty())).await;
 
     assert_eq!(msp.post(&format!("/api/v1/devices/{device}/revocation"), json!({})).await.status, 204);
-    let revoked = |s: &Value| s["problems"].as_object().is_some_and(|p| p.values().any(|p| p["code"] == refusal::REVOKED));
+    let revoked =
+        |s: &Value| s["problems"].as_object().is_some_and(|p| p.values().any(|p| p["code"] == refusal::REVOKED));
     agent.until_status("the agent says that it is revoked", revoked).await;
     assert!(agent.log_text().contains(refusal::REVOKED));
     // Not after a new start either, although the zero bundle lies there and is good.

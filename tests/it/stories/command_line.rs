@@ -19,7 +19,11 @@ impl Home {
     /// Runs `fitment` as somebody.
     fn run(&self, profile: &str, arguments: &[&str], input: &str) -> Output {
         let mut command = Command::new(program("fitment"));
-        command.env("FITMENT_HOME", &self.0).current_dir(self.0.parent().unwrap()).args(["--profile", profile]).args(arguments);
+        command
+            .env("FITMENT_HOME", &self.0)
+            .current_dir(self.0.parent().unwrap())
+            .args(["--profile", profile])
+            .args(arguments);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // A command that ends without reading it closes the pipe.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
@@ -104,7 +108,8 @@ async fn everything_from_a_key_to_a_finding_works_by_command_line() {
     assert_eq!(home.json("msp", &["devices"])["devices"][0]["id"], device);
     assert_eq!(home.json("msp", &["zero-certificate", "list"])["zero_certificates"][0]["devices"][0]["device"], device);
 
-    let install = |more: &[&'static str]| [&["install", "fitment/disk-space", "--all", "--interval", "1s"], more].concat();
+    let install =
+        |more: &[&'static str]| [&["install", "fitment/disk-space", "--all", "--interval", "1s"], more].concat();
     home.ends("msp", &install(&[]), 2, "consent is needed");
     home.ends("msp", &install(&["--consent", "http"]), 1, "consent-needed");
     home.ends("msp", &install(&["--consent", "metrics", "--set", "warning_percent=200"]), 1, "config.warning_percent");

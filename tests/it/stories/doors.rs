@@ -64,7 +64,8 @@ struct Stored {
 
 impl Stored {
     async fn of(platform: &Platform, version: &str) -> Self {
-        let release = platform.publisher().await.get(&format!("/api/v1/releases/fitment/disk-space/{version}")).await.ok();
+        let release =
+            platform.publisher().await.get(&format!("/api/v1/releases/fitment/disk-space/{version}")).await.ok();
         let (folder, file) = release["digest"].as_str().unwrap().split_at(2);
         let objects = platform.data().join("objects");
         Self {
@@ -91,7 +92,8 @@ const PLACES: [&str; 4] = ["component", "statement", "publisher's signature", "c
 /// Nobody countersigns what the publisher did not sign.
 async fn at_approval(platform: &Platform) {
     let stored = Stored::of(platform, "0.1.0").await;
-    let approve = async || platform.operator().await.post("/api/v1/releases/fitment/disk-space/0.1.0/approval", json!({})).await;
+    let approve =
+        async || platform.operator().await.post("/api/v1/releases/fitment/disk-space/0.1.0/approval", json!({})).await;
     for place in &PLACES[..3] {
         let _tampered = stored.tamper(place);
         let answer = approve().await;
@@ -110,7 +112,7 @@ async fn install(msp: &Session) -> Answer {
 }
 
 /// The second door: what was changed in the object store is neither installed nor assigned.
-async fn at_install(platform: &Platform, msp: &Session) {
+async fn at_install(platform: &Platform, msp: &Session, agent: &Agent) {
     let stored = Stored::of(platform, "0.1.0").await;
     for place in PLACES {
         let _tampered = stored.tamper(place);
@@ -119,14 +121,17 @@ async fn at_install(platform: &Platform, msp: &Session) {
         assert_eq!(msp.get("/api/v1/installations").await.ok()["installations"], json!([]), "{place}");
     }
     install(msp).await.ok();
+    agent.until_status("the untampered one runs", runs).await;
     let bundle = msp.post("/api/v1/zero-certificates", json!({})).await.ok()["bundle"].clone();
     for place in PLACES {
-        let _tampered = stored.tamper(place);
-        let (_, set) = HandDevice::enrol(&bundle).await.set_after(None).await;
-        assert_eq!(set.items, [], "{place}");
+        let tampered = stored.tamper(place);
+        let device = HandDevice::enrol(&bundle).await;
+        let (_, without) = device.set_after(None).await;
+        assert_eq!(without.items, [], "{place}");
+        drop(tampered);
+        let (_, with) = device.set_after(Some(without.time)).await;
+        assert_eq!(with.items.len(), 1, "{place}: assigned once the store is mended");
     }
-    let (_, set) = HandDevice::enrol(&bundle).await.set_after(None).await;
-    assert_eq!(set.items.len(), 1);
 }
 
 fn item(status: &Value) -> &Value {
@@ -145,8 +150,6 @@ fn cached(agent: &Agent) -> std::path::PathBuf {
 /// The third door, with the server there: the agent fetches again what was changed on its disk, and refuses what was
 /// changed on the way.
 async fn at_load(platform: &Platform, msp: &Session, agent: &mut Agent, device: &str) {
-    agent.until_status("the untampered one runs", runs).await;
-
     agent.kill();
     let tampered = Tampered::file(&cached(agent), |bytes| flipped(bytes, bytes.len() / 2));
     std::mem::forget(tampered); // the agent itself mends it
@@ -182,13 +185,17 @@ async fn at_load_alone(platform: &mut Platform, agent: &mut Agent) {
     for part in [Part::Payload, Part::Signature(0)] {
         let _tampered = Tampered::file(&set, |bytes| tamper::envelope(bytes, part));
         agent.run_again();
-        let status = agent.until_status("a changed set is refused", |s| s["problems"]["kept-set"]["code"] == "kept-set-refused").await;
+        let status = agent
+            .until_status("a changed set is refused", |s| s["problems"]["kept-set"]["code"] == "kept-set-refused")
+            .await;
         assert_eq!(status["items"], json!([]), "{part:?}");
         agent.kill();
     }
     // Even a set that is signed as it must be opens no other door: the release in it is verified on its own.
     let key: [u8; 32] = std::fs::read(platform.data().join("keys/instruction.key")).unwrap().try_into().unwrap();
-    for (part, whose) in [(Part::Payload, "publisher"), (Part::Signature(0), "publisher"), (Part::Signature(1), "platform")] {
+    for (part, whose) in
+        [(Part::Payload, "publisher"), (Part::Signature(0), "publisher"), (Part::Signature(1), "platform")]
+    {
         let _tampered = Tampered::file(&set, |bytes| set_with(bytes, part, &SigningKey::from_bytes(&key)));
         agent.run_again();
         let status = agent.until_status("a changed release is refused", |s| item(s)["state"] == "refused").await;
@@ -233,7 +240,7 @@ pub(crate) async fn story(database: Database) {
     at_approval(&platform).await;
     let msp = platform.msp().await;
     let (mut agent, device) = Agent::enrol(&platform, &msp, "agent").await;
-    at_install(&platform, &msp).await;
+    at_install(&platform, &msp, &agent).await;
     at_load(&platform, &msp, &mut agent, &device).await;
     at_load_alone(&mut platform, &mut agent).await;
 }
@@ -287,7 +294,10 @@ fn a_door_wants_both_signatures_each_by_its_own_key() {
     let mut envelope = Envelope::from_json(&good.statement).unwrap();
     envelope.payload_type = "application/vnd.fitment.instruction-set+json".to_owned();
     let other_type = Parts { statement: envelope.to_json(), ..good.clone() };
-    assert!(matches!(verified(&other_type, &publisher, &platform), Err(BadSignature::Type { expected: RELEASE_TYPE, .. })));
+    assert!(matches!(
+        verified(&other_type, &publisher, &platform),
+        Err(BadSignature::Type { expected: RELEASE_TYPE, .. })
+    ));
 }
 
 // proves M9 (every byte counts)
@@ -303,7 +313,8 @@ fn every_byte_of_the_statement_and_any_byte_of_the_component_counts() {
         let bad = Parts { component: flipped(&good.component, at), ..good.clone() };
         assert!(matches!(verified(&bad, &publisher, &platform), Err(BadSignature::Digest { .. })), "byte {at}");
     }
-    let (longer, shorter) = ([&good.component[..], b"\0"].concat(), good.component[..good.component.len() - 1].to_vec());
+    let (longer, shorter) =
+        ([&good.component[..], b"\0"].concat(), good.component[..good.component.len() - 1].to_vec());
     for component in [longer, shorter] {
         let bad = Parts { component, ..good.clone() };
         assert!(matches!(verified(&bad, &publisher, &platform), Err(BadSignature::Digest { .. })));

@@ -131,9 +131,7 @@ async fn nothing_is_installed_without_consent_or_with_a_wrong_configuration() {
     platform.publish("request-tracker").await;
     let msp = platform.msp().await;
     let (agent, device) = Agent::enrol(&platform, &msp, "agent").await;
-    let body = |config: Value, consent: Value| {
-        json!({ "accessory": "fitment/disk-space", "target": { "device": device }, "config": config, "consent": consent, "interval_s": 1 })
-    };
+    let body = |config: Value, consent: Value| json!({ "accessory": "fitment/disk-space", "target": { "device": device }, "config": config, "consent": consent, "interval_s": 1 });
     let post = async |body: Value| msp.post("/api/v1/installations", body).await;
 
     for consent in [json!([]), json!(["http"]), json!(["metrics", "http"])] {
@@ -141,7 +139,10 @@ async fn nothing_is_installed_without_consent_or_with_a_wrong_configuration() {
         assert_eq!((answer.status, answer.code()), (409, "consent-needed"));
         let asked = &answer.body["permissions"];
         assert_eq!(asked[0]["name"], "metrics");
-        assert_eq!(asked[0]["sentence"], "May read the machine's figures: memory, file systems, processors, network counters.");
+        assert_eq!(
+            asked[0]["sentence"],
+            "May read the machine's figures: memory, file systems, processors, network counters."
+        );
         assert_eq!(asked[0]["reason"], "Reads how full each file system is.");
         assert_eq!(asked[1], Value::Null);
     }
@@ -179,7 +180,10 @@ async fn nothing_is_installed_without_consent_or_with_a_wrong_configuration() {
 
     let installed = post(body(json!({ "warning_percent": 50.5 }), json!(["metrics"]))).await.ok();
     let installation = &installed["installation"];
-    assert_eq!(installation["permissions"], json!(["May read the machine's figures: memory, file systems, processors, network counters."]));
+    assert_eq!(
+        installation["permissions"],
+        json!(["May read the machine's figures: memory, file systems, processors, network counters."])
+    );
     assert_eq!(installation["config"], json!({ "warning_percent": 50.5 }));
     msp.until("/api/v1/findings", "it runs", |body| body["findings"].as_array().is_some_and(|f| !f.is_empty())).await;
 
@@ -190,5 +194,8 @@ async fn nothing_is_installed_without_consent_or_with_a_wrong_configuration() {
     assert_eq!(msp.delete(&path).await.code(), "not-found");
     let audit = msp.get("/api/v1/audit").await.ok();
     let done: Vec<&Value> = audit["entries"].as_array().unwrap().iter().map(|e| &e["action"]).collect();
-    assert!(done.ends_with(&[&json!("installation.install"), &json!("installation.remove")]), "its history stays: {done:?}");
+    assert!(
+        done.ends_with(&[&json!("installation.install"), &json!("installation.remove")]),
+        "its history stays: {done:?}"
+    );
 }

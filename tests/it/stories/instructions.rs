@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use fitment_domain::instruction::{
-    Addressee, BadInstruction, InstructionSet, SetTime, UP_TO_DATE_LIFETIME_MS, UpToDate, open_kept_set, open_set, open_up_to_date,
+    Addressee, BadInstruction, InstructionSet, SetTime, UP_TO_DATE_LIFETIME_MS, UpToDate, open_kept_set, open_set,
+    open_up_to_date,
 };
 use fitment_domain::protocol::InstructionsAnswer;
 use fitment_domain::signature::{BadSignature, Envelope, PublicKey, Signer};
@@ -26,7 +27,9 @@ async fn install(msp: &Session, config: Value) -> String {
 }
 
 async fn up_to_date(device: &HandDevice, time: SetTime) -> (Envelope, UpToDate) {
-    let InstructionsAnswer::UpToDate(envelope) = device.asked(Some(time)).await else { panic!("a new set for {time:?}") };
+    let InstructionsAnswer::UpToDate(envelope) = device.asked(Some(time)).await else {
+        panic!("a new set for {time:?}")
+    };
     let said = open_up_to_date(&envelope, &device.enrolled.instruction_key, &device.me(), time, NONCE, now()).unwrap();
     assert_eq!((said.time, said.nonce.as_str()), (time, NONCE));
     (envelope, said)
@@ -61,7 +64,11 @@ pub(crate) async fn story(database: Database) {
     // Older, equal and later T; older and newer epochs.
     assert_eq!(new_set(&device, Some(moved(t1, 0, -1))).await, set);
     assert_eq!(new_set(&device, None).await, set);
-    assert_eq!(new_set(&device, Some(moved(t1, -1, 1_000_000))).await, set, "a newer epoch wins over any T of an older one");
+    assert_eq!(
+        new_set(&device, Some(moved(t1, -1, 1_000_000))).await,
+        set,
+        "a newer epoch wins over any T of an older one"
+    );
     let (answer, _) = up_to_date(&device, t1).await;
     up_to_date(&device, moved(t1, 0, 3_600_000)).await;
     up_to_date(&device, moved(t1, 1, -1_000_000)).await;
@@ -71,17 +78,28 @@ pub(crate) async fn story(database: Database) {
     assert_eq!(open_set(&envelope, &key, &stranger.me(), None, now()), Err(BadInstruction::NotForMe));
     let tenant = Addressee { tenant: fitment_domain::id::TenantId::from_random([1; 16]), ..device.me() };
     assert_eq!(open_set(&envelope, &key, &tenant, None, now()), Err(BadInstruction::NotForMe));
-    let replayed = |nonce: &str, at: SetTime, me: &Addressee, now: UnixMs| open_up_to_date(&answer, &key, me, at, nonce, now).unwrap_err();
+    let replayed = |nonce: &str, at: SetTime, me: &Addressee, now: UnixMs| {
+        open_up_to_date(&answer, &key, me, at, nonce, now).unwrap_err()
+    };
     assert_eq!(replayed(&"0".repeat(32), t1, &device.me(), now()), BadInstruction::Replayed);
     assert_eq!(replayed(NONCE, moved(t1, 0, 1), &device.me(), now()), BadInstruction::OtherSet);
     assert_eq!(replayed(NONCE, t1, &stranger.me(), now()), BadInstruction::NotForMe);
     let later = now().plus_ms(UP_TO_DATE_LIFETIME_MS + 60_000);
     assert!(matches!(replayed(NONCE, t1, &device.me(), later), BadInstruction::Expired(_)));
-    assert!(matches!(open_set(&envelope, &key, &device.me(), None, now().plus_ms(8 * DAY_MS)), Err(BadInstruction::Expired(_))));
+    assert!(matches!(
+        open_set(&envelope, &key, &device.me(), None, now().plus_ms(8 * DAY_MS)),
+        Err(BadInstruction::Expired(_))
+    ));
     let wrong_key = PublicKey::of(&SigningKey::from_bytes(&[9; 32]));
-    assert_eq!(open_set(&envelope, &wrong_key, &device.me(), None, now()), Err(BadSignature::Missing(Signer::Platform).into()));
+    assert_eq!(
+        open_set(&envelope, &wrong_key, &device.me(), None, now()),
+        Err(BadSignature::Missing(Signer::Platform).into())
+    );
     // An answer of one kind never passes for the other.
-    assert!(matches!(open_set(&answer, &key, &device.me(), None, now()), Err(BadInstruction::Signature(BadSignature::Type { .. }))));
+    assert!(matches!(
+        open_set(&answer, &key, &device.me(), None, now()),
+        Err(BadInstruction::Signature(BadSignature::Type { .. }))
+    ));
     for nonce in ["", "short", &"g".repeat(32), &"0".repeat(33)] {
         let answer = device.ask(Some(t1), nonce).await;
         assert_eq!((answer.status, answer.code()), (422, "invalid"), "{nonce:?}");
@@ -111,7 +129,8 @@ pub(crate) async fn story(database: Database) {
 }
 
 async fn bump_epoch(platform: &Platform) {
-    let store = Store::open(platform.database_url(), ObjectsConfig::Folder(platform.data().join("objects"))).await.unwrap();
+    let store =
+        Store::open(platform.database_url(), ObjectsConfig::Folder(platform.data().join("objects"))).await.unwrap();
     let mut tx = store.begin(Scope::Platform).await.unwrap();
     assert_eq!(tx.bump_epoch().await.unwrap(), 2);
     tx.commit().await.unwrap();
@@ -128,7 +147,11 @@ fn kept(agent: &Agent) -> Vec<u8> {
 }
 
 fn runs(count: usize) -> impl Fn(&Value) -> bool {
-    move |status| status["items"].as_array().is_some_and(|items| items.len() == count && items.iter().all(|i| i["state"] == "running"))
+    move |status| {
+        status["items"]
+            .as_array()
+            .is_some_and(|items| items.len() == count && items.iter().all(|i| i["state"] == "running"))
+    }
 }
 
 // proves A3 (the agent replaces its set), A2 (an agent's set with its time)
@@ -164,8 +187,15 @@ async fn an_agent_ends_with_the_newest_set_whatever_lies_on_its_disk_or_comes_it
     for part in [Part::Payload, Part::Signature(0)] {
         replace_set(&platform, &device, &tamper::envelope(&newest, part)).await;
         agent.run_again();
-        let refused = agent.until_status("a changed set is refused", |s| s["problems"]["instructions"]["code"] == "instructions-refused").await;
-        assert!(refused["problems"]["instructions"]["message"].as_str().unwrap().contains("does not verify"), "{refused:#}");
+        let refused = agent
+            .until_status("a changed set is refused", |s| {
+                s["problems"]["instructions"]["code"] == "instructions-refused"
+            })
+            .await;
+        assert!(
+            refused["problems"]["instructions"]["message"].as_str().unwrap().contains("does not verify"),
+            "{refused:#}"
+        );
         assert_eq!((&refused["set"], &refused["items"][0]["installation"]), (&old_status["set"], &json!(first)));
         assert_eq!(kept(&agent), old, "{part:?}");
         agent.kill();
@@ -204,7 +234,10 @@ async fn no_byte_of_a_set_or_of_an_answer_can_be_changed() {
     let json = envelope.to_json();
     for at in 0..json.len() {
         let changed = Envelope::from_json(&flipped(&json, at));
-        assert!(changed.is_err() || open_set(&changed.unwrap(), &key, &me, None, now()).is_err(), "byte {at} of the set");
+        assert!(
+            changed.is_err() || open_set(&changed.unwrap(), &key, &me, None, now()).is_err(),
+            "byte {at} of the set"
+        );
     }
     let (answer, _) = up_to_date(&device, set.time).await;
     let json = answer.to_json();

@@ -13,8 +13,18 @@ use crate::support::wire::{HandDevice, now};
 
 /// Everything that a tenant lists.
 const LISTS: &[&str] = &[
-    "clients", "locations", "zero-certificates", "devices", "installations", "connections", "findings", "alerts", "tickets",
-    "categories", "category-rules", "audit",
+    "clients",
+    "locations",
+    "zero-certificates",
+    "devices",
+    "installations",
+    "connections",
+    "findings",
+    "alerts",
+    "tickets",
+    "categories",
+    "category-rules",
+    "audit",
 ];
 
 /// Two bad looks, which make a ticket.
@@ -83,8 +93,10 @@ impl Estate {
 /// Keeps a connection without a system behind it.
 async fn connection(platform: &Platform, msp: &Session, tenant: &TenantId) -> ConnectionId {
     let releases = msp.get("/api/v1/releases").await.ok();
-    let connector = releases["releases"].as_array().unwrap().iter().find(|r| r["kind"] == "ticketing-connector").unwrap();
-    let store = Store::open(platform.database_url(), ObjectsConfig::Folder(platform.data().join("objects"))).await.unwrap();
+    let connector =
+        releases["releases"].as_array().unwrap().iter().find(|r| r["kind"] == "ticketing-connector").unwrap();
+    let store =
+        Store::open(platform.database_url(), ObjectsConfig::Folder(platform.data().join("objects"))).await.unwrap();
     let connection = Connection {
         id: ConnectionId::from_random([3; 16]),
         name: "Elsewhere".to_owned(),
@@ -114,14 +126,22 @@ async fn ask_with(who: &Session, ids: &dyn Fn(&str) -> String) -> Vec<(String, A
     let own = who.get("/api/v1/clients").await.ok()["clients"][0]["id"].clone();
     let api = |path: &str| format!("/api/v1/{path}");
     let mut answers = Vec::new();
-    for path in [format!("devices/{}", ids("device")), format!("tickets/{}", ids("ticket")), format!("findings?device={}", ids("device"))] {
+    for path in [
+        format!("devices/{}", ids("device")),
+        format!("tickets/{}", ids("ticket")),
+        format!("findings?device={}", ids("device")),
+    ] {
         answers.push((format!("GET {path}"), who.get(&api(&path)).await));
     }
-    for path in [format!("zero-certificates/{}", ids("zero")), format!("installations/{}", ids("installation")),
-        format!("category-rules/{}", ids("rule"))] {
+    for path in [
+        format!("zero-certificates/{}", ids("zero")),
+        format!("installations/{}", ids("installation")),
+        format!("category-rules/{}", ids("rule")),
+    ] {
         answers.push((format!("DELETE {path}"), who.delete(&api(&path)).await));
     }
-    let install = |target: Value| json!({ "accessory": "fitment/disk-space", "consent": ["metrics"], "target": target });
+    let install =
+        |target: Value| json!({ "accessory": "fitment/disk-space", "consent": ["metrics"], "target": target });
     let posts = [
         (format!("devices/{}/revocation", ids("device")), json!({})),
         (format!("connections/{}/check", ids("connection")), json!({})),

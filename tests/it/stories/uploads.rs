@@ -46,7 +46,10 @@ impl Shop {
         let problems = answer.body["report"]["problems"].as_array().unwrap();
         for problem in problems {
             for member in ["rule", "severity", "message", "remedy"] {
-                assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{what}: {member} of {problem:#}");
+                assert!(
+                    problem[member].as_str().is_some_and(|text| !text.is_empty()),
+                    "{what}: {member} of {problem:#}"
+                );
             }
         }
         assert!(problems.iter().any(|p| p["severity"] == "error"), "{what}: {problems:#?}");
@@ -61,7 +64,12 @@ impl Shop {
         problems.iter().map(|p| p["rule"].as_str().unwrap().to_owned()).collect()
     }
 
-    async fn manifest_refused(&self, what: &str, change: impl FnOnce(&mut Manifest), expected: &[(&str, &str)]) -> Vec<String> {
+    async fn manifest_refused(
+        &self,
+        what: &str,
+        change: impl FnOnce(&mut Manifest),
+        expected: &[(&str, &str)],
+    ) -> Vec<String> {
         let parts = Packing::of("disk-space").manifest(change).signed_by(self.key());
         self.refused(what, &parts, expected).await
     }
@@ -96,7 +104,8 @@ async fn what_is_no_component_of_ours_is_refused() {
     let (good, _) = accessory("disk-space");
     shop.refused("text", &shop.signed(b"#!/bin/sh\nexit 0\n".to_vec()), &[("not-a-component", "header")]).await;
     shop.refused("nothing", &shop.signed(Vec::new()), &[("not-a-component", "header")]).await;
-    shop.refused("core module", &shop.signed(binary::MODULE.to_vec()), &[("core-module", "core WebAssembly module")]).await;
+    shop.refused("core module", &shop.signed(binary::MODULE.to_vec()), &[("core-module", "core WebAssembly module")])
+        .await;
     shop.refused("compiled", &shop.signed(compiled(&good)), &[("already-compiled", "machine code")]).await;
     shop.refused("cut", &shop.signed(good[..good.len() / 2].to_vec()), &[("malformed-component", "parse")]).await;
     shop.refused("no manifest", &shop.signed(binary::empty()), &[("manifest", "no custom section")]).await;
@@ -128,10 +137,12 @@ async fn small_files_that_would_cost_a_compiler_minutes_are_refused_in_seconds()
     let expected = [("too-many-components", "25"), ("too-many-component-instances", "49")];
     shop.refused("doubling components", &shop.packed(&bomb), &expected).await;
     let many = binary::many_functions(100_000);
-    shop.refused("many functions", &shop.packed(&many), &[("too-many-functions", "100000 functions, at most 40000")]).await;
+    shop.refused("many functions", &shop.packed(&many), &[("too-many-functions", "100000 functions, at most 40000")])
+        .await;
     // The compiler asks the same before it compiles: whoever comes past an upload's report gets no further.
     let mut command = Command::new(program("fitment-compiler"));
-    let mut child = command.arg("compile").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        command.arg("compile").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     std::io::Write::write_all(&mut child.stdin.take().unwrap(), &bomb).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(!output.status.success() && output.stdout.is_empty());
@@ -148,8 +159,10 @@ fn permission(name: &str) -> PermissionAsked {
 async fn wrong_worlds_and_permissions_are_refused_by_name() {
     let shop = Shop::open().await;
     let wrong_world = [("wrong-world", "fits these worlds: monitor")];
-    shop.manifest_refused("kind", |m| (m.kind, m.interval_s) = ("ticketing-connector".to_owned(), None), &wrong_world).await;
-    shop.manifest_refused("unknown kind", |m| m.kind = "toaster".to_owned(), &[("kind", "\"toaster\" is unknown")]).await;
+    shop.manifest_refused("kind", |m| (m.kind, m.interval_s) = ("ticketing-connector".to_owned(), None), &wrong_world)
+        .await;
+    shop.manifest_refused("unknown kind", |m| m.kind = "toaster".to_owned(), &[("kind", "\"toaster\" is unknown")])
+        .await;
     for kind in fitment_domain::manifest::RESERVED_KINDS {
         shop.manifest_refused(kind, |m| m.kind = (*kind).to_owned(), &[("kind", "not supported")]).await;
     }
@@ -178,7 +191,10 @@ async fn wrong_worlds_and_permissions_are_refused_by_name() {
     let answer = shop.publisher.upload(&parts).await;
     assert_eq!(answer.status, 201, "{answer:#?}");
     let problems = &answer.body["report"]["problems"];
-    assert_eq!((&problems[0]["rule"], &problems[0]["severity"], &problems[1]), (&json!("dead-permission"), &json!("warning"), &Value::Null));
+    assert_eq!(
+        (&problems[0]["rule"], &problems[0]["severity"], &problems[1]),
+        (&json!("dead-permission"), &json!("warning"), &Value::Null)
+    );
     assert_eq!(answer.body["release"]["problems"], *problems);
 }
 
@@ -200,13 +216,20 @@ async fn wrong_texts_and_limits_are_refused_all_at_once() {
         m.budget.memory_bytes_max = Some(u64::MAX);
         m.budget.wall_ms_max = Some(3_600_000);
     };
-    shop.manifest_refused("budget", over, &[("budget", "budget.memory_bytes_max"), ("budget", "budget.wall_ms_max")]).await;
+    shop.manifest_refused("budget", over, &[("budget", "budget.memory_bytes_max"), ("budget", "budget.wall_ms_max")])
+        .await;
     shop.manifest_refused("os", |m| m.requires.os = vec!["plan9".to_owned()], &[("manifest", "requires.os")]).await;
     shop.manifest_refused("agent", |m| m.requires.agent = None, &[("manifest", "requires.agent")]).await;
     shop.manifest_refused("interval", |m| m.interval_s = Some(0), &[("manifest", "schedule.interval_s")]).await;
 
-    for (field, value) in [("summary", json!("")), ("summary", json!("x".repeat(201))), ("license", json!(" ")), ("authors", json!([])),
-        ("readme", json!("")), ("changelog", json!("\n"))] {
+    for (field, value) in [
+        ("summary", json!("")),
+        ("summary", json!("x".repeat(201))),
+        ("license", json!(" ")),
+        ("authors", json!([])),
+        ("readme", json!("")),
+        ("changelog", json!("\n")),
+    ] {
         let parts = Packing::of("disk-space").listing(|l| l[field] = value).signed_by(shop.key());
         shop.refused(field, &parts, &[("listing", &format!("listing.{field}"))]).await;
     }
@@ -223,8 +246,16 @@ async fn wrong_texts_and_limits_are_refused_all_at_once() {
     };
     let other = SigningKey::from_bytes(&[9; 32]);
     let parts = Packing::of("disk-space").manifest(wrong).listing(|l| l["license"] = json!("")).signed_by(&other);
-    let expected = [("foreign-namespace", ""), ("permission-unknown", "root"), ("permission-not-supported", "exec"), ("config-schema", ""),
-        ("budget", "fuel_max"), ("manifest", "z80"), ("listing", "license"), ("signature", "publisher")];
+    let expected = [
+        ("foreign-namespace", ""),
+        ("permission-unknown", "root"),
+        ("permission-not-supported", "exec"),
+        ("config-schema", ""),
+        ("budget", "fuel_max"),
+        ("manifest", "z80"),
+        ("listing", "license"),
+        ("signature", "publisher"),
+    ];
     shop.refused("everything", &parts, &expected).await;
 }
 
@@ -243,7 +274,12 @@ async fn unsigned_uploads_and_used_versions_are_refused() {
     };
     let none = [("signature", "signature of the publisher is missing")];
     shop.refused("no signature", &unsigned(&|s| s["signatures"] = json!([])), &none).await;
-    shop.refused("no envelope", &Parts { statement: b"{}".to_vec(), ..good.clone() }, &[("signature", "does not read")]).await;
+    shop.refused(
+        "no envelope",
+        &Parts { statement: b"{}".to_vec(), ..good.clone() },
+        &[("signature", "does not read")],
+    )
+    .await;
     let other = Packing::of("disk-space").signed_by(&SigningKey::from_bytes(&[9; 32]));
     shop.refused("signed by another", &other, &none).await;
     let renamed = unsigned(&|s| s["payloadType"] = json!("application/json"));
@@ -269,5 +305,9 @@ async fn unsigned_uploads_and_used_versions_are_refused() {
     let rules: Vec<&Value> = answer.body["report"]["problems"].as_array().unwrap().iter().map(|p| &p["rule"]).collect();
     assert_eq!(rules, ["foreign-namespace", "publisher-key-missing"]);
     assert_eq!(stranger.get("/api/v1/releases").await.ok()["releases"], json!([]));
-    assert_eq!(stranger.get("/api/v1/uploads").await.ok()["uploads"].as_array().unwrap().len(), 1, "their own report alone");
+    assert_eq!(
+        stranger.get("/api/v1/uploads").await.ok()["uploads"].as_array().unwrap().len(),
+        1,
+        "their own report alone"
+    );
 }

@@ -22,7 +22,9 @@ impl Agent {
         let known = devices(msp).await;
         let bundle = msp.post("/api/v1/zero-certificates", json!({})).await.ok()["bundle"].clone();
         let agent = Self::start(platform.scratch(), name, &bundle);
-        let list = msp.until("/api/v1/devices", "the device enrols", |body| body["devices"].as_array().unwrap().len() > known.len());
+        let list = msp.until("/api/v1/devices", "the device enrols", |body| {
+            body["devices"].as_array().unwrap().len() > known.len()
+        });
         let list = list.await;
         let ids = list["devices"].as_array().unwrap().iter().map(|d| d["id"].as_str().unwrap().to_owned());
         let id = ids.into_iter().find(|id| !known.contains(id)).unwrap();

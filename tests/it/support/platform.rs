@@ -138,7 +138,6 @@ impl Platform {
         self.setting.data.clone().unwrap_or_else(|| self.folder.path().join("data"))
     }
 
-
     /// Returns the file of the server's log.
     pub(crate) fn log(&self) -> PathBuf {
         self.folder.path().join("server.log")
@@ -295,7 +294,13 @@ impl Session {
     }
 
     /// Sends any method with any body.
-    pub(crate) async fn raw(&self, method: &str, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
+    pub(crate) async fn raw(
+        &self,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> Answer {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
         let request = self.http.request(method, format!("{}{path}", self.base));
         self.send(request.header("content-type", content_type).body(body)).await

@@ -95,12 +95,12 @@ impl Tracker {
 
     /// The administrator withdraws the connector's token.
     pub(crate) fn withdraw_token(&self) {
-        self.sql("update AuthTokens set Token = 'withdrawn' || Token where Description like 'Fitment%'");
+        self.sql("update AuthTokens set Owner = -Owner where Description like 'Fitment%'");
     }
 
     /// The administrator gives it back.
     pub(crate) fn give_token_back(&self) {
-        self.sql("update AuthTokens set Token = substr(Token, 10) where Token like 'withdrawn%'");
+        self.sql("update AuthTokens set Owner = -Owner where Owner < 0");
     }
 
     fn sql(&self, statement: &str) {

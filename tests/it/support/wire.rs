@@ -67,8 +67,10 @@ impl Wire {
 
     /// Shows a zero certificate.
     pub(crate) fn zero(bundle: &Value) -> Self {
-        let shown =
-            Shown { certificate: text(&bundle["certificate_pem"]).to_owned(), key: text(&bundle["private_key_pem"]).to_owned() };
+        let shown = Shown {
+            certificate: text(&bundle["certificate_pem"]).to_owned(),
+            key: text(&bundle["private_key_pem"]).to_owned(),
+        };
         Self::to_server_of(bundle, Some(&shown))
     }
 

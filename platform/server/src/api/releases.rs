@@ -1,6 +1,7 @@
 //! Publishing: upload, report, approval.
 
 use axum::Json;
+use axum::extract::multipart::MultipartError;
 use axum::extract::{Multipart, Path, State};
 use axum::http::StatusCode;
 use fitment_domain::bytes::Digest;
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{accessory, find_release};
+use super::{UPLOAD_BYTES_MAX, accessory, find_release};
 use crate::app::{App, Shared};
 use crate::auth::{Caller, Operator, Publisher};
 use crate::clock;
@@ -178,12 +179,17 @@ pub async fn register_key(
 }
 
 async fn read_upload(mut form: Multipart) -> Result<Upload, Problem> {
-    let bad = |e: axum::extract::multipart::MultipartError| {
-        let code = if e.status() == StatusCode::PAYLOAD_TOO_LARGE { "too-large" } else { "invalid-body" };
-        Problem::new(e.status(), code, e.body_text())
+    let too_large = || {
+        let detail = format!("component, statement and listing have more than {UPLOAD_BYTES_MAX} bytes together");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
+    };
+    let bad = |e: MultipartError| match e.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+        status => Problem::new(status, "invalid-body", e.body_text()),
     };
     let (mut component, mut statement, mut part_listing) = (None, None, None);
-    while let Some(field) = form.next_field().await.map_err(bad)? {
+    let mut bytes_seen = 0_usize;
+    while let Some(mut field) = form.next_field().await.map_err(bad)? {
         let name = field.name().unwrap_or_default().to_owned();
         let slot = match name.as_str() {
             "component" => &mut component,
@@ -195,9 +201,19 @@ async fn read_upload(mut form: Multipart) -> Result<Upload, Problem> {
                 )));
             }
         };
-        if slot.replace(field.bytes().await.map_err(bad)?.to_vec()).is_some() {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = field.chunk().await.map_err(bad)? {
+            bytes_seen = bytes_seen.saturating_add(chunk.len());
+            if bytes_seen <= UPLOAD_BYTES_MAX {
+                bytes.extend_from_slice(&chunk);
+            }
+        }
+        if slot.replace(bytes).is_some() {
             return Err(Problem::invalid(format!("part {name:?} came twice")));
         }
+    }
+    if bytes_seen > UPLOAD_BYTES_MAX {
+        return Err(too_large());
     }
     let missing = |name: &str| Problem::invalid(format!("part {name:?} is missing"));
     Ok(Upload {

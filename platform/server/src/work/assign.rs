@@ -1,7 +1,7 @@
 //! Computes what a device is to run, and signs it if it changed.
 
 use fitment_domain::bytes::Digest;
-use fitment_domain::capability::effective;
+use fitment_domain::capability::{Ceiling, effective};
 use fitment_domain::device::Device;
 use fitment_domain::id::{DeviceId, TenantId};
 use fitment_domain::installation::Installation;
@@ -13,7 +13,7 @@ use fitment_store::{Release, StoredSet};
 
 use super::{JobError, Next};
 use crate::app::App;
-use crate::door;
+use crate::door::{self, Refused};
 
 /// Recomputes the set of one device. Does nothing if nothing changed and the set is fresh enough.
 pub async fn run(app: &App, tenant: &TenantId, device: &DeviceId) -> Result<Next, JobError> {
@@ -30,30 +30,43 @@ pub async fn run(app: &App, tenant: &TenantId, device: &DeviceId) -> Result<Next
         }
     }
     drop(tx);
-    let mut items = Vec::new();
+    let (mut items, mut refused) = (Vec::new(), None);
     for (installation, release) in &wanted {
-        items.extend(item(app, &device, installation, release).await);
+        match item(app, &device, installation, release).await {
+            Ok(item) => items.extend(item),
+            // A database that is away says nothing about the release.
+            Err(Refused::Store(error)) => return Err(error.into()),
+            Err(error) => {
+                tracing::error!(release = %release.id, accessory = %release.accessory, %error, "a stored release is refused; it is not assigned");
+                refused = Some(error);
+            }
+        }
     }
     let content = Digest::of(&serde_json::to_vec(&items).unwrap_or_default()).as_str().to_owned();
-    publish(app, tenant, &device.id, items, content).await
+    let published = publish(app, tenant, &device.id, items, content).await?;
+    // Whoever mends the object store does not have to install again: the job is tried again until then.
+    refused.map_or(Ok(published), |error| Err(error.into()))
 }
 
-/// Returns what one installation adds; nothing where it does not fit or its release does not verify.
-async fn item(app: &App, device: &Device, installation: &Installation, release: &Release) -> Option<Item> {
-    let kind = release.manifest.kind().ok()?;
+/// Returns what one installation adds; nothing where it does not fit.
+async fn item(
+    app: &App,
+    device: &Device,
+    installation: &Installation,
+    release: &Release,
+) -> Result<Option<Item>, Refused> {
+    let (Ok(kind), Ok(asked), Ok(budget)) =
+        (release.manifest.kind(), release.manifest.asked(), release.manifest.budget())
+    else {
+        return Ok(None);
+    };
     let mut reasons = platform_mismatches(release.state, &release.manifest.requires, &app.platform);
     reasons.extend(device_mismatches(kind, &release.manifest.requires, &device.facts));
     if !kind.runs_on_devices() || device.revoked.is_some() || !reasons.is_empty() {
-        return None;
+        return Ok(None);
     }
-    let passed = match door::open(app, release).await {
-        Ok(passed) => passed,
-        Err(error) => {
-            tracing::error!(release = %release.id, accessory = %release.accessory, %error, "a stored release is refused; it is not assigned");
-            return None;
-        }
-    };
-    Some(Item {
+    let passed = door::open(app, release).await?;
+    Ok(Some(Item {
         installation: installation.id.clone(),
         accessory: release.accessory.clone(),
         version: release.version.clone(),
@@ -62,12 +75,9 @@ async fn item(app: &App, device: &Device, installation: &Installation, release: 
         publisher_key: passed.publisher_key,
         config: installation.config.clone(),
         interval_s: installation.interval_s,
-        grants: effective(
-            &release.manifest.asked().ok()?,
-            [&fitment_domain::capability::Ceiling::Only(installation.grants.clone())],
-        ),
-        budget: release.manifest.budget().ok()?,
-    })
+        grants: effective(&asked, [&Ceiling::Only(installation.grants.clone())]),
+        budget,
+    }))
 }
 
 async fn publish(

@@ -1,5 +1,7 @@
 //! What a monitor concluded: the contract's records as values.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 /// What one look concluded. `Unknown` means "could not tell", never "probably fine".
@@ -84,6 +86,8 @@ pub enum BadFinding {
     NotFinite { index: usize, name: String },
     #[error("findings[{index}].{field} holds a control character")]
     ControlCharacter { index: usize, field: &'static str },
+    #[error("findings[{index}] judges the same condition and subject as an earlier one of this run")]
+    Twice { index: usize },
 }
 
 /// Checks the findings of one run against the bounds.
@@ -91,7 +95,14 @@ pub fn check(findings: &[Finding], limits: &FindingLimits) -> Result<(), BadFind
     if findings.len() > limits.findings_max {
         return Err(BadFinding::TooMany { count: findings.len(), max: limits.findings_max });
     }
-    findings.iter().enumerate().try_for_each(|(index, finding)| check_one(index, finding, limits))
+    let mut judged = BTreeSet::new();
+    for (index, finding) in findings.iter().enumerate() {
+        check_one(index, finding, limits)?;
+        if !judged.insert((&finding.condition, &finding.subject)) {
+            return Err(BadFinding::Twice { index });
+        }
+    }
+    Ok(())
 }
 
 fn check_one(index: usize, finding: &Finding, limits: &FindingLimits) -> Result<(), BadFinding> {

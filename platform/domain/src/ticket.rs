@@ -49,6 +49,8 @@ pub struct Delivery {
     pub close_wanted: bool,
     /// The wish to close was carried out or declined.
     pub close_settled: bool,
+    /// The condition is back after it had cleared: whoever has the ticket there is to hear of it.
+    pub returned: bool,
 }
 
 /// What the delivery job does next.
@@ -62,6 +64,8 @@ pub enum Step {
     LookThenCreate,
     /// Close there, unless somebody touched it.
     CloseIfUntouched,
+    /// Tell the ticket that the condition is back; if it is over there, a new ticket takes its place.
+    TellReturned,
     Done,
 }
 
@@ -75,18 +79,30 @@ pub fn next_step(delivery: &Delivery, now: UnixMs, request_ms_max: u64) -> Step 
             if now < until { Step::WaitUntil(until) } else { Step::LookThenCreate }
         }
         (Some(_), _) if delivery.close_wanted && !delivery.close_settled => Step::CloseIfUntouched,
+        (Some(_), _) if delivery.returned && !delivery.close_wanted => Step::TellReturned,
         (Some(_), _) => Step::Done,
     }
 }
 
-/// Returns who or what touched a ticket since we made it; none if nobody did.
+/// Returns the reference of the note that says: the condition cleared, and the ticket was left to whoever works on it.
+pub fn left_open_reference(ticket: &TicketId) -> String {
+    format!("{}:cleared:", external_reference(ticket))
+}
+
+/// Returns who or what touched a ticket since we made it; none if nobody did. A ticket that was left to somebody once is
+/// theirs: our own note about that hides who was there before.
 pub fn touched_by(
+    ours: &TicketId,
     ticket: &remote::Ticket,
     notes: &[remote::Note],
     our_account: Option<&str>,
     status_at_creation: &str,
 ) -> Option<String> {
     let foreign = |author: Option<&str>| author.is_some() && author != our_account;
+    let left_open = left_open_reference(ours);
+    if notes.iter().any(|note| note.body.contains(&left_open)) {
+        return Some("somebody worked on it before".to_owned());
+    }
     if let Some(note) = notes.iter().find(|n| foreign(n.author.as_deref())) {
         return Some(format!("{} wrote a note", note.author.as_deref().unwrap_or("somebody")));
     }
@@ -116,7 +132,9 @@ mod tests {
         assert_eq!(next_step(&started, UnixMs(1_500), 500), Step::LookThenCreate);
         let there = Delivery { external_id: Some("7".to_owned()), ..started };
         assert_eq!(next_step(&there, UnixMs(9_000), 500), Step::Done);
-        let cleared = Delivery { close_wanted: true, ..there };
+        let cleared = Delivery { close_wanted: true, ..there.clone() };
         assert_eq!(next_step(&cleared, UnixMs(9_000), 500), Step::CloseIfUntouched);
+        let back = Delivery { returned: true, ..there };
+        assert_eq!(next_step(&back, UnixMs(9_000), 500), Step::TellReturned);
     }
 }

@@ -9,7 +9,7 @@ use fitment_domain::manifest::{BadManifest, Origin};
 use fitment_domain::run::{End, Invocation, Returned, RunReport};
 use fitment_domain::tenant::Scope;
 use fitment_domain::ticket::remote::{Answer, Call, Error};
-use fitment_runner_client::{ComponentRef, HttpHost, HttpHostError, RunSpec, Secrets, Trust};
+use fitment_runner_client::{ComponentRef, HttpHost, HttpHostError, PrepareError, RunSpec, Secrets, Trust};
 use fitment_store::{Connection, StoreError};
 
 use crate::app::App;
@@ -34,6 +34,8 @@ pub enum ConnectorError {
     Url(String),
     #[error("http: {0}")]
     Http(#[from] HttpHostError),
+    #[error("the connector's code is not ready: {0}")]
+    Prepare(#[from] PrepareError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("{call}: the connector ended without an answer: {end}")]
@@ -85,8 +87,11 @@ pub async fn open(app: &App, tenant: &TenantId, connection: &Connection) -> Resu
     let manifest = &passed.verified.package.manifest;
     let origin = Origin::parse(&connection.url).map_err(|e| ConnectorError::Url(e.to_string()))?;
     let host = app.connectors.host(app, tenant, connection, &origin)?;
+    let component = ComponentRef { digest: release.digest.clone(), bytes: passed.component.clone() };
+    // Compiling counts for nobody's time: a call that begins is a call that runs.
+    app.sandbox.prepare(&component).await?;
     Ok(Opened {
-        component: ComponentRef { digest: release.digest.clone(), bytes: passed.component.clone() },
+        component,
         grants: manifest.asked()?.bind_origin("connection", origin.as_str()),
         budget: manifest.budget()?,
         config: connection.config.to_string(),

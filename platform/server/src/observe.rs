@@ -21,7 +21,7 @@ pub enum ObserveError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
-    #[error("the tenant has no category {FALLBACK_CATEGORY:?} and no rule that takes this finding")]
+    #[error("the tenant has no category at all")]
     NoCategory,
 }
 
@@ -47,11 +47,13 @@ pub async fn take(tx: &mut Tx, seen: &Observation<'_>) -> Result<(), ObserveErro
         Outcome::Findings(findings) => ("findings", format!("{} findings", findings.len())),
         Outcome::Failed { kind, message } => (kind.as_str(), message.clone()),
     };
-    tx.set_run_state(&seen.device.id, &seen.installation.id, kind, &message, &seen.result.usage, seen.result.started)
+    // A device whose clock runs ahead must not shadow what it reports once the clock is mended.
+    let at = seen.result.started.min(seen.received);
+    tx.set_run_state(&seen.device.id, &seen.installation.id, kind, &message, &seen.result.usage, at)
         .await?;
     if let Outcome::Findings(findings) = &seen.result.outcome {
         for finding in findings {
-            tx.upsert_finding(&seen.device.id, &seen.installation.id, finding, seen.result.started).await?;
+            tx.upsert_finding(&seen.device.id, &seen.installation.id, finding, at).await?;
             take_finding(tx, seen, finding).await?;
         }
     }
@@ -107,25 +109,46 @@ async fn take_finding(tx: &mut Tx, seen: &Observation<'_>, finding: &Finding) ->
     }
 }
 
-async fn opened(tx: &mut Tx, seen: &Observation<'_>, finding: &Finding, alert: &AlertRow) -> Result<(), ObserveError> {
-    if let Some(mut ticket) = tx.open_ticket_of_alert(&alert.id).await? {
-        // It was left open because somebody works on it: the same ticket goes on.
-        ticket.occurrences += i64::from(alert.track.occurrences);
-        ticket.delivery.close_wanted = false;
-        ticket.delivery.close_settled = false;
-        ticket.updated = seen.received;
-        tx.update_ticket(&ticket).await?;
-        return Ok(());
+async fn opened(
+    tx: &mut Tx,
+    seen: &Observation<'_>,
+    finding: &Finding,
+    alert: &AlertRow,
+) -> Result<(), ObserveError> {
+    match tx.open_ticket_of_alert(&alert.id).await? {
+        Some(ticket) => returned(tx, seen, alert, ticket).await,
+        None => make_ticket(tx, seen, finding, alert).await,
     }
+}
+
+/// The condition is back while its ticket is open: somebody works on it, or its closing is under way.
+async fn returned(tx: &mut Tx, seen: &Observation<'_>, alert: &AlertRow, mut ticket: TicketRow) -> Result<(), ObserveError> {
+    ticket.occurrences += i64::from(alert.track.occurrences);
+    ticket.delivery.close_wanted = false;
+    ticket.delivery.close_settled = false;
+    ticket.delivery.returned = true;
+    ticket.updated = seen.received;
+    tx.update_ticket(&ticket).await?;
+    if ticket.connection.is_some() {
+        enqueue_delivery(tx, &ticket.id, seen.received).await?;
+    }
+    Ok(())
+}
+
+async fn make_ticket(
+    tx: &mut Tx,
+    seen: &Observation<'_>,
+    finding: &Finding,
+    alert: &AlertRow,
+) -> Result<(), ObserveError> {
     let subject = Subject { accessory: &seen.installation.accessory, condition: &finding.condition };
     let rules = tx.rules().await?;
     let chosen = pick(&rules, &subject);
     let categories = tx.categories().await?;
-    let category = match chosen {
-        Some(rule) => categories.iter().find(|c| c.id == rule.category),
-        None => categories.iter().find(|c| c.name == FALLBACK_CATEGORY),
-    };
-    let category = category.ok_or(ObserveError::NoCategory)?;
+    let by_rule = chosen.and_then(|rule| categories.iter().find(|c| c.id == rule.category));
+    // Categories can be renamed: an alert without a ticket would be worse than a ticket in an odd category.
+    let otherwise = || categories.iter().find(|c| c.name == FALLBACK_CATEGORY).or(categories.first());
+    let category = by_rule.or_else(otherwise).ok_or(ObserveError::NoCategory)?;
     let connection = tx.connections().await?.into_iter().next().map(|c| c.id);
     let ticket = TicketRow {
         id: TicketId::from_random(clock::random()?),
@@ -180,6 +203,7 @@ async fn cleared(tx: &mut Tx, seen: &Observation<'_>, alert: &AlertRow) -> Resul
     Ok(())
 }
 
+/// Asks, in this transaction, for the delivery of a ticket.
 async fn enqueue_delivery(tx: &mut Tx, ticket: &TicketId, now: UnixMs) -> Result<(), ObserveError> {
     let job = JobId::from_random(clock::random()?);
     Ok(tx.enqueue(&job, DELIVER, ticket.as_str(), now).await?)

@@ -24,7 +24,7 @@ pub const DELIVER: &str = "deliver";
 /// A server that dies leaves its jobs to whoever comes after this time. One that lives renews the lease.
 const LEASE_MS: u64 = 15_000;
 const RENEW_EVERY: Duration = Duration::from_secs(5);
-const JOBS_AT_ONCE: i64 = 8;
+const JOBS_AT_ONCE: usize = 8;
 const IDLE_MS_MAX: u64 = 5_000;
 
 /// What a job says at its end.
@@ -46,6 +46,8 @@ pub enum JobError {
     Refused(#[from] crate::door::Refused),
     #[error("signing: {0}")]
     Signature(#[from] fitment_domain::signature::BadSignature),
+    #[error(transparent)]
+    Randomness(#[from] crate::clock::NoRandomness),
     #[error("job {0:?} is not known to this version")]
     Unknown(String),
     #[error("job subject {0:?} does not read")]
@@ -56,21 +58,12 @@ pub enum JobError {
 pub async fn run(app: Shared, stop: CancellationToken) {
     let mut running = JoinSet::new();
     while !stop.is_cancelled() {
-        let wait = match claim(&app, JOBS_AT_ONCE - i64::try_from(running.len()).unwrap_or(JOBS_AT_ONCE)).await {
-            Ok((jobs, wait)) => {
-                for job in jobs {
-                    running.spawn(one(app.clone(), job));
-                }
-                wait
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the job queue cannot be read; trying again");
-                Duration::from_millis(IDLE_MS_MAX)
-            }
-        };
+        let free = JOBS_AT_ONCE - running.len();
+        let wait = if free == 0 { Duration::from_millis(IDLE_MS_MAX) } else { start(&app, &mut running, free).await };
         tokio::select! {
             () = stop.cancelled() => {}
-            () = app.wake.notified() => {}
+            // While every place is taken, a new job changes nothing.
+            () = app.wake.notified(), if free > 0 => {}
             () = tokio::time::sleep(wait) => {}
             Some(ended) = running.join_next(), if !running.is_empty() => {
                 if let Err(error) = ended {
@@ -82,10 +75,26 @@ pub async fn run(app: Shared, stop: CancellationToken) {
     while running.join_next().await.is_some() {}
 }
 
+/// Starts what is due, and returns how long nothing else will be.
+async fn start(app: &Shared, running: &mut JoinSet<()>, free: usize) -> Duration {
+    match claim(app, i64::try_from(free).unwrap_or(1)).await {
+        Ok((jobs, wait)) => {
+            for job in jobs {
+                running.spawn(one(app.clone(), job));
+            }
+            wait
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the job queue cannot be read; trying again");
+            Duration::from_millis(IDLE_MS_MAX)
+        }
+    }
+}
+
 async fn claim(app: &App, limit: i64) -> Result<(Vec<Job>, Duration), StoreError> {
     let now = app.now();
     let mut tx = app.store.begin(Scope::Platform).await?;
-    let jobs = if limit > 0 { tx.claim_due(now, now.plus_ms(LEASE_MS), limit).await? } else { Vec::new() };
+    let jobs = tx.claim_due(now, now.plus_ms(LEASE_MS), limit).await?;
     let next = tx.next_due().await?;
     tx.commit().await?;
     let wait = next.map_or(IDLE_MS_MAX, |due| due.since_ms(now).clamp(10, IDLE_MS_MAX));

@@ -87,6 +87,7 @@ create table tickets (
   external_id TEXT,
   close_wanted BIGINT not null,
   close_settled BIGINT not null,
+  returned BIGINT not null,
   external_number TEXT,
   external_url TEXT,
   external_status TEXT,

@@ -42,7 +42,7 @@ macro_rules! columns {
     () => {
         "id, number, alert_id, open_alert, device_id, source, category_id, board, priority, summary, description, state, \
          occurrences, created, updated, connection_id, create_started, external_id, close_wanted, close_settled, \
-         external_number, external_url, external_status, problem, chosen_by"
+         external_number, external_url, external_status, problem, chosen_by, returned"
     };
 }
 
@@ -68,6 +68,7 @@ fn ticket(row: &Row<'_>) -> Result<TicketRow> {
             external_id: row.text_opt("external_id")?,
             close_wanted: row.flag("close_wanted")?,
             close_settled: row.flag("close_settled")?,
+            returned: row.flag("returned")?,
         },
         external_number: row.text_opt("external_number")?,
         external_url: row.text_opt("external_url")?,
@@ -107,6 +108,7 @@ fn bound<'q>(statement: Statement<'q>, tenant: &'q str, ticket: &'q TicketRow) -
         .bind(ticket.external_status.as_deref().map(storable))
         .bind(ticket.problem.as_deref().map(storable))
         .bind(ticket.chosen_by.as_ref().map(RuleId::as_str))
+        .bind(i64::from(ticket.delivery.returned))
 }
 
 impl Tx {
@@ -127,7 +129,7 @@ impl Tx {
             "insert into tickets (tenant_id, ",
             columns!(),
             ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
-             $23, $24, $25, $26)"
+             $23, $24, $25, $26, $27)"
         );
         self.execute(bound(query(sql), tenant.as_str(), ticket)).await?;
         Ok(())
@@ -140,7 +142,7 @@ impl Tx {
                    category_id = $8, board = $9, priority = $10, summary = $11, description = $12, state = $13, \
                    occurrences = $14, created = $15, updated = $16, connection_id = $17, create_started = $18, \
                    external_id = $19, close_wanted = $20, close_settled = $21, external_number = $22, external_url = $23, \
-                   external_status = $24, problem = $25, chosen_by = $26 where tenant_id = $1 and id = $2";
+                   external_status = $24, problem = $25, chosen_by = $26, returned = $27 where tenant_id = $1 and id = $2";
         self.execute(bound(query(sql), tenant.as_str(), ticket)).await?;
         Ok(())
     }

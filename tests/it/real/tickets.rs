@@ -88,10 +88,53 @@ async fn a_ticket_that_somebody_works_on_stays_open() {
     assert_eq!(tracker.get(&format!("ticket/{number}")).await["Status"], "new");
     let open = ticket(&watched.msp, "ours stays open too", |t| t["state"] == "open").await;
 
-    // It happens again: the same ticket goes on.
+    // It happens again: the same ticket goes on, and its reader is told.
     watched.disk.fill();
     let more = |t: &Value| t["occurrences"].as_i64() > open["occurrences"].as_i64();
     ticket(&watched.msp, "the same ticket counts it", more).await;
     no_delivery_waits(&watched.platform).await;
     assert_eq!(tracker.tickets_with(&reference(&made)).await, [number]);
+    let comments = tracker.comments(number).await;
+    assert!(comments.len() == 3 && comments[2].contains("The condition is back"), "{comments:?}");
+}
+
+/// Returns the state of the newest alert about the disk.
+fn alert_is(body: &Value, state: &str) -> bool {
+    body["alerts"][0]["state"] == state
+}
+
+// proves T3 (a touched ticket stays touched, and one that was resolved there gets a successor when the condition is back)
+#[tokio::test]
+async fn a_ticket_that_was_resolved_there_gets_a_successor() {
+    let watched = watched(Database::sqlite()).await;
+    let tracker = Tracker::start(&watched.platform.http);
+    connect(&watched, &tracker.url(), &tracker.token(), "resolved").await;
+    watched.disk.fill();
+    let made = ticket(&watched.msp, "the ticket is made", |t| !t["external_number"].is_null()).await;
+    let number = made["external_number"].as_str().unwrap();
+
+    // The technician writes no word, and ours is the last change there when it clears the second time.
+    tracker.technician_sets(number, json!({ "Owner": "technician" })).await;
+    for _ in 0..2 {
+        watched.disk.free();
+        watched.msp.until("/api/v1/alerts", "the condition clears", |body| alert_is(body, "closed")).await;
+        no_delivery_waits(&watched.platform).await;
+        assert_eq!(tracker.get(&format!("ticket/{number}")).await["Status"], "new", "somebody owns it");
+        watched.disk.fill();
+        watched.msp.until("/api/v1/alerts", "the condition is back", |body| alert_is(body, "open")).await;
+        no_delivery_waits(&watched.platform).await;
+    }
+
+    watched.disk.free();
+    watched.msp.until("/api/v1/alerts", "the condition clears", |body| alert_is(body, "closed")).await;
+    no_delivery_waits(&watched.platform).await;
+    tracker.technician_sets(number, json!({ "Status": "resolved" })).await;
+    watched.disk.fill();
+    let two = |body: &Value| body["tickets"].as_array().unwrap().iter().filter(|t| !t["external_number"].is_null()).count() == 2;
+    let list = watched.msp.until("/api/v1/tickets", "a second ticket is there", two).await;
+    let (new, old) = (&list["tickets"][0], &list["tickets"][1]);
+    assert_eq!((&new["state"], &old["state"]), (&json!("open"), &json!("closed")), "{list:#}");
+    assert_eq!((&old["external_number"], &new["alert"]), (&made["external_number"], &made["alert"]));
+    assert_eq!(tracker.tickets_with(&reference(new)).await.len(), 1);
+    assert_eq!(tracker.get(&format!("ticket/{number}")).await["Status"], "resolved", "what was resolved stays so");
 }

@@ -126,6 +126,7 @@ pub(crate) async fn everything_reads_back(database: &Database) {
         external_id: Some("42".to_owned()),
         close_wanted: true,
         close_settled: false,
+        returned: true,
     };
     ticket.external_number = Some("#42".to_owned());
     ticket.external_url = Some("https://rt.example/Ticket/Display.html?id=42".to_owned());

@@ -109,6 +109,14 @@ impl Tracker {
         assert!(status.success(), "sqlite3 failed");
     }
 
+    /// A technician changes fields of a ticket.
+    pub(crate) async fn technician_sets(&self, ticket: &str, fields: Value) {
+        let request = self.http.put(format!("{}/REST/2.0/ticket/{ticket}", self.url()));
+        let request = request.header("authorization", format!("token {}", self.technician_token()));
+        let answer = request.json(&fields).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 200, "{}", answer.text().await.unwrap());
+    }
+
     /// A technician comments on a ticket.
     pub(crate) async fn technician_comments(&self, ticket: &str, text: &str) {
         let request = self.http.post(format!("{}/REST/2.0/ticket/{ticket}/comment", self.url()));

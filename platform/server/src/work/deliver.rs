@@ -1,14 +1,21 @@
 //! Carries a ticket into the other system: one ticket there, whatever dies in between.
+//!
+//! The job changes the ticket's row in small steps, each on the row as it is at that moment: results go on counting and
+//! clearing meanwhile, and none of it is lost. Whatever they want done enqueues the job again.
 
-use fitment_domain::id::{TenantId, TicketId};
+use fitment_domain::id::{JobId, TenantId, TicketId};
 use fitment_domain::tenant::Scope;
 use fitment_domain::ticket::remote::{Answer, Audience, Call, Error, NewNote, NewTicket, Note, Ticket, TicketPatch};
-use fitment_domain::ticket::{Delivery, Step, TicketState, external_reference, next_step, touched_by};
+use fitment_domain::ticket::{
+    Delivery, Step, TicketState, external_reference, left_open_reference, next_step, touched_by,
+};
 use fitment_store::{Connection, StoreError, TicketRow};
 
-use super::{JobError, Next};
+use super::{DELIVER, JobError, Next};
 use crate::app::App;
+use crate::clock;
 use crate::connector::{self, ConnectorError, Opened};
+use crate::door::Refused;
 
 const NOTE_PAGES_MAX: usize = 20;
 
@@ -16,7 +23,6 @@ struct Delivering<'a> {
     app: &'a App,
     tenant: &'a TenantId,
     connection: Connection,
-    account_before: Option<String>,
     connector: Opened,
     ticket: TicketRow,
 }
@@ -24,21 +30,19 @@ struct Delivering<'a> {
 /// Takes the next steps of one ticket.
 pub async fn run(app: &App, tenant: &TenantId, ticket: &TicketId) -> Result<Next, JobError> {
     let mut tx = app.store.read(Scope::Tenant(tenant.clone())).await?;
-    let Some(mut ticket) = tx.ticket(ticket).await? else { return Ok(Next::Done) };
+    let Some(ticket) = tx.ticket(ticket).await? else { return Ok(Next::Done) };
     let Some(connection) = ticket.connection.clone() else { return Ok(Next::Done) };
     let Some(connection) = tx.connection(&connection).await? else { return Ok(Next::Done) };
-    if ticket.delivery == Delivery::default()
-        && let Some(category) = tx.category(&ticket.category).await?
-    {
-        // What was never sent goes where its category goes today: a board that is not there can be mended.
-        (ticket.board, ticket.priority) = (category.board, category.priority);
-    }
     drop(tx);
-    let connector = connector::open(app, tenant, &connection).await?;
-    let account_before = connection.account.clone();
-    let mut job = Delivering { app, tenant, connection, account_before, connector, ticket };
-    let outcome = job.advance().await;
-    job.note_outcome(&outcome).await?;
+    let (id, before) = (ticket.id.clone(), connection.clone());
+    let (outcome, account) = match connector::open(app, tenant, &connection).await {
+        Ok(connector) => {
+            let mut job = Delivering { app, tenant, connection, connector, ticket };
+            (job.advance().await, job.connection.account)
+        }
+        Err(error) => (Err(error.into()), None),
+    };
+    note_outcome(app, tenant, &id, &before, account, &outcome).await?;
     outcome
 }
 
@@ -54,6 +58,7 @@ impl Delivering<'_> {
                     None => self.create().await?,
                 },
                 Step::CloseIfUntouched => return self.close_if_untouched().await,
+                Step::TellReturned => return self.tell_returned().await,
                 Step::Done if self.ticket.delivery.close_wanted && self.ticket.delivery.external_id.is_none() => {
                     return self.close_ours().await;
                 }
@@ -64,8 +69,7 @@ impl Delivering<'_> {
 
     /// Writes into the ledger that a create is under way, then creates: whoever comes after a crash looks first.
     async fn create(&mut self) -> Result<(), JobError> {
-        self.ticket.delivery.create_started = Some(self.app.now());
-        self.save().await?;
+        self.begin_create().await?;
         let new = NewTicket {
             external_ref: external_reference(&self.ticket.id),
             board: self.ticket.board.clone(),
@@ -83,18 +87,39 @@ impl Delivering<'_> {
             Ok(_) => Err(ConnectorError::WrongAnswer("create-ticket").into()),
             Err(ConnectorError::Remote { error: Error::Partial(id, undone), .. }) => {
                 tracing::warn!(ticket = %self.ticket.id, id, undone, "created there, but not as asked");
+                // It is there: that is kept before anything else can go wrong.
+                self.change(|ticket| {
+                    ticket.delivery.external_id = Some(id.clone());
+                    ticket.external_number = Some(id.clone());
+                })
+                .await?;
                 let there = self.read(id).await?;
                 self.adopt(there).await
             }
             Err(error) => {
                 if !error.maybe_written() {
                     // It surely did not happen: the next try need not wait.
-                    self.ticket.delivery.create_started = None;
-                    self.save().await?;
+                    self.change(|ticket| ticket.delivery.create_started = None).await?;
                 }
                 Err(error.into())
             }
         }
+    }
+
+    async fn begin_create(&mut self) -> Result<(), JobError> {
+        let mut tx = self.app.store.read(Scope::Tenant(self.tenant.clone())).await?;
+        let category = tx.category(&self.ticket.category).await?;
+        drop(tx);
+        let now = self.app.now();
+        self.change(|ticket| {
+            let never_sent = ticket.delivery.create_started.is_none();
+            ticket.delivery = Delivery { create_started: Some(now), returned: false, ..ticket.delivery.clone() };
+            if let Some(category) = category.filter(|_| never_sent) {
+                // What was never sent goes where its category goes today: a board that is not there can be mended.
+                (ticket.board, ticket.priority) = (category.board, category.priority);
+            }
+        })
+        .await
     }
 
     async fn find(&self) -> Result<Option<Ticket>, JobError> {
@@ -111,35 +136,42 @@ impl Delivering<'_> {
         }
     }
 
+    /// Reads the ticket there; none if it is gone, deleted or over: nobody looks at it any more.
+    async fn read_live(&self, id: &str) -> Result<Option<Ticket>, JobError> {
+        match self.read(id.to_owned()).await {
+            Ok(there) if there.deleted || there.status_class.is_over() => Ok(None),
+            Ok(there) => Ok(Some(there)),
+            Err(JobError::Connector(ConnectorError::Remote { error: Error::NotFound | Error::Gone(_), .. })) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn adopt(&mut self, there: Ticket) -> Result<(), JobError> {
         tracing::info!(ticket = %self.ticket.id, there = there.number, "the ticket is in the other system");
-        self.ticket.delivery.external_id = Some(there.id);
-        self.ticket.external_number = Some(there.number);
-        self.ticket.external_url = there.url;
-        self.ticket.external_status = Some(there.status);
-        self.save().await
+        self.change(|ticket| {
+            ticket.delivery.external_id = Some(there.id);
+            ticket.external_number = Some(there.number);
+            ticket.external_url = there.url;
+            ticket.external_status = Some(there.status);
+        })
+        .await
     }
 
     async fn close_if_untouched(&mut self) -> Result<Next, JobError> {
         let id = self.ticket.delivery.external_id.clone().unwrap_or_default();
-        let there = match self.read(id.clone()).await {
-            Err(JobError::Connector(ConnectorError::Remote { error: Error::NotFound | Error::Gone(_), .. })) => {
-                return self.close_ours().await;
-            }
-            other => other?,
-        };
-        let notes = self.notes(&id).await?;
+        let Some(there) = self.read_live(&id).await? else { return self.close_ours().await };
+        let (notes, complete) = self.notes(&id).await?;
         self.learn_account().await?;
         let at_creation = self.ticket.external_status.clone().unwrap_or_default();
-        if there.deleted || there.status_class.is_over() {
-            return self.close_ours().await;
-        }
-        match touched_by(&there, &notes, self.connection.account.as_deref(), &at_creation) {
+        let account = self.connection.account.as_deref();
+        let touched = touched_by(&self.ticket.id, &there, &notes, account, &at_creation);
+        let touched = touched.or_else(|| (!complete).then(|| "it has more notes than were read".to_owned()));
+        match touched {
             None => {
                 let status = Some(self.connection.closed_status.clone());
                 let patch = TicketPatch { status, ..TicketPatch::default() };
                 match self.call(Call::UpdateTicket { ticket: id, patch, expected: there.version }).await? {
-                    Answer::Ticket(closed) => self.ticket.external_status = Some(closed.status),
+                    Answer::Ticket(closed) => self.change(|ticket| ticket.external_status = Some(closed.status)).await?,
                     _ => return Err(ConnectorError::WrongAnswer("update-ticket").into()),
                 }
                 self.close_ours().await
@@ -161,18 +193,64 @@ impl Delivering<'_> {
 
     /// The condition cleared, but somebody works on the ticket: they are told, and they close it.
     async fn leave_open(&mut self, id: &str, notes: &[Note], who: &str) -> Result<Next, JobError> {
-        let reference = format!("{}:cleared:{}", external_reference(&self.ticket.id), self.ticket.occurrences);
-        if !notes.iter().any(|note| note.body.contains(&reference)) {
-            let body = format!("The condition cleared by itself. The ticket stays open because {who}.");
-            let note = NewNote { external_ref: reference, audience: Audience::Internal, body };
-            self.call(Call::AddNote { ticket: id.to_owned(), note }).await?;
-        }
-        self.ticket.delivery.close_settled = true;
-        self.save().await?;
+        let reference = format!("{}{}", left_open_reference(&self.ticket.id), self.ticket.occurrences);
+        let body = format!("The condition cleared by itself. The ticket stays open because {who}.");
+        self.note_once(id, notes, reference, body).await?;
+        self.change(|ticket| ticket.delivery.close_settled = ticket.delivery.close_wanted).await?;
         Ok(Next::Done)
     }
 
-    async fn notes(&self, id: &str) -> Result<Vec<Note>, JobError> {
+    /// The condition is back. Whoever has the ticket there is told; if nobody has, a new ticket takes its place.
+    async fn tell_returned(&mut self) -> Result<Next, JobError> {
+        let id = self.ticket.delivery.external_id.clone().unwrap_or_default();
+        if self.read_live(&id).await?.is_none() {
+            return self.replace().await;
+        }
+        let (notes, _) = self.notes(&id).await?;
+        let reference = format!("{}:returned:{}", external_reference(&self.ticket.id), self.ticket.occurrences);
+        self.note_once(&id, &notes, reference, "The condition is back.".to_owned()).await?;
+        self.change(|ticket| ticket.delivery.returned = false).await?;
+        Ok(Next::Done)
+    }
+
+    /// Closes our ticket and puts a successor in its place, with its delivery, in one transaction.
+    async fn replace(&mut self) -> Result<Next, JobError> {
+        let now = self.app.now();
+        let mut tx = self.app.store.begin(Scope::Tenant(self.tenant.clone())).await?;
+        let Some(mut old) = tx.ticket(&self.ticket.id).await? else { return Ok(Next::Done) };
+        let successor = TicketRow {
+            id: TicketId::from_random(clock::random()?),
+            number: tx.next_ticket_number().await?,
+            state: TicketState::Open,
+            created: now,
+            updated: now,
+            delivery: Delivery { close_wanted: old.delivery.close_wanted, ..Delivery::default() },
+            external_number: None,
+            external_url: None,
+            external_status: None,
+            problem: None,
+            ..old.clone()
+        };
+        old.state = TicketState::Closed;
+        old.delivery = Delivery { returned: false, close_settled: true, ..old.delivery };
+        tx.update_ticket(&old).await?;
+        tx.insert_ticket(&successor).await?;
+        tx.enqueue(&JobId::from_random(clock::random()?), DELIVER, successor.id.as_str(), now).await?;
+        tx.commit().await?;
+        self.app.wake.notify_one();
+        Ok(Next::Done)
+    }
+
+    async fn note_once(&self, id: &str, notes: &[Note], reference: String, body: String) -> Result<(), JobError> {
+        if !notes.iter().any(|note| note.body.contains(&reference)) {
+            let note = NewNote { external_ref: reference, audience: Audience::Internal, body };
+            self.call(Call::AddNote { ticket: id.to_owned(), note }).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns the notes there, and whether these are all.
+    async fn notes(&self, id: &str) -> Result<(Vec<Note>, bool), JobError> {
         let (mut all, mut cursor) = (Vec::new(), None);
         for _ in 0..NOTE_PAGES_MAX {
             match self.call(Call::ListNotes { ticket: id.to_owned(), since_ms: None, cursor }).await? {
@@ -183,16 +261,21 @@ impl Delivering<'_> {
                 _ => return Err(ConnectorError::WrongAnswer("list-notes").into()),
             }
             if cursor.is_none() {
-                break;
+                return Ok((all, true));
             }
         }
-        Ok(all)
+        Ok((all, false))
     }
 
+    /// Closes our ticket, unless the condition came back meanwhile: then this job was asked for again.
     async fn close_ours(&mut self) -> Result<Next, JobError> {
-        self.ticket.state = TicketState::Closed;
-        self.ticket.delivery.close_settled = true;
-        self.save().await?;
+        self.change(|ticket| {
+            if ticket.delivery.close_wanted {
+                ticket.state = TicketState::Closed;
+                ticket.delivery.close_settled = true;
+            }
+        })
+        .await?;
         Ok(Next::Done)
     }
 
@@ -200,47 +283,57 @@ impl Delivering<'_> {
         connector::call(self.app, &self.connector, call).await
     }
 
-    /// Writes what this job learnt; what results added to the ticket meanwhile stays.
-    async fn save(&mut self) -> Result<(), JobError> {
+    /// Changes the ticket as it is now, and goes on with what came of it.
+    async fn change(&mut self, change: impl FnOnce(&mut TicketRow)) -> Result<(), JobError> {
         let mut tx = self.app.store.begin(Scope::Tenant(self.tenant.clone())).await?;
-        let Some(current) = tx.ticket(&self.ticket.id).await? else { return Ok(()) };
-        let mut merged = self.ticket.clone();
-        merged.occurrences = current.occurrences;
-        merged.delivery.close_wanted = current.delivery.close_wanted;
-        merged.updated = self.app.now();
-        if !merged.delivery.close_wanted {
-            // It went bad again while this job was about to close it.
-            merged.state = current.state;
-            merged.delivery.close_settled = current.delivery.close_settled;
-        }
-        tx.update_ticket(&merged).await?;
+        let Some(mut ticket) = tx.ticket(&self.ticket.id).await? else { return Ok(()) };
+        change(&mut ticket);
+        ticket.updated = self.app.now();
+        tx.update_ticket(&ticket).await?;
         tx.commit().await?;
-        self.ticket = merged;
+        self.ticket = ticket;
         Ok(())
     }
+}
 
-    /// Says on the ticket and on the connection why delivery waits, or that it goes on.
-    async fn note_outcome(&mut self, outcome: &Result<Next, JobError>) -> Result<(), StoreError> {
-        if let Ok(Next::At(_)) = outcome {
-            // Nobody was asked: what was known before still holds.
-            return Ok(());
+/// Says on the ticket and on the connection why delivery waits, or that it goes on.
+async fn note_outcome(
+    app: &App,
+    tenant: &TenantId,
+    ticket: &TicketId,
+    connection: &Connection,
+    account: Option<String>,
+    outcome: &Result<Next, JobError>,
+) -> Result<(), StoreError> {
+    if let Ok(Next::At(_)) = outcome {
+        // Nobody was asked: what was known before still holds.
+        return Ok(());
+    }
+    let problem = outcome.as_ref().err().map(words);
+    let state = outcome.as_ref().err().map_or("ok", connection_state);
+    let trouble = problem.as_ref().filter(|_| state != "ok");
+    let mut tx = app.store.begin(Scope::Tenant(tenant.clone())).await?;
+    if let Some(mut ticket) = tx.ticket(ticket).await?
+        && ticket.problem != problem
+    {
+        ticket.problem.clone_from(&problem);
+        tx.update_ticket(&ticket).await?;
+    }
+    let learnt = account.is_some() && account != connection.account;
+    if connection.state != state || connection.problem.as_ref() != trouble || learnt {
+        tx.set_connection_state(&connection.id, state, trouble.map(String::as_str), account.as_deref()).await?;
+    }
+    tx.commit().await
+}
+
+/// What people read: the other system's words, but nothing of our own inside.
+fn words(error: &JobError) -> String {
+    match error {
+        JobError::Store(_)
+        | JobError::Connector(ConnectorError::Store(_) | ConnectorError::Refused(Refused::Store(_))) => {
+            "the marketplace's own database or object store is away".to_owned()
         }
-        let problem = outcome.as_ref().err().map(ToString::to_string);
-        let state = outcome.as_ref().err().map_or("ok", connection_state);
-        let trouble = problem.as_ref().filter(|_| state != "ok");
-        let mut tx = self.app.store.begin(Scope::Tenant(self.tenant.clone())).await?;
-        if let Some(mut ticket) = tx.ticket(&self.ticket.id).await?
-            && ticket.problem != problem
-        {
-            ticket.problem.clone_from(&problem);
-            tx.update_ticket(&ticket).await?;
-        }
-        let learnt = self.connection.account != self.account_before;
-        if self.connection.state != state || self.connection.problem.as_ref() != trouble || learnt {
-            let account = self.connection.account.as_deref();
-            tx.set_connection_state(&self.connection.id, state, trouble.map(String::as_str), account).await?;
-        }
-        tx.commit().await
+        other => other.to_string(),
     }
 }
 

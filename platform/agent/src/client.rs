@@ -13,6 +13,7 @@ use fitment_domain::protocol::{
 use reqwest::{Method, RequestBuilder, Response, Url};
 use rustls::{AlertDescription, ClientConfig};
 use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
 
 use crate::problem::{CallError, ProblemDocument};
 use crate::tls::{self, BadTls, Credentials};
@@ -39,6 +40,7 @@ pub enum BadClient {
 pub struct Client {
     server: Url,
     inner: RwLock<Inner>,
+    expired: Notify,
 }
 
 #[derive(Clone)]
@@ -85,7 +87,13 @@ impl Client {
             return Err(address());
         }
         let inner = RwLock::new(Inner::new(&server, credentials)?);
-        Ok(Self { server, inner })
+        Ok(Self { server, inner, expired: Notify::new() })
+    }
+
+    /// Returns when the server has refused the certificate as expired since the last time. It knows better than this
+    /// machine's clock.
+    pub async fn expired(&self) {
+        self.expired.notified().await;
     }
 
     /// Shows another certificate from now on.
@@ -155,7 +163,13 @@ impl Client {
         let url = self.server.join(path).map_err(|e| CallError::BadAnswer(e.to_string()))?;
         match fill(inner.http.request(method, url)).timeout(timeout).send().await {
             Ok(answer) if answer.status().is_success() => Ok(answer),
-            Ok(answer) => Err(refused(answer).await),
+            Ok(answer) => {
+                let error = refused(answer).await;
+                if error.code() == refusal::EXPIRED {
+                    self.expired.notify_one();
+                }
+                Err(error)
+            }
             Err(error) => Err(self.unanswered(&error, inner.tls).await),
         }
     }

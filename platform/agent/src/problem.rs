@@ -53,6 +53,8 @@ impl CallError {
     /// Returns whether only a person can change it, so that quick retries are of no use.
     pub fn needs_a_person(&self) -> bool {
         match self {
+            // The renewal is under way.
+            CallError::Refused { code, .. } if code == refusal::EXPIRED => false,
             CallError::Refused { status, .. } => {
                 status.is_none_or(|s| (400..500).contains(&s) && ![408, 425, 429].contains(&s))
             }
@@ -72,11 +74,14 @@ impl CallError {
                 "something between agent and server takes the TLS connection apart; let it pass through"
             }
             refusal::EXPIRED => {
-                "check this machine's clock; if it is right, enrol again with a new zero bundle and a new state folder"
+                "none needed for a device: it renews its certificate by itself; an expired zero bundle needs a new one"
             }
             refusal::NOT_YET_VALID => "set this machine's clock",
             refusal::REVOKED => "the device was revoked; if that was a mistake, enrol again with a new state folder",
             refusal::UNKNOWN => "the server does not know this device; enrol again with a new state folder",
+            refusal::KEY_DIFFERS => {
+                "the files in the identity folder do not go together: restore them, or enrol again with a new state folder"
+            }
             refusal::WRONG_KIND => {
                 "use a zero bundle for enrolment, and the state folder that enrolment made for everything else"
             }

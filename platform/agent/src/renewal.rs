@@ -1,9 +1,11 @@
-//! The next certificate, in good time, for the same key.
+//! The next certificate for the same key: in good time, at the start, and whenever the server says that this one has
+//! expired. An expired certificate is good for this alone, however long ago that was.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use fitment_domain::protocol::Renew;
+use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::client::{BadClient, Client};
@@ -15,7 +17,10 @@ use crate::stop::Stop;
 use crate::{clock, random};
 
 /// The wall clock can be set at any time, so it is looked at often.
-const LOOK_EVERY_MS: u64 = 60_000;
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// Between two renewals of the agent's own accord: a clock that is days ahead calls every certificate expired.
+const REST: Duration = Duration::from_secs(600);
 
 #[derive(Debug, thiserror::Error)]
 enum RenewalError {
@@ -36,16 +41,20 @@ pub async fn keep_renewed(
     mut stop: Stop,
 ) {
     let mut backoff = Backoff::default();
+    let mut rested = Instant::now();
     loop {
         let due_ms = identity.validity().map_or(0, |v| v.renew_at(&identity.me.device).since_ms(clock::now()));
-        if due_ms > 0 {
-            if stop.sleep(Duration::from_millis(due_ms.min(LOOK_EVERY_MS))).await {
-                return;
+        let rest = rested.saturating_duration_since(Instant::now());
+        if due_ms > 0 || !rest.is_zero() {
+            let look = Duration::from_millis(due_ms).max(rest).min(LOOK_EVERY);
+            match stop.or(tokio::time::timeout(look, client.expired())).await {
+                None => return,
+                Some(Err(_in_time)) => continue,
+                Some(Ok(())) => tracing::info!("the server says that the certificate has expired"),
             }
-            continue;
         }
         let Some(renewed) = stop.or(renew(&folder, &identity, &client)).await else { return };
-        let wait = match renewed {
+        match renewed {
             Ok(next) => {
                 tracing::info!("the certificate is renewed");
                 let until = next.validity().ok().map(|validity| validity.until);
@@ -53,13 +62,13 @@ pub async fn keep_renewed(
                 board.solved(Topic::Certificate);
                 identity = next;
                 backoff.reset();
-                // Whatever was issued, it is not asked for again at once.
-                Duration::from_secs(1)
+                rested = Instant::now() + REST;
             }
-            Err(error) => tell(&board, &mut backoff, &error),
-        };
-        if stop.sleep(wait).await {
-            return;
+            Err(error) => {
+                if stop.sleep(tell(&board, &mut backoff, &error)).await {
+                    return;
+                }
+            }
         }
     }
 }

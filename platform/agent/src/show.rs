@@ -59,8 +59,11 @@ fn identity_lines(folder: &StateFolder, now: UnixMs) -> Result<Vec<String>, BadI
         )]);
     };
     let until = identity.validity()?.until;
-    let certificate =
-        if until < now { format!("expired {}", ago(until, now)) } else { format!("expires {}", ahead(until, now)) };
+    let certificate = if until < now {
+        format!("expired {}; it is renewed as soon as the server answers", ago(until, now))
+    } else {
+        format!("expires {}", ahead(until, now))
+    };
     Ok(vec![
         line("identity", &format!("{} of {}", identity.me.device, identity.me.tenant)),
         line("server", &identity.server),

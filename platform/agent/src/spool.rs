@@ -4,6 +4,8 @@
 
 mod numbers;
 mod refused;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -165,10 +167,12 @@ impl Spool {
         }
     }
 
+    fn memory_bytes(&self) -> u64 {
+        self.entries.values().filter(|entry| entry.in_memory.is_some()).map(|entry| entry.bytes).sum()
+    }
+
     fn make_room(&mut self) {
-        let in_memory = |entry: &&Entry| entry.in_memory.is_some();
-        let memory_bytes: u64 = self.entries.values().filter(in_memory).map(|entry| entry.bytes).sum();
-        if memory_bytes > self.limits.memory_bytes_max
+        while self.memory_bytes() > self.limits.memory_bytes_max
             && let Some(key) = self.entries.iter().find(|(_, e)| e.in_memory.is_some()).map(|(key, _)| *key)
         {
             self.drop_record(key);

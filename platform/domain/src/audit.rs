@@ -41,10 +41,11 @@ pub fn seal(
     Digest::of(&bytes)
 }
 
-/// Returns the sequence of the first entry that does not fit the chain; none if all do.
-pub fn first_break(entries: &[Entry]) -> Option<i64> {
-    let mut previous = String::new();
-    for (expected, entry) in (1_i64..).zip(entries) {
+/// Returns the sequence of the first entry that does not fit the chain; none if all do. `before` is the sequence and the hash of
+/// the entry before them: 0 and nothing for the first one of a log.
+pub fn first_break(before: (i64, &str), entries: &[Entry]) -> Option<i64> {
+    let mut previous = before.1.to_owned();
+    for (expected, entry) in (before.0.saturating_add(1)..).zip(entries) {
         let hash =
             seal(&previous, entry.sequence, entry.at, &entry.actor, &entry.action, &entry.subject, &entry.details);
         if entry.sequence != expected || hash != entry.hash {

@@ -11,6 +11,7 @@ pub mod tenant;
 pub mod device;
 
 pub mod manifest;
+pub mod origin;
 pub mod package;
 pub mod signature;
 

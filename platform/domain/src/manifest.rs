@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::budget::{Budget, BudgetAsked, OverCeiling};
 use crate::capability::{BadPermission, Grants, Permission, Scope};
+use crate::origin::Origin;
 use crate::tenant::{BadName, check_identifier};
 
 /// The custom section that holds the manifest.
@@ -294,7 +295,7 @@ fn check_scope(permission: Permission, entry: &PermissionAsked) -> Result<(), Ba
             let bad_origin = entry.origins.iter().find(|o| *o != "connection" && Origin::parse(o).is_err());
             if let Some(origin) = bad_origin {
                 return Err(refuse(format!(
-                    "{:?} is no origin: write scheme://host or scheme://host:port",
+                    "{:?} is no origin: write scheme://host or scheme://host:port, without path",
                     shorten(origin)
                 )));
             }
@@ -304,45 +305,6 @@ fn check_scope(permission: Permission, entry: &PermissionAsked) -> Result<(), Ba
         }
     }
 }
-
-/// A scheme, a host and a port.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin(String);
-
-impl Origin {
-    /// Reads an origin, or the origin of an address that begins with one. User names in it are refused.
-    pub fn parse(text: &str) -> Result<Self, BadOrigin> {
-        let bad = || BadOrigin(shorten(text));
-        let (scheme, rest) = text.split_once("://").ok_or_else(bad)?;
-        let default_port = match scheme {
-            "https" => "443",
-            "http" => "80",
-            _ => return Err(bad()),
-        };
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.contains(']') => (host, port),
-            _ => (authority, default_port),
-        };
-        let host_ok = !host.is_empty()
-            && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'[' | b']' | b':'));
-        if !host_ok || port.parse::<u16>().is_err() {
-            return Err(bad());
-        }
-        let port = if port == default_port { String::new() } else { format!(":{port}") };
-        Ok(Self(format!("{scheme}://{}{port}", host.to_ascii_lowercase())))
-    }
-
-    /// Returns `scheme://host` with the port if it is not the scheme's own.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Why a text is no origin.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no address like https://host or http://host:port (without user name)")]
-pub struct BadOrigin(String);
 
 fn shorten(text: &str) -> String {
     text.chars().take(80).collect()

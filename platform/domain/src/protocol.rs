@@ -15,7 +15,7 @@ use crate::time::UnixMs;
 pub mod route {
     /// POST, zero certificate: `Enrol` → `Enrolled`.
     pub const ENROL: &str = "/agent/v1/enrol";
-    /// POST, device certificate: `Renew` → `Renewed`.
+    /// POST, device certificate, also an expired one: `Renew` → `Renewed`.
     pub const RENEW: &str = "/agent/v1/renew";
     /// POST: `Availability` → `ComeAgain`; waits up to `wait_ms`.
     pub const AVAILABILITY: &str = "/agent/v1/availability";
@@ -76,7 +76,7 @@ pub struct Enrolled {
     pub release_key: PublicKey,
 }
 
-/// A device asks for its next certificate.
+/// A device asks for its next certificate, for the key of the one that it shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Renew {
@@ -188,6 +188,8 @@ pub mod refusal {
     pub const REVOKED: &str = "certificate-revoked";
     pub const UNKNOWN: &str = "certificate-unknown";
     pub const WRONG_KIND: &str = "certificate-wrong-kind";
+    /// RENEW alone, and no 401: the request is for another key than the certificate's.
+    pub const KEY_DIFFERS: &str = "certificate-key-differs";
     pub const USED_UP: &str = "zero-certificate-used-up";
     /// Seen by the agent alone: the handshake ends with the alert `unknown_ca`.
     pub const FOREIGN: &str = "certificate-foreign";

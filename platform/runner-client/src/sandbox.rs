@@ -76,7 +76,6 @@ struct Inner {
     compiler: Arc<Compiler>,
     artifacts: Artifacts,
     runner: Runner,
-    engine: String,
 }
 
 impl Sandbox {
@@ -87,17 +86,12 @@ impl Sandbox {
         let program = config.programs_dir.join("fitment-runner");
         let (identity, runner) = tokio::join!(compiler.identity(), Runner::start(RunnerConfig { program }));
         let (identity, runner) = (identity?, runner?);
-        let engine = runner.engine().to_owned();
-        if engine != identity.engine {
-            return Err(SandboxError::EngineMismatch { runner: engine, compiler: identity.engine });
+        if runner.engine() != identity.engine {
+            let runner = runner.engine().to_owned();
+            return Err(SandboxError::EngineMismatch { runner, compiler: identity.engine });
         }
         let artifacts = Artifacts::new(Arc::clone(&compiler), cache, identity);
-        Ok(Self(Arc::new(Inner { compiler, artifacts, runner, engine })))
-    }
-
-    /// Returns which engine runs: wasmtime, configuration, target, processor.
-    pub fn engine_identity(&self) -> &str {
-        &self.0.engine
+        Ok(Self(Arc::new(Inner { compiler, artifacts, runner })))
     }
 
     /// Inspects a component without running or compiling it. Never fails: a crash is a problem in the answer.

@@ -1,146 +1,60 @@
 //! The agents' listener above TLS. One layer decides on every certificate, and denies what it does not know.
 
 mod enrol;
+mod gate;
 mod instructions;
 mod results;
 
+use std::sync::Arc;
+
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
-use axum::http::{StatusCode, request::Parts};
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use axum::routing::{get, post, put};
+use axum::routing::{MethodRouter, get, post, put};
 use fitment_domain::bytes::Digest;
 use fitment_domain::device::Facts;
-use fitment_domain::id::{DeviceId, JobId, TenantId};
+use fitment_domain::id::JobId;
 use fitment_domain::instruction::{InstructionSet, SET_TYPE};
-use fitment_domain::protocol::{refusal, route};
+use fitment_domain::protocol::route;
 use fitment_domain::signature::Signer;
-use fitment_domain::tenant::Scope;
-use fitment_domain::time::UnixMs;
-use fitment_store::Zero;
-use x509_parser::certificate::X509Certificate;
 
+pub(crate) use self::gate::Peer;
+use self::gate::{Gate, Opens};
 use crate::app::Shared;
-use crate::authority;
 use crate::clock;
 use crate::problem::{self, Body, Problem};
-use crate::tls::PeerCertificate;
 use crate::work::ASSIGN;
 
 const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// Every route, and which certificate opens it.
+fn routes() -> [(String, Opens, MethodRouter<Shared>); 7] {
+    [
+        (route::ENROL.to_owned(), Opens::Enrolment, post(enrol::enrol)),
+        (route::RENEW.to_owned(), Opens::Renewal, post(enrol::renew)),
+        (route::AVAILABILITY.to_owned(), Opens::Device, post(instructions::availability)),
+        (route::INSTRUCTIONS.to_owned(), Opens::Device, post(instructions::ask)),
+        (format!("{}/{{digest}}", route::OBJECTS), Opens::Device, get(object)),
+        (route::RESULTS.to_owned(), Opens::Device, post(results::take)),
+        (route::FACTS.to_owned(), Opens::Device, put(facts)),
+    ]
+}
+
 /// Makes the routes of the agents' listener.
 pub fn router(app: Shared) -> Router {
-    Router::new()
-        .route(route::ENROL, post(enrol::enrol))
-        .route(route::RENEW, post(enrol::renew))
-        .route(route::AVAILABILITY, post(instructions::availability))
-        .route(route::INSTRUCTIONS, post(instructions::ask))
-        .route(&format!("{}/{{digest}}", route::OBJECTS), get(object))
-        .route(route::RESULTS, post(results::take))
-        .route(route::FACTS, put(facts))
+    let mut gate = Gate::new(app.clone());
+    let mut router = Router::new();
+    for (path, opens, handler) in routes() {
+        router = router.route(&path, handler);
+        gate.rule(path, opens);
+    }
+    router
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(axum::middleware::from_fn_with_state(Arc::new(gate), gate::admit))
+        .layer(tower_http::catch_panic::CatchPanicLayer::new())
         .layer(axum::middleware::from_fn(problem::layer))
         .with_state(app)
-}
-
-fn refuse(code: &'static str, detail: &str) -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, code, detail)
-}
-
-/// What a certificate says of itself. Its issuer and key were checked by the TLS layer.
-struct Shown {
-    issuer: String,
-    serial: String,
-    not_before: UnixMs,
-    not_after: UnixMs,
-}
-
-fn shown(parts: &Parts) -> Result<Shown, Problem> {
-    let missing =
-        || refuse(refusal::NO_CERTIFICATE, "this listener speaks only to holders of a certificate; enrol first");
-    let der = parts.extensions.get::<PeerCertificate>().and_then(|peer| peer.0.as_ref()).ok_or_else(missing)?;
-    let (_, certificate): (_, X509Certificate<'_>) = x509_parser::parse_x509_certificate(der)
-        .map_err(|_| refuse(refusal::UNKNOWN, "the certificate does not read"))?;
-    let issuer = certificate.issuer().iter_common_name().next().and_then(|name| name.as_str().ok());
-    Ok(Shown {
-        issuer: issuer.unwrap_or_default().to_owned(),
-        serial: hex::encode(certificate.raw_serial()),
-        not_before: UnixMs(certificate.validity().not_before.timestamp() * 1000),
-        not_after: UnixMs(certificate.validity().not_after.timestamp() * 1000),
-    })
-}
-
-fn check_lifetime(shown: &Shown, now: UnixMs) -> Result<(), Problem> {
-    // The server's time helps an agent whose clock is wrong to see that.
-    if now > shown.not_after {
-        let problem = refuse(refusal::EXPIRED, "the certificate has expired: enrol again with a new zero certificate");
-        return Err(problem.with("server_time_ms", now.0));
-    }
-    if now < shown.not_before {
-        let problem = refuse(refusal::NOT_YET_VALID, "the certificate is not valid yet: check this machine's clock");
-        return Err(problem.with("server_time_ms", now.0));
-    }
-    Ok(())
-}
-
-/// An enrolled device.
-pub(crate) struct Peer {
-    pub(crate) tenant: TenantId,
-    pub(crate) device: DeviceId,
-}
-
-impl Peer {
-    fn scope(&self) -> Scope {
-        Scope::Tenant(self.tenant.clone())
-    }
-}
-
-impl FromRequestParts<Shared> for Peer {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let shown = shown(parts)?;
-        if shown.issuer != authority::DEVICES {
-            return Err(refuse(refusal::WRONG_KIND, "a zero certificate opens the route that enrols, and no other"));
-        }
-        check_lifetime(&shown, app.now())?;
-        let row = app.store.read(Scope::Platform).await?.certificate(&shown.serial).await?;
-        let row =
-            row.ok_or_else(|| refuse(refusal::UNKNOWN, "this server did not issue the certificate: enrol again"))?;
-        if row.revoked.is_some() {
-            return Err(refuse(refusal::REVOKED, "the device was revoked by its MSP"));
-        }
-        Ok(Self { tenant: row.tenant, device: row.device })
-    }
-}
-
-/// The holder of a zero certificate.
-pub(crate) struct Newcomer {
-    pub(crate) tenant: TenantId,
-    pub(crate) zero: Zero,
-}
-
-impl FromRequestParts<Shared> for Newcomer {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let shown = shown(parts)?;
-        if shown.issuer != authority::BOOTSTRAP {
-            return Err(refuse(
-                refusal::WRONG_KIND,
-                "enrolment needs a zero certificate; this device is enrolled already",
-            ));
-        }
-        check_lifetime(&shown, app.now())?;
-        let found = app.store.read(Scope::Platform).await?.zero_by_serial(&shown.serial).await?;
-        let (tenant, zero) =
-            found.ok_or_else(|| refuse(refusal::UNKNOWN, "this server did not issue the zero certificate"))?;
-        if zero.revoked.is_some() {
-            return Err(refuse(refusal::REVOKED, "the zero certificate was revoked: ask the MSP for another"));
-        }
-        Ok(Self { tenant, zero })
-    }
 }
 
 /// Hands out a component, if the device's own set names it. Anything else is not there.

@@ -23,7 +23,8 @@ use fitment_domain::tenant::Scope;
 use fitment_store::Release;
 use semver::Version;
 
-use crate::app::Shared;
+use crate::app::{App, Shared};
+use crate::door;
 use crate::problem::{self, Problem};
 
 const JSON_BYTES_MAX: usize = 256 * 1024;
@@ -103,4 +104,10 @@ async fn find_release(
         None => tx.releases_of(accessory).await?.into_iter().find(|release| release.state.is_available()),
     };
     found.ok_or_else(|| Problem::not_found("release"))
+}
+
+/// Opens the door of a release. Its manifest is the signed one from here on, whatever the database says.
+async fn verified(app: &App, release: Release) -> Result<Release, Problem> {
+    let manifest = door::open(app, &release).await?.verified.package.manifest;
+    Ok(Release { manifest, ..release })
 }

@@ -13,6 +13,7 @@ use semver::Version;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::PasswordChecks;
 use crate::authority::Authorities;
 use crate::clock::Clock;
 use crate::connector::Connectors;
@@ -30,6 +31,7 @@ pub struct App {
     pub agents_url: String,
     pub set_times: SetTimes,
     pub connectors: Connectors,
+    pub password_checks: PasswordChecks,
     /// Wakes the worker when a job was enqueued.
     pub wake: Notify,
     /// Cancelled when the server is to stop: whoever waits for something to say says what there is.

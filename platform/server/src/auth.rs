@@ -1,5 +1,8 @@
 //! Who calls: passwords, tokens, and the extractors that say which kind of account a route is for.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
 use axum::extract::FromRequestParts;
@@ -9,6 +12,7 @@ use fitment_domain::id::{AccountId, PublisherId, TenantId, TokenId};
 use fitment_domain::tenant::{AccountKind, Scope};
 use fitment_store::Account;
 use subtle::ConstantTimeEq as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::app::Shared;
 use crate::clock::{self, NoRandomness};
@@ -34,8 +38,45 @@ pub fn hash_password(password: &str, salt: [u8; 16]) -> Result<String, HashError
     Ok(hash.to_string())
 }
 
+/// Checks passwords, a few at once: each check takes 46 MiB, and anybody may ask for one.
+pub struct PasswordChecks {
+    places: Arc<Semaphore>,
+    wait_max: Duration,
+}
+
+impl PasswordChecks {
+    /// Passwords that are checked at once.
+    const AT_ONCE: usize = 4;
+    const WAIT_MAX: Duration = Duration::from_secs(2);
+    const RETRY_AFTER_S: u64 = 2;
+
+    /// Checks a password on a thread of its own, as `check_password` does. Waits a little for its turn; then it is `busy`.
+    pub async fn check(&self, password: String, stored: Option<String>) -> Result<bool, Problem> {
+        let place = self.place().await?;
+        let checked = tokio::task::spawn_blocking(move || {
+            // Held until the work is over, also when nobody waits for its end any more.
+            let _place = place;
+            check_password(&password, stored.as_deref())
+        });
+        checked.await.map_err(Problem::internal)
+    }
+
+    async fn place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        match tokio::time::timeout(self.wait_max, Arc::clone(&self.places).acquire_owned()).await {
+            Ok(place) => place.map_err(Problem::internal),
+            Err(_elapsed) => Err(Problem::busy("too many sign-ins at once; try again", Self::RETRY_AFTER_S)),
+        }
+    }
+}
+
+impl Default for PasswordChecks {
+    fn default() -> Self {
+        Self { places: Arc::new(Semaphore::new(Self::AT_ONCE)), wait_max: Self::WAIT_MAX }
+    }
+}
+
 /// Checks a password. Without an account it does the same work for nothing, so that time tells nobody who exists.
-pub fn check_password(password: &str, stored: Option<&str>) -> bool {
+fn check_password(password: &str, stored: Option<&str>) -> bool {
     let Ok(hasher) = hasher() else { return false };
     match stored {
         Some(stored) => hasher.verify_password(password.as_bytes(), stored).is_ok(),
@@ -162,5 +203,23 @@ impl FromRequestParts<Shared> for Operator {
             AccountKind::Operator => Ok(Self { account: account.id }),
             _ => Err(Problem::forbidden("this route is for the marketplace's operators")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_more_passwords_are_checked_at_once_than_there_are_places() {
+        let checks = PasswordChecks { wait_max: Duration::from_millis(10), ..PasswordChecks::default() };
+        let mut taken = Vec::new();
+        for _ in 0..PasswordChecks::AT_ONCE {
+            taken.extend(checks.place().await.ok());
+        }
+        assert_eq!(taken.len(), PasswordChecks::AT_ONCE);
+        assert!(checks.place().await.is_err(), "whoever comes then is told to come again");
+        taken.pop();
+        assert!(checks.place().await.is_ok());
     }
 }

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fitment_domain::capability::{Grants, Permission};
 use fitment_domain::id::{ConnectionId, TenantId};
-use fitment_domain::manifest::{BadManifest, Origin};
+use fitment_domain::manifest::BadManifest;
+use fitment_domain::origin::Origin;
 use fitment_domain::run::{End, Invocation, Returned, RunReport};
 use fitment_domain::tenant::Scope;
 use fitment_domain::ticket::remote::{Answer, Call, Error};
@@ -85,7 +86,7 @@ pub async fn open(app: &App, tenant: &TenantId, connection: &Connection) -> Resu
     let release = release.ok_or(ConnectorError::NoRelease)?;
     let passed = door::open(app, &release).await?;
     let manifest = &passed.verified.package.manifest;
-    let origin = Origin::parse(&connection.url).map_err(|e| ConnectorError::Url(e.to_string()))?;
+    let origin = Origin::of_url(&connection.url).map_err(|e| ConnectorError::Url(e.to_string()))?;
     let host = app.connectors.host(app, tenant, connection, &origin)?;
     let component = ComponentRef { digest: release.digest.clone(), bytes: passed.component.clone() };
     // Compiling counts for nobody's time: a call that begins is a call that runs.
@@ -151,7 +152,10 @@ pub async fn call(app: &App, opened: &Opened, call: Call) -> Result<Answer, Conn
         End::Exhausted(bound) => Err(ended(name, format!("its budget's {bound} was used up"), writes)),
         End::Trapped(trace) => Err(ended(name, format!("it trapped: {trace}"), writes)),
         End::Refused(why) => Err(ended(name, why, false)),
-        End::RunnerLost(why) => Err(ended(name, format!("the runner was lost: {why}"), writes)),
+        End::RunnerLost(why) => {
+            tracing::warn!(call = name, why, "the runner was lost");
+            Err(ended(name, "the runner was lost".to_owned(), writes))
+        }
     }
 }
 

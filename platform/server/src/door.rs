@@ -9,6 +9,7 @@ use fitment_domain::tenant::Scope;
 use fitment_store::{Release, StoreError};
 
 use crate::app::App;
+use crate::problem::Problem;
 
 /// Why a stored release does not pass.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,15 @@ pub enum Refused {
     OtherRelease(String, String),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<Refused> for Problem {
+    fn from(error: Refused) -> Self {
+        match error {
+            Refused::Store(error) => error.into(),
+            other => Problem::conflict("does-not-verify", other.to_string()),
+        }
+    }
 }
 
 /// A stored release that passed.

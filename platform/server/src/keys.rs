@@ -68,7 +68,8 @@ impl Vault {
 
 fn write_once(folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), KeyError> {
     let failed = |source| KeyError::File { path: path.to_owned(), source };
-    let temporary = path.with_extension(format!("new-{}", std::process::id()));
+    // Random: in a container every start has the same process id, also the one after a start that was killed right here.
+    let temporary = path.with_extension(format!("new-{}", hex::encode(clock::random::<8>()?)));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).map_err(failed)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
     // A hard link fails if the name is taken: whoever comes second takes what the first one made.

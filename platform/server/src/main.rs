@@ -13,6 +13,7 @@ mod intake;
 mod keys;
 mod observe;
 mod problem;
+mod restore;
 mod sealed;
 mod serve;
 mod tls;
@@ -53,6 +54,8 @@ enum Action {
     /// Makes accounts.
     #[command(subcommand)]
     Account(AccountAction),
+    /// Makes every device's instruction set anew, in a new epoch, and prints that: after a backup was restored.
+    NewEpoch(Place),
     /// Prints the OpenAPI document.
     Openapi,
 }
@@ -146,6 +149,12 @@ async fn main() -> anyhow::Result<()> {
             let password = password.trim_end_matches(['\r', '\n']);
             let id = accounts::add(&store, kind.into(), &name, &email, password, SystemClock.now()).await?;
             println!("{id}");
+            Ok(())
+        }
+        Action::NewEpoch(place) => {
+            let store = Settings::store(&place.data, place.database.as_deref()).await?;
+            let epoch = restore::new_epoch(&store, SystemClock.now()).await;
+            println!("{}", epoch.context("not every device may have a new set: run this command again")?);
             Ok(())
         }
         Action::Openapi => {

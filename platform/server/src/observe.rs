@@ -49,8 +49,7 @@ pub async fn take(tx: &mut Tx, seen: &Observation<'_>) -> Result<(), ObserveErro
     };
     // A device whose clock runs ahead must not shadow what it reports once the clock is mended.
     let at = seen.result.started.min(seen.received);
-    tx.set_run_state(&seen.device.id, &seen.installation.id, kind, &message, &seen.result.usage, at)
-        .await?;
+    tx.set_run_state(&seen.device.id, &seen.installation.id, kind, &message, &seen.result.usage, at).await?;
     if let Outcome::Findings(findings) = &seen.result.outcome {
         for finding in findings {
             tx.upsert_finding(&seen.device.id, &seen.installation.id, finding, at).await?;
@@ -109,12 +108,7 @@ async fn take_finding(tx: &mut Tx, seen: &Observation<'_>, finding: &Finding) ->
     }
 }
 
-async fn opened(
-    tx: &mut Tx,
-    seen: &Observation<'_>,
-    finding: &Finding,
-    alert: &AlertRow,
-) -> Result<(), ObserveError> {
+async fn opened(tx: &mut Tx, seen: &Observation<'_>, finding: &Finding, alert: &AlertRow) -> Result<(), ObserveError> {
     match tx.open_ticket_of_alert(&alert.id).await? {
         Some(ticket) => returned(tx, seen, alert, ticket).await,
         None => make_ticket(tx, seen, finding, alert).await,
@@ -122,7 +116,12 @@ async fn opened(
 }
 
 /// The condition is back while its ticket is open: somebody works on it, or its closing is under way.
-async fn returned(tx: &mut Tx, seen: &Observation<'_>, alert: &AlertRow, mut ticket: TicketRow) -> Result<(), ObserveError> {
+async fn returned(
+    tx: &mut Tx,
+    seen: &Observation<'_>,
+    alert: &AlertRow,
+    mut ticket: TicketRow,
+) -> Result<(), ObserveError> {
     ticket.occurrences += i64::from(alert.track.occurrences);
     ticket.delivery.close_wanted = false;
     ticket.delivery.close_settled = false;

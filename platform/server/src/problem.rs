@@ -23,12 +23,13 @@ pub struct Problem {
     code: &'static str,
     detail: String,
     members: Map<String, Value>,
+    retry_after_s: Option<u64>,
 }
 
 impl Problem {
     /// Makes an answer with this status, stable code and words for people.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), members: Map::new() }
+        Self { status, code, detail: detail.into(), members: Map::new(), retry_after_s: None }
     }
 
     /// Adds a member for programs.
@@ -50,6 +51,12 @@ impl Problem {
     /// The state of things does not allow it.
     pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, code, detail)
+    }
+
+    /// Too much of this goes on at once; the same request may succeed after this time.
+    pub fn busy(detail: &str, retry_after_s: u64) -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail);
+        Self { retry_after_s: Some(retry_after_s), ..problem }
     }
 
     /// Nobody is signed in.
@@ -120,6 +127,9 @@ impl IntoResponse for Problem {
         body.insert("request_id".to_owned(), json!(request_id));
         let mut response = (self.status, Json(Value::Object(body))).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         response
     }
 }

@@ -10,9 +10,11 @@ use fitment_domain::tenant::Scope;
 use fitment_runner_client::{Sandbox, SandboxConfig};
 use fitment_store::{ObjectsConfig, Store};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, SetTimes};
+use crate::auth::PasswordChecks;
 use crate::authority::Authorities;
 use crate::clock::{Clock as _, SystemClock};
 use crate::connector::Connectors;
@@ -42,7 +44,13 @@ impl Settings {
         let data = data.canonicalize()?;
         let database =
             database.map_or_else(|| format!("sqlite://{}", data.join("fitment.sqlite").display()), str::to_owned);
-        Ok(Store::open(&database, ObjectsConfig::Folder(data.join("objects"))).await?)
+        let store = Store::open(&database, ObjectsConfig::Folder(data.join("objects"))).await?;
+        if !store.row_level_security_binds().await? {
+            tracing::warn!(
+                "the database's role is a superuser or has BYPASSRLS: row-level security, the second lock between tenants, is off; use a role with neither"
+            );
+        }
+        Ok(store)
     }
 }
 
@@ -69,6 +77,7 @@ async fn assemble(settings: &Settings, agents_url: String) -> anyhow::Result<App
         agents_url,
         set_times: SetTimes::new(times.into_iter().map(|(_, device, time)| (device, time))),
         connectors: Connectors::default(),
+        password_checks: PasswordChecks::default(),
         wake: tokio::sync::Notify::new(),
         stop: CancellationToken::new(),
     })
@@ -96,27 +105,46 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let acceptor = CertificateAcceptor::new(tls::server_config(&app.authorities, &certificate, &key)?);
 
     let handle = Handle::new();
-    let worker = tokio::spawn(work::run(app.clone(), app.stop.clone()));
+    let mut worker = tokio::spawn(work::run(app.clone(), app.stop.clone()));
     let web_server =
         axum_server::from_tcp(web)?.handle(handle.clone()).serve(api::router(app.clone()).into_make_service());
     let agents_server = axum_server::from_tcp(agents_socket)?
         .acceptor(acceptor)
         .handle(handle.clone())
         .serve(agents::router(app.clone()).into_make_service());
-    let (web_server, agents_server) = (tokio::spawn(web_server), tokio::spawn(agents_server));
+    let mut servers = JoinSet::new();
+    servers.spawn(web_server);
+    servers.spawn(agents_server);
     let listening =
         serde_json::json!({ "web": format!("http://{web_address}"), "agents": format!("https://{agents_address}") });
     announce(&listening);
 
-    wait_for_signal().await?;
+    // A server without one of its parts would look alive and do half of its work: it ends, and whoever watches it starts it anew.
+    let failure = tokio::select! {
+        signal = wait_for_signal() => signal.err(),
+        Some(ended) = servers.join_next() => Some(ended_early("a listener", ended)),
+        ended = &mut worker => Some(ended_early("the background work", ended.map(Ok))),
+    };
     tracing::info!("stopping");
     app.stop.cancel();
     handle.graceful_shutdown(Some(GRACE));
-    web_server.await??;
-    agents_server.await??;
+    while let Some(ended) = servers.join_next().await {
+        ended??;
+    }
     // A job that hangs does not hold the process: its lease ends, and it is done again.
-    let _in_time = tokio::time::timeout(GRACE, worker).await;
-    Ok(())
+    if !worker.is_finished() {
+        let _in_time = tokio::time::timeout(GRACE, worker).await;
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+/// Says which part ended although nobody told it to, and why if it knows.
+fn ended_early(part: &str, ended: Result<std::io::Result<()>, JoinError>) -> anyhow::Error {
+    match ended {
+        Ok(Ok(())) => anyhow::anyhow!("{part} ended by itself"),
+        Ok(Err(error)) => anyhow::Error::new(error).context(format!("{part} failed")),
+        Err(error) => anyhow::Error::new(error).context(format!("{part} panicked")),
+    }
 }
 
 /// Says on standard output where the server listens; whoever started it reads this line.

@@ -3,7 +3,6 @@
 pub mod assign;
 pub mod deliver;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,29 +101,44 @@ async fn claim(app: &App, limit: i64) -> Result<(Vec<Job>, Duration), StoreError
 }
 
 async fn one(app: Arc<App>, job: Job) {
+    // What was claimed is leased.
+    let Some(mut lease) = job.leased_until else { return };
     let outcome = tokio::select! {
-        outcome = execute(&app, &job) => outcome,
-        never = keep_lease(&app, &job) => match never {},
+        outcome = execute(&app, &job) => Some(outcome),
+        () = keep_lease(&app, &job, &mut lease) => None,
     };
-    if let Err(error) = settle(&app, &job, outcome).await {
-        tracing::warn!(job = %job.id, %error, "the end of a job could not be written; its lease will end");
-    }
-}
-
-/// Renews the lease of a job that takes long. If that fails, the job may start a second time: it looks before it acts.
-async fn keep_lease(app: &App, job: &Job) -> Infallible {
-    loop {
-        tokio::time::sleep(RENEW_EVERY).await;
-        if let Err(error) = renew(app, job).await {
-            tracing::warn!(job = %job.id, %error, "the lease of a job could not be renewed");
+    let settled = match outcome {
+        Some(outcome) => settle(&app, &job, lease, outcome).await,
+        None => Ok(false),
+    };
+    match settled {
+        Ok(true) => {}
+        Ok(false) => tracing::warn!(job = %job.id, "the lease of a job was lost; another worker has it"),
+        Err(error) => {
+            tracing::warn!(job = %job.id, %error, "the end of a job could not be written; its lease will end");
         }
     }
 }
 
-async fn renew(app: &App, job: &Job) -> Result<(), StoreError> {
+/// Renews the lease of a job that takes long, and ends when it is lost. If renewing fails, the job may start a second time: it
+/// looks before it acts.
+async fn keep_lease(app: &App, job: &Job, lease: &mut UnixMs) {
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        let until = app.now().plus_ms(LEASE_MS);
+        match renew(app, job, *lease, until).await {
+            Ok(true) => *lease = until,
+            Ok(false) => return,
+            Err(error) => tracing::warn!(job = %job.id, %error, "the lease of a job could not be renewed"),
+        }
+    }
+}
+
+async fn renew(app: &App, job: &Job, lease: UnixMs, until: UnixMs) -> Result<bool, StoreError> {
     let mut tx = app.store.begin(Scope::Platform).await?;
-    tx.renew_lease(&job.id, app.now().plus_ms(LEASE_MS)).await?;
-    tx.commit().await
+    let ours = tx.renew_lease(&job.id, lease, until).await?;
+    tx.commit().await?;
+    Ok(ours)
 }
 
 async fn execute(app: &App, job: &Job) -> Result<Next, JobError> {
@@ -137,18 +151,20 @@ async fn execute(app: &App, job: &Job) -> Result<Next, JobError> {
     }
 }
 
-async fn settle(app: &App, job: &Job, outcome: Result<Next, JobError>) -> Result<(), StoreError> {
+/// Writes the end of a job; false if its lease was lost meanwhile.
+async fn settle(app: &App, job: &Job, lease: UnixMs, outcome: Result<Next, JobError>) -> Result<bool, StoreError> {
     let mut tx = app.store.begin(Scope::Platform).await?;
-    match outcome {
-        Ok(Next::Done) => tx.finish_job(&job.id, job.generation).await?,
-        Ok(Next::At(due)) => tx.retry_job(&job.id, due, "").await?,
+    let ours = match outcome {
+        Ok(Next::Done) => tx.finish_job(&job.id, lease, job.generation).await?,
+        Ok(Next::At(due)) => tx.retry_job(&job.id, lease, job.generation, due, "").await?,
         Err(error) => {
             let due = app.now().plus_ms(retry_delay_ms(job.attempts));
             tracing::warn!(kind = job.kind, subject = job.subject, attempts = job.attempts, %error, "job failed; it waits and goes on");
-            tx.retry_job(&job.id, due, &error.to_string()).await?;
+            tx.retry_job(&job.id, lease, job.generation, due, &error.to_string()).await?
         }
-    }
-    tx.commit().await
+    };
+    tx.commit().await?;
+    Ok(ours)
 }
 
 /// Reads the identifier that a job's subject holds.

@@ -55,6 +55,16 @@ impl Dialect {
         }
     }
 
+    /// Returns the statement that counts the powers by which the role of this connection passes row-level security.
+    pub(crate) const fn powers(self) -> Option<&'static str> {
+        match self {
+            Dialect::Sqlite => None,
+            Dialect::Postgres => {
+                Some("select count(*) from pg_roles where rolname = current_user and (rolsuper or rolbypassrls)")
+            }
+        }
+    }
+
     /// Returns the statement that begins a transaction.
     pub(crate) const fn begin(self, writes: bool) -> &'static str {
         match (self, writes) {
@@ -88,13 +98,13 @@ impl Dialect {
             Dialect::Sqlite => {
                 "update jobs set leased_until = $2 where id in (\
                    select id from jobs where due <= $1 and (leased_until is null or leased_until <= $1) order by due, id limit $3\
-                 ) returning id, owner, kind, subject, due, generation, attempts, problem"
+                 ) returning id, owner, kind, subject, due, leased_until, generation, attempts, problem"
             }
             Dialect::Postgres => {
                 "update jobs set leased_until = $2 where id in (\
                    select id from jobs where due <= $1 and (leased_until is null or leased_until <= $1) order by due, id limit $3 \
                    for update skip locked\
-                 ) returning id, owner, kind, subject, due, generation, attempts, problem"
+                 ) returning id, owner, kind, subject, due, leased_until, generation, attempts, problem"
             }
         }
     }

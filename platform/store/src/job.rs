@@ -18,6 +18,8 @@ pub struct Job {
     pub kind: String,
     pub subject: String,
     pub due: UnixMs,
+    /// Until when it is somebody's; whoever claimed it shows this, and nobody else may settle it.
+    pub leased_until: Option<UnixMs>,
     /// Raised each time that it is enqueued again: what was asked for while it ran is not lost.
     pub generation: i64,
     /// How often it failed.
@@ -40,6 +42,7 @@ fn job(row: &AnyRow) -> Result<Job> {
         kind: row.text("kind")?,
         subject: row.text("subject")?,
         due: row.time("due")?,
+        leased_until: row.time_opt("leased_until")?,
         generation: row.int("generation")?,
         attempts: row.count("attempts")?,
         problem: row.text_opt("problem")?,
@@ -68,31 +71,42 @@ impl Tx {
         Ok(jobs)
     }
 
-    /// Keeps leased work for longer, while it goes on. Work that is done with has no lease to renew.
-    pub async fn renew_lease(&mut self, id: &JobId, lease_until: UnixMs) -> Result<()> {
+    /// Keeps leased work for longer, while it goes on. Returns false if the lease was lost: the work is somebody else's, or done.
+    pub async fn renew_lease(&mut self, id: &JobId, leased_until: UnixMs, lease_until: UnixMs) -> Result<bool> {
         self.platform()?;
-        let sql = "update jobs set leased_until = $2 where id = $1 and leased_until is not null";
-        self.execute(query(sql).bind(id.as_str()).bind(lease_until.0)).await?;
-        Ok(())
+        let sql = "update jobs set leased_until = $3 where id = $1 and leased_until = $2";
+        Ok(self.execute(query(sql).bind(id.as_str()).bind(leased_until.0).bind(lease_until.0)).await? > 0)
     }
 
-    /// Ends work that succeeded. If it was asked for again meanwhile, it is due again.
-    pub async fn finish_job(&mut self, id: &JobId, generation: i64) -> Result<()> {
+    /// Ends work that succeeded. If it was asked for again meanwhile, it is due again. Returns false if the lease was lost.
+    pub async fn finish_job(&mut self, id: &JobId, leased_until: UnixMs, generation: i64) -> Result<bool> {
         self.platform()?;
-        let sql = "delete from jobs where id = $1 and generation = $2";
-        if self.execute(query(sql).bind(id.as_str()).bind(generation)).await? == 0 {
-            let sql = "update jobs set leased_until = null, attempts = 0, problem = null where id = $1";
-            self.execute(query(sql).bind(id.as_str())).await?;
+        let sql = "delete from jobs where id = $1 and leased_until = $2 and generation = $3";
+        let statement = query(sql).bind(id.as_str()).bind(leased_until.0).bind(generation);
+        if self.execute(statement).await? > 0 {
+            return Ok(true);
         }
-        Ok(())
+        let sql =
+            "update jobs set leased_until = null, attempts = 0, problem = null where id = $1 and leased_until = $2";
+        Ok(self.execute(query(sql).bind(id.as_str()).bind(leased_until.0)).await? > 0)
     }
 
-    /// Puts off work that failed.
-    pub async fn retry_job(&mut self, id: &JobId, due: UnixMs, problem: &str) -> Result<()> {
+    /// Puts off work that failed. If it was asked for again meanwhile, it is due when that says, if that is earlier. Returns
+    /// false if the lease was lost.
+    pub async fn retry_job(
+        &mut self,
+        id: &JobId,
+        leased_until: UnixMs,
+        generation: i64,
+        due: UnixMs,
+        problem: &str,
+    ) -> Result<bool> {
         self.platform()?;
-        let sql = "update jobs set leased_until = null, due = $2, attempts = attempts + 1, problem = $3 where id = $1";
-        self.execute(query(sql).bind(id.as_str()).bind(due.0).bind(storable(problem))).await?;
-        Ok(())
+        let sql = "update jobs set leased_until = null, attempts = attempts + 1, problem = $5, \
+                   due = case when generation <> $3 and due < $4 then due else $4 end \
+                   where id = $1 and leased_until = $2";
+        let statement = query(sql).bind(id.as_str()).bind(leased_until.0).bind(generation).bind(due.0);
+        Ok(self.execute(statement.bind(storable(problem))).await? > 0)
     }
 
     /// Returns when there is something to claim next.
@@ -106,7 +120,7 @@ impl Tx {
     /// Returns all work that waits or runs.
     pub async fn jobs(&mut self) -> Result<Vec<Job>> {
         self.platform()?;
-        let sql = "select id, owner, kind, subject, due, generation, attempts, problem from jobs order by due, id";
+        let sql = "select id, owner, kind, subject, due, leased_until, generation, attempts, problem from jobs order by due, id";
         self.rows(query(sql)).await?.iter().map(job).collect()
     }
 }

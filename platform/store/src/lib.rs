@@ -36,6 +36,7 @@ use tokio::sync::Mutex;
 use crate::dialect::Dialect;
 
 pub use crate::alert::AlertRow;
+pub use crate::audit::{AUDIT_PAGE_MAX, AuditPage};
 pub use crate::connection::Connection;
 pub use crate::device::CertificateRow;
 pub use crate::error::{Result, StoreError};
@@ -120,6 +121,14 @@ impl Store {
             return Err(StoreError::Unavailable("a value that was just written did not read back".to_owned()));
         }
         tx.commit().await
+    }
+
+    /// Returns whether row-level security binds the role that this store signed in with: a superuser or a role with BYPASSRLS
+    /// passes every policy in silence. SQLite has no such lock, and so nothing that a role could switch off.
+    pub async fn row_level_security_binds(&self) -> Result<bool> {
+        let Some(sql) = self.dialect.powers() else { return Ok(true) };
+        let powers: i64 = sqlx::query_scalar(sql).fetch_one(&self.pool).await?;
+        Ok(powers == 0)
     }
 
     /// Returns the object store.

@@ -1,11 +1,11 @@
 //! What needs servers from apt: leave it out with `--skip real::`.
 
-mod store;
-mod full_disk;
-mod crashes;
-mod outages;
-mod tickets;
-mod doors;
 mod certificates;
+mod crashes;
+mod doors;
+mod full_disk;
 mod instructions;
+mod outages;
+mod store;
 mod tenancy;
+mod tickets;

@@ -35,7 +35,8 @@ async fn a_database_that_is_away_comes_back() {
     assert_eq!(nobody.get("/healthz").await.status, 200);
     let refused = watched.msp.get("/api/v1/tickets").await;
     assert_eq!((refused.status, refused.code()), (503, "store-unavailable"));
-    status_until(&watched.agent, "the agent is told why", |s| s["problems"]["results"]["code"] == "store-unavailable").await;
+    status_until(&watched.agent, "the agent is told why", |s| s["problems"]["results"]["code"] == "store-unavailable")
+        .await;
     let held = spool_until(&watched.agent, "results wait with the agent", |spool| spool.len() >= 4).await;
 
     cluster.start_again();
@@ -69,7 +70,8 @@ async fn a_request_tracker_that_is_away_or_refuses_us_comes_back() {
 
     tracker.give_token_back();
     tracker.script("start");
-    let made = ticket(&watched.msp, "the ticket is made", |t| !t["external_number"].is_null() && t["problem"].is_null()).await;
+    let made =
+        ticket(&watched.msp, "the ticket is made", |t| !t["external_number"].is_null() && t["problem"].is_null()).await;
     let connection = connection_until(&watched, "ok").await;
     assert_eq!(connection["problem"], Value::Null);
     assert_eq!(tracker.tickets_with(&reference(&made)).await, [made["external_number"].as_str().unwrap()]);

@@ -44,6 +44,19 @@ async fn row_level_security_shows_a_tenant_its_own_rows_alone() {
     raw.close().await.unwrap();
 }
 
+/// A role that row-level security does not bind is noticed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_row_level_security_does_not_bind_is_known() {
+    let database = Database::postgres();
+    assert!(database.open().await.row_level_security_binds().await.unwrap());
+    let superuser = Database::at(database.url.replace("//fitment@", "//postgres@"));
+    assert!(!superuser.open().await.row_level_security_binds().await.unwrap());
+    assert!(
+        Database::sqlite().open().await.row_level_security_binds().await.unwrap(),
+        "there is nothing to switch off"
+    );
+}
+
 /// A table that somebody adds and forgets to lock turns this red.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_table_of_tenants_and_owners_is_locked() {

@@ -33,7 +33,8 @@ pub(crate) async fn connection_until(watched: &Watched, state: &str) -> Value {
 /// Gives the category of full disks another board.
 async fn set_board(watched: &Watched, board: &str) {
     let list = watched.msp.get("/api/v1/categories").await.ok();
-    let mut category = list["categories"].as_array().unwrap().iter().find(|c| c["name"] == "Disk Drive").unwrap().clone();
+    let mut category =
+        list["categories"].as_array().unwrap().iter().find(|c| c["name"] == "Disk Drive").unwrap().clone();
     let id = category.as_object_mut().unwrap().remove("id").unwrap();
     category["board"] = json!(board);
     watched.msp.put(&format!("/api/v1/categories/{}", id.as_str().unwrap()), category).await.ok();
@@ -49,13 +50,15 @@ async fn what_request_tracker_refuses_in_silence_is_said_aloud() {
     set_board(&watched, "Nowhere").await;
     watched.disk.fill();
     let named = |t: &Value, field: &str| t["problem"].as_str().is_some_and(|problem| problem.contains(field));
-    let refused = ticket(&watched.msp, "the ticket names the board", |t| named(t, "board: Request Tracker has no queue")).await;
+    let refused =
+        ticket(&watched.msp, "the ticket names the board", |t| named(t, "board: Request Tracker has no queue")).await;
     assert_eq!((&refused["board"], &refused["external_number"]), (&json!("Nowhere"), &Value::Null));
     let connection = connection_until(&watched, "ok").await;
     assert_eq!(connection["problem"], Value::Null, "it is the ticket that is refused, not we");
 
     set_board(&watched, "Projects").await;
-    let made = ticket(&watched.msp, "the ticket is made", |t| !t["external_number"].is_null() && t["problem"].is_null()).await;
+    let made =
+        ticket(&watched.msp, "the ticket is made", |t| !t["external_number"].is_null() && t["problem"].is_null()).await;
     assert_eq!(made["board"], "Projects");
     let number = made["external_number"].as_str().unwrap();
     assert_eq!(tracker.tickets_with(&reference(&made)).await, [number]);
@@ -130,7 +133,9 @@ async fn a_ticket_that_was_resolved_there_gets_a_successor() {
     no_delivery_waits(&watched.platform).await;
     tracker.technician_sets(number, json!({ "Status": "resolved" })).await;
     watched.disk.fill();
-    let two = |body: &Value| body["tickets"].as_array().unwrap().iter().filter(|t| !t["external_number"].is_null()).count() == 2;
+    let two = |body: &Value| {
+        body["tickets"].as_array().unwrap().iter().filter(|t| !t["external_number"].is_null()).count() == 2
+    };
     let list = watched.msp.until("/api/v1/tickets", "a second ticket is there", two).await;
     let (new, old) = (&list["tickets"][0], &list["tickets"][1]);
     assert_eq!((&new["state"], &old["state"]), (&json!("open"), &json!("closed")), "{list:#}");

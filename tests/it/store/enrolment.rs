@@ -7,7 +7,7 @@ use fitment_store::{EnrolOutcome, StoreError};
 use super::fixture::{Msp, NOW, fresh};
 use crate::support::databases::Database;
 
-// proves R1 (the use limit holds under a race; who used it is listed)
+// proves R1 (the use limit, who used it is listed)
 pub(crate) async fn twenty_enrolments_on_five_uses_give_five(database: &Database) {
     let store = database.open().await;
     let msp = Msp::new(&store, "one").await;

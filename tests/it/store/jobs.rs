@@ -6,6 +6,8 @@ use fitment_domain::id::JobId;
 use fitment_domain::tenant::Scope;
 use fitment_domain::time::UnixMs;
 
+use fitment_store::{Job, Store};
+
 use super::fixture::{Msp, fresh, publisher};
 use crate::support::databases::Database;
 
@@ -58,14 +60,14 @@ pub(crate) async fn work_asked_for_while_it_runs_runs_again(database: &Database)
 
     let mut tx = store.begin(Scope::Platform).await.unwrap();
     assert_eq!(tx.claim_due(UnixMs(20), UnixMs(1_000), 10).await.unwrap(), [], "one at a time");
-    tx.finish_job(&running.id, running.generation).await.unwrap();
+    assert!(tx.finish_job(&running.id, UnixMs(1_000), running.generation).await.unwrap());
     let again = tx.claim_due(UnixMs(20), UnixMs(1_000), 10).await.unwrap().remove(0);
     assert_eq!((&again.id, again.generation), (&running.id, running.generation + 1));
-    tx.retry_job(&again.id, UnixMs(40), "away").await.unwrap();
+    assert!(tx.retry_job(&again.id, UnixMs(1_000), again.generation, UnixMs(40), "away").await.unwrap());
     assert_eq!(tx.next_due().await.unwrap(), Some(UnixMs(40)));
     let retried = tx.claim_due(UnixMs(40), UnixMs(1_000), 10).await.unwrap().remove(0);
     assert_eq!((retried.attempts, retried.problem.as_deref()), (1, Some("away")));
-    tx.finish_job(&retried.id, retried.generation).await.unwrap();
+    assert!(tx.finish_job(&retried.id, UnixMs(1_000), retried.generation).await.unwrap());
     assert_eq!(tx.jobs().await.unwrap(), [], "nothing is left behind");
     assert_eq!(tx.next_due().await.unwrap(), None);
 }
@@ -99,4 +101,60 @@ pub(crate) async fn a_lease_runs_out(database: &Database) {
     let mut tx = store.begin(Scope::Platform).await.unwrap();
     assert_eq!(tx.claim_due(UnixMs(199), UnixMs(300), 100).await.unwrap().len(), 40 - claimed.len());
     assert_eq!(tx.claim_due(UnixMs(200), UnixMs(300), 100).await.unwrap().len(), claimed.len());
+}
+
+/// Claims what is due, which is one job.
+async fn claim(store: &Store, now: i64, until: i64) -> Job {
+    let mut tx = store.begin(Scope::Platform).await.unwrap();
+    let mut jobs = tx.claim_due(UnixMs(now), UnixMs(until), 10).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(jobs.len(), 1);
+    let job = jobs.remove(0);
+    assert_eq!(job.leased_until, Some(UnixMs(until)));
+    job
+}
+
+async fn ask(store: &Store, due: i64) {
+    let mut tx = store.begin(Scope::Platform).await.unwrap();
+    tx.enqueue(&id(), "sweep", "all", UnixMs(due)).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+pub(crate) async fn a_worker_that_lost_its_lease_touches_nothing(database: &Database) {
+    let store = database.open().await;
+    ask(&store, 10).await;
+    let slow = claim(&store, 10, 100).await;
+    let lost = UnixMs(100);
+    let mut tx = store.begin(Scope::Platform).await.unwrap();
+    assert!(tx.renew_lease(&slow.id, lost, UnixMs(150)).await.unwrap());
+    assert!(!tx.renew_lease(&slow.id, lost, UnixMs(160)).await.unwrap(), "a lease is shown as it is now");
+    tx.commit().await.unwrap();
+    let successor = claim(&store, 150, 300).await;
+    for lost in [lost, UnixMs(150)] {
+        let mut tx = store.begin(Scope::Platform).await.unwrap();
+        assert!(!tx.renew_lease(&slow.id, lost, UnixMs(500)).await.unwrap());
+        assert!(!tx.finish_job(&slow.id, lost, slow.generation).await.unwrap());
+        assert!(!tx.finish_job(&slow.id, lost, slow.generation + 1).await.unwrap());
+        assert!(!tx.retry_job(&slow.id, lost, slow.generation, UnixMs(400), "away").await.unwrap());
+        tx.commit().await.unwrap();
+    }
+    let mut tx = store.begin(Scope::Platform).await.unwrap();
+    assert_eq!(tx.jobs().await.unwrap(), [successor.clone()], "the successor's lease is its own");
+    assert!(tx.finish_job(&successor.id, UnixMs(300), successor.generation).await.unwrap());
+    assert_eq!(tx.jobs().await.unwrap(), []);
+}
+
+pub(crate) async fn what_was_asked_for_meanwhile_is_not_put_off(database: &Database) {
+    let store = database.open().await;
+    ask(&store, 10).await;
+    let running = claim(&store, 10, 100).await;
+    ask(&store, 20).await;
+    let mut tx = store.begin(Scope::Platform).await.unwrap();
+    assert!(tx.retry_job(&running.id, UnixMs(100), running.generation, UnixMs(5_000), "away").await.unwrap());
+    tx.commit().await.unwrap();
+    let again = claim(&store, 20, 200).await;
+    assert_eq!((again.attempts, again.generation), (1, running.generation + 1));
+    let mut tx = store.begin(Scope::Platform).await.unwrap();
+    assert!(tx.retry_job(&again.id, UnixMs(200), again.generation, UnixMs(5_000), "away").await.unwrap());
+    assert_eq!(tx.next_due().await.unwrap(), Some(UnixMs(5_000)), "nobody asked meanwhile");
 }

@@ -23,8 +23,8 @@ macro_rules! scenarios {
             releases: a_version_is_given_once, who_sees_which_release, only_a_newer_set_replaces_a_set;
             results: a_result_counts_once, a_finding_is_the_latest_one;
             tickets: numbers_are_given_once, an_alert_has_one_open_ticket, everything_reads_back, no_change_is_lost;
-            jobs: the_same_work_waits_once, work_asked_for_while_it_runs_runs_again, a_lease_runs_out;
-            audit: the_chain_holds_and_shows_an_edit
+            jobs: the_same_work_waits_once, work_asked_for_while_it_runs_runs_again, a_lease_runs_out, a_worker_that_lost_its_lease_touches_nothing, what_was_asked_for_meanwhile_is_not_put_off;
+            audit: the_chain_holds_and_shows_an_edit, pages_lead_from_the_newest_entry_to_the_first, a_tail_that_was_cut_off_shows
         );
     };
     (@each $database:expr; $($module:ident: $($name:ident),+);+) => {$(

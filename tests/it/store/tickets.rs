@@ -34,7 +34,7 @@ pub(crate) async fn numbers_are_given_once(database: &Database) {
     assert_eq!(tx.next_ticket_number().await.unwrap(), 1, "each tenant counts for itself");
 }
 
-// proves T3 (automatic tickets: one open ticket per alert)
+// proves T3 (one open ticket per alert)
 pub(crate) async fn an_alert_has_one_open_ticket(database: &Database) {
     let store = database.open().await;
     let msp = Msp::new(&store, "one").await;

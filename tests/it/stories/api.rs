@@ -273,6 +273,79 @@ async fn an_unknown_address_and_a_wrong_password_look_the_same() {
     );
 }
 
+/// Returns the most memory, in KiB, that a process ever had.
+fn memory_peak_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[tokio::test]
+async fn many_sign_ins_at_once_wait_or_are_told_to_come_again() {
+    let platform = Platform::start(Database::sqlite()).await;
+    platform.msp().await;
+    let before = memory_peak_kib(platform.pid());
+    let mut tries = tokio::task::JoinSet::new();
+    for number in 0..40 {
+        let nobody = platform.nobody();
+        let email = ["msp@example.com", "nobody@example.com", "no address"][number % 3];
+        tries.spawn(
+            async move { nobody.post("/api/v1/sessions", json!({ "email": email, "password": PASSWORD })).await },
+        );
+    }
+    for answer in tries.join_all().await {
+        match answer.status {
+            201 => {}
+            401 => assert_eq!(answer.code(), "unauthenticated"),
+            503 => assert_eq!(answer.code(), "busy"),
+            other => panic!("{other}: {answer:#?}"),
+        }
+    }
+    let grown = memory_peak_kib(platform.pid()) - before;
+    assert!(grown < 6 * 46 * 1024, "each check takes 46 MiB, four go on at once; the server grew by {grown} KiB");
+    platform.msp().await;
+}
+
+#[tokio::test]
+async fn texts_without_control_characters_and_of_a_bounded_length() {
+    let platform = Platform::start(Database::sqlite()).await;
+    platform.publish("request-tracker").await;
+    let msp = platform.msp().await;
+    let long = "x".repeat(2_000);
+    for text in ["a\u{0}b", "a\u{7}b", &long] {
+        let category = json!({ "name": "Mine", "board": "Mine", "description": text });
+        let answer = msp.post("/api/v1/categories", category).await;
+        assert_eq!((answer.status, answer.code()), (422, "invalid"), "{text:?}");
+        for (field, value) in [("closed_status", text.to_owned()), ("url", format!("http://127.0.0.1:9/{text}"))] {
+            let mut connection = json!({ "name": "RT", "accessory": "fitment/request-tracker",
+                "url": "http://127.0.0.1:9", "secrets": { "token": "t" }, "consent": ["http"] });
+            connection[field] = json!(value);
+            let answer = msp.post("/api/v1/connections", connection).await;
+            assert_eq!((answer.status, answer.code()), (422, "invalid"), "{field} {text:?}");
+            assert!(answer.body["detail"].as_str().unwrap().contains(field), "{answer:#?}");
+        }
+    }
+    let lines = json!({ "name": "Mine", "board": "Mine", "description": "one line\nand another" });
+    msp.post("/api/v1/categories", lines).await.ok();
+}
+
+#[tokio::test]
+async fn the_audit_log_is_read_page_by_page() {
+    let platform = Platform::start(Database::sqlite()).await;
+    let msp = platform.msp().await;
+    for number in 0..5 {
+        msp.post("/api/v1/clients", json!({ "name": format!("Client {number}") })).await.ok();
+    }
+    let all = msp.get("/api/v1/audit").await.ok();
+    let sequences = |log: &Value| -> Vec<i64> {
+        log["entries"].as_array().unwrap().iter().map(|entry| entry["sequence"].as_i64().unwrap()).collect()
+    };
+    assert_eq!((sequences(&all), &all["intact"]), ((1..=5).collect(), &json!(true)));
+    let earlier = msp.get("/api/v1/audit?before=4").await.ok();
+    assert_eq!((sequences(&earlier), &earlier["intact"]), (vec![1, 2, 3], &json!(true)));
+    assert_eq!(msp.get("/api/v1/audit?before=x").await.status, 400);
+}
+
 /// Returns how long a process was on the processor, whatever else this machine does.
 fn ticks(pid: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();

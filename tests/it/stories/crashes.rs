@@ -81,7 +81,8 @@ pub(crate) async fn the_acknowledgement_is_lost(database: Database) {
 pub(crate) async fn the_server_is_told_to_stop(database: Database) {
     let mut watched = watched(database).await;
     for _ in 0..3 {
-        status_until(&watched.agent, "the agent is in touch", |status| status["problems"] == serde_json::json!({})).await;
+        status_until(&watched.agent, "the agent is in touch", |status| status["problems"] == serde_json::json!({}))
+            .await;
         tokio::time::sleep(Duration::from_millis(1_300)).await;
         let began = Instant::now();
         watched.platform.stop();

@@ -43,10 +43,6 @@ async fn watch(platform: Platform, interval_s: u64) -> Watched {
 }
 
 /// Installs the monitor for a disk on all devices.
-pub(crate) async fn install(msp: &Session, disk: &Disk) -> Value {
-    install_every(msp, disk, 1).await
-}
-
 async fn install_every(msp: &Session, disk: &Disk, interval_s: u64) -> Value {
     let body = json!({ "accessory": "fitment/disk-space", "target": "all", "config": disk.config(),
         "consent": ["metrics"], "interval_s": interval_s });

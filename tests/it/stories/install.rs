@@ -92,7 +92,7 @@ async fn a_release_that_fits_nobody_says_why_and_is_not_installed() {
     assert_eq!(reasons(&fit(&msp, "0.8.0").await, id), ["the device's certificates are revoked"]);
 }
 
-// proves M7 (the same answer for fit, installer and device), M8 (exactly the devices that fit)
+// proves M7 (the same answer for fit and installer and device), M8 (exactly the devices that fit)
 #[tokio::test]
 async fn of_three_devices_the_one_that_fits_runs_it_and_another_follows_when_it_fits() {
     let platform = Platform::start(Database::sqlite()).await;

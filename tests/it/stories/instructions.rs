@@ -1,5 +1,6 @@
 //! "Is my set of time T current?": the newer set replaces, everything else is up to date, and nothing old comes back.
 
+use std::process::Command;
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
@@ -9,17 +10,16 @@ use fitment_domain::instruction::{
 };
 use fitment_domain::protocol::InstructionsAnswer;
 use fitment_domain::signature::{BadSignature, Envelope, PublicKey, Signer};
-use fitment_domain::tenant::Scope;
 use fitment_domain::time::{DAY_MS, UnixMs};
-use fitment_store::{ObjectsConfig, Store};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 
 use crate::support::agent::Agent;
 use crate::support::databases::Database;
 use crate::support::platform::{Platform, Session};
+use crate::support::programs::program;
 use crate::support::tamper::{self, Part, flipped};
-use crate::support::wire::{HandDevice, NONCE, now};
+use crate::support::wire::{HandDevice, NONCE, Wire, now};
 
 async fn install(msp: &Session, config: Value) -> String {
     let body = json!({ "accessory": "fitment/disk-space", "target": "all", "config": config, "consent": ["metrics"], "interval_s": 1 });
@@ -116,30 +116,55 @@ pub(crate) async fn story(database: Database) {
     assert_eq!(older(&next_envelope), BadInstruction::Older { got: next.time, have: next.time });
     assert_eq!(open_up_to_date(&answer, &key, &device.me(), next.time, NONCE, now()), Err(BadInstruction::OtherSet));
 
-    // A restored backup begins a new epoch: its set replaces also what claims a later T.
+    // A restored backup begins a new epoch: its set replaces also what claims a later T, although nothing was installed.
     platform.kill();
-    bump_epoch(&platform).await;
+    assert_eq!(new_epoch(&platform), "2");
     platform.serve();
-    let msp = platform.msp().await;
-    install(&msp, json!({ "warning_percent": 70 })).await;
+    // The connections of before are gone with the server.
+    let device = HandDevice { wire: Wire::to_server_of(&bundle, Some(&device.shown)), ..device };
     let (_, restored) = device.set_after(Some(moved(next.time, 0, 3_600_000))).await;
-    assert_eq!((restored.time.epoch, restored.items.len()), (2, 2));
+    assert_eq!((restored.time.epoch, &restored.items), (2, &next.items));
     up_to_date(&device, restored.time).await;
     assert_eq!(new_set(&device, Some(moved(next.time, 0, 3_600_000))).await, restored);
 }
 
-async fn bump_epoch(platform: &Platform) {
-    let store =
-        Store::open(platform.database_url(), ObjectsConfig::Folder(platform.data().join("objects"))).await.unwrap();
-    let mut tx = store.begin(Scope::Platform).await.unwrap();
-    assert_eq!(tx.bump_epoch().await.unwrap(), 2);
-    tx.commit().await.unwrap();
+/// Begins a new epoch on the server's own command line, and returns what that prints.
+fn new_epoch(platform: &Platform) -> String {
+    let mut command = Command::new(program("fitment-server"));
+    command.args(["new-epoch", "--data"]).arg(platform.data()).args(["--database", platform.database_url()]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 // proves A3, A4, A2 (the instruction set with its time)
 #[tokio::test]
 async fn a_newer_set_replaces_and_everything_else_is_up_to_date_on_sqlite() {
     story(Database::sqlite()).await;
+}
+
+// proves A3 (a restored backup: the centre's sets are newer than what agents run)
+#[tokio::test]
+async fn after_a_new_epoch_every_agent_gets_a_newer_set_though_nothing_was_installed() {
+    let platform = Platform::start(Database::sqlite()).await;
+    platform.publish("disk-space").await;
+    let msp = platform.msp().await;
+    platform.add_account("msp", "Other", "other@example.com");
+    let other = platform.sign_in("other@example.com").await;
+    let mut agents = Vec::new();
+    for (msp, name) in [(&msp, "one"), (&other, "two")] {
+        install(msp, json!({})).await;
+        agents.push(Agent::enrol(&platform, msp, name).await.0);
+    }
+    for agent in &agents {
+        agent.until_status("the first epoch's set runs", |s| runs(1)(s) && s["set"]["epoch"] == 1).await;
+    }
+    // The server that runs does the work.
+    assert_eq!(new_epoch(&platform), "2");
+    for agent in &agents {
+        agent.until_status("the new epoch's set runs", |s| runs(1)(s) && s["set"]["epoch"] == 2).await;
+    }
+    assert_eq!(new_epoch(&platform), "3");
 }
 
 fn kept(agent: &Agent) -> Vec<u8> {

@@ -32,7 +32,8 @@ async fn a_server_with_a_full_disk_says_so_and_goes_on() {
     let refused = publisher.upload(&upload).await;
     assert_eq!((refused.status, refused.code()), (503, "store-unavailable"));
 
-    status_until(&watched.agent, "the agent is told why", |s| s["problems"]["results"]["code"] == "store-unavailable").await;
+    status_until(&watched.agent, "the agent is told why", |s| s["problems"]["results"]["code"] == "store-unavailable")
+        .await;
     let held = spool_until(&watched.agent, "results wait with the agent", |spool| spool.len() >= 3).await;
     disk.free();
     nobody.answered("/readyz", "the server is ready again", |a| a.status == 200).await;

@@ -26,7 +26,8 @@ async fn a_new_key_signs_the_next_releases_and_leaves_the_earlier_ones_alone() {
     // The door of approval and installation opens for both.
     let msp = platform.msp().await;
     for version in ["0.1.0", "0.2.0"] {
-        let body = json!({ "accessory": "fitment/disk-space", "version": version, "target": "all", "consent": ["metrics"] });
+        let body =
+            json!({ "accessory": "fitment/disk-space", "version": version, "target": "all", "consent": ["metrics"] });
         let installed = msp.post("/api/v1/installations", body).await.ok();
         assert_eq!(installed["of"], 0, "no device is there yet: {installed:#}");
     }

@@ -1,7 +1,7 @@
 //! The network between agent and server, for tests that cut it: bytes pass as they are, or do not.
 
-use std::sync::atomic::{AtomicU16, AtomicU8, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

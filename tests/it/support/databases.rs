@@ -1,6 +1,5 @@
 //! Empty databases: a SQLite file, or a database in a PostgreSQL cluster that this process made for itself.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -8,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use fitment_store::{ObjectsConfig, Store};
 use tempfile::TempDir;
+
+use super::ports::free_port;
 
 /// An empty database and a folder for objects; gone when dropped (PostgreSQL's with the cluster).
 #[derive(Debug)]
@@ -63,7 +64,7 @@ impl Cluster {
     /// Makes a cluster and starts it.
     pub(crate) fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("fitment-postgres-").tempdir().unwrap().keep();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let undertaker = Command::new("bash")
             .args(["-c", r#"trap '' INT TERM HUP; read -r; bash "$0" wipe "$1""#, SCRIPT])
             .arg(&folder)

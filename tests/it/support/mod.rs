@@ -7,6 +7,7 @@ pub(crate) mod databases;
 pub(crate) mod disk;
 pub(crate) mod package;
 pub(crate) mod platform;
+pub(crate) mod ports;
 pub(crate) mod programs;
 pub(crate) mod records;
 pub(crate) mod relay;

@@ -1,7 +1,6 @@
 //! A whole platform for one test: a server process of its own, with its own database, keys, ports and accounts.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,6 +12,7 @@ use tempfile::TempDir;
 
 use super::databases::Database;
 use super::package::{Packing, Parts};
+use super::ports::free_port;
 use super::programs::program;
 
 /// The password of every account in the tests.
@@ -83,10 +83,6 @@ impl Answer {
         assert!(self.body["status"] == self.status && self.body["detail"].is_string(), "{self:#?}");
         self.body["code"].as_str().unwrap()
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl Platform {

@@ -8,7 +8,11 @@ pub(crate) fn programs() -> PathBuf {
         // <target>/debug/deps/it-<hash> → <target>/debug
         std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_owned()
     });
-    assert!(folder.join("fitment-runner").exists(), "{} holds no fitment-runner: run `cargo verify`, which builds it", folder.display());
+    assert!(
+        folder.join("fitment-runner").exists(),
+        "{} holds no fitment-runner: run `cargo verify`, which builds it",
+        folder.display()
+    );
     folder
 }
 

@@ -42,7 +42,8 @@ async fn rows(url: &str, sql: &'static str) -> Vec<sqlx::any::AnyRow> {
 
 /// Returns every result that the server has taken, in the order of their numbers.
 pub(crate) async fn taken(platform: &Platform) -> Vec<Taken> {
-    let rows = rows(platform.database_url(), "select spool, sequence, outcome from results order by spool, sequence").await;
+    let rows =
+        rows(platform.database_url(), "select spool, sequence, outcome from results order by spool, sequence").await;
     let taken = rows.iter().map(|row| Taken {
         number: (row.get("spool"), u64::try_from(row.get::<i64, _>("sequence")).unwrap()),
         outcome: serde_json::from_str(row.get("outcome")).unwrap(),
@@ -73,14 +74,19 @@ pub(crate) fn spooled(agent: &Agent) -> BTreeSet<Number> {
     for epoch in std::fs::read_dir(agent.state().join("spool")).unwrap().filter_map(Result::ok) {
         let epoch_name = epoch.file_name().into_string().unwrap();
         let files = std::fs::read_dir(epoch.path()).into_iter().flatten().filter_map(Result::ok);
-        let names = files.filter_map(|file| file.file_name().into_string().unwrap().strip_suffix(".json")?.parse().ok());
+        let names =
+            files.filter_map(|file| file.file_name().into_string().unwrap().strip_suffix(".json")?.parse().ok());
         found.extend(names.map(|number| (epoch_name.clone(), number)));
     }
     found
 }
 
 /// Waits until what waits in an agent's spool is as wanted, and returns it.
-pub(crate) async fn spool_until(agent: &Agent, what: &str, wanted: impl Fn(&BTreeSet<Number>) -> bool) -> BTreeSet<Number> {
+pub(crate) async fn spool_until(
+    agent: &Agent,
+    what: &str,
+    wanted: impl Fn(&BTreeSet<Number>) -> bool,
+) -> BTreeSet<Number> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let found = spooled(agent);

@@ -109,7 +109,8 @@ async fn exchange(mut near: TcpStream, shared: &Shared) -> std::io::Result<()> {
 impl Shared {
     fn springs(&self, said: &Exchange) -> bool {
         let mut trap = self.trap.lock().unwrap();
-        let springs = trap.as_ref().filter(|t| (t.method, t.path.as_str(), t.status) == (&said.method, &said.path, said.status));
+        let springs =
+            trap.as_ref().filter(|t| (t.method, t.path.as_str(), t.status) == (&said.method, &said.path, said.status));
         let Some(pid) = springs.map(|t| t.pid) else { return false };
         let status = std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status();
         assert!(status.unwrap().success());
@@ -130,7 +131,8 @@ async fn read_request(near: &mut TcpStream) -> std::io::Result<Option<Vec<u8>>> 
         bytes.extend_from_slice(&buffer[..length]);
         let Some(head) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
         let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();
-        let body: usize = text.lines().find_map(|l| l.strip_prefix("content-length:")?.trim().parse().ok()).unwrap_or(0);
+        let body: usize =
+            text.lines().find_map(|l| l.strip_prefix("content-length:")?.trim().parse().ok()).unwrap_or(0);
         if bytes.len() >= head + 4 + body {
             return Ok(Some(bytes));
         }

@@ -1,11 +1,12 @@
 //! A real Request Tracker, with a client for its own REST.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use super::ports::free_port;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/real/request-tracker.sh");
 
@@ -19,7 +20,7 @@ pub(crate) struct Tracker {
 impl Tracker {
     /// Sets up and starts a fresh Request Tracker.
     pub(crate) fn start(http: &reqwest::Client) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let tracker = Self { folder: tempfile::tempdir().unwrap(), port, http: http.clone() };
         tracker.script("init");
         tracker.script("start");
@@ -105,7 +106,8 @@ impl Tracker {
 
     fn sql(&self, statement: &str) {
         let database = self.instance().join("var/rt.sqlite");
-        let status = Command::new("sqlite3").args(["-cmd", ".timeout 10000"]).arg(database).arg(statement).status().unwrap();
+        let status =
+            Command::new("sqlite3").args(["-cmd", ".timeout 10000"]).arg(database).arg(statement).status().unwrap();
         assert!(status.success(), "sqlite3 failed");
     }
 

@@ -9,7 +9,7 @@ use fitment_domain::protocol::{Enrol, Enrolled, Renew, Renewed, refusal};
 use fitment_domain::tenant::Scope;
 use fitment_store::{EnrolOutcome, Tx};
 
-use super::{Newcomer, Peer, refuse};
+use super::gate::{Newcomer, Renewer, refuse};
 use crate::app::{App, Shared};
 use crate::authority::{AuthorityError, Issued, Request};
 use crate::clock;
@@ -74,13 +74,20 @@ pub(super) async fn enrol(
     Ok((StatusCode::CREATED, Json(enrolled)))
 }
 
-/// Gives a device its next certificate.
+/// Gives a device its next certificate, for the key of the one that it shows and no other.
 pub(super) async fn renew(
     State(app): State<Shared>,
-    peer: Peer,
+    Renewer { peer, key_digest }: Renewer,
     Body(renew): Body<Renew>,
 ) -> Result<(StatusCode, Json<Renewed>), Problem> {
     let request = read_request(&renew.request_pem)?;
+    if request.key_digest() != key_digest {
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            refusal::KEY_DIFFERS,
+            "request_pem: it is for another key than the certificate shown; a device renews for the key it enrolled with",
+        ));
+    }
     let mut tx = app.store.begin(peer.scope()).await?;
     let issued = issue(&app, &mut tx, &peer.tenant, &peer.device, &request).await?;
     tx.commit().await?;

@@ -1,15 +1,23 @@
 //! The audit log of the caller's own scope.
 
 use axum::Json;
-use axum::extract::State;
-use fitment_domain::audit::{Entry, first_break};
-use serde::Serialize;
+use axum::extract::{Query, State};
+use fitment_domain::audit::Entry;
+use fitment_store::AUDIT_PAGE_MAX;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Shared;
 use crate::auth::Caller;
 use crate::problem::Problem;
+
+/// Which page.
+#[derive(Deserialize, IntoParams)]
+pub struct Page {
+    /// Only entries before this sequence; default: the newest.
+    before: Option<i64>,
+}
 
 /// One entry, sealed with the hash of the one before it.
 #[derive(Serialize, ToSchema)]
@@ -23,19 +31,23 @@ pub struct EntryView {
     hash: String,
 }
 
-/// The log, oldest first.
+/// A page of the log, oldest first, at most 500 entries. The sequence of its first one is the `before` of the page before it;
+/// the log begins with sequence 1.
 #[derive(Serialize, ToSchema)]
 pub struct AuditLog {
     entries: Vec<EntryView>,
-    /// Whether every entry fits the chain.
+    /// Whether each entry of the page fits the one before it, and nothing is missing at the end.
     intact: bool,
 }
 
-/// Lists the audit log and checks its chain.
-#[utoipa::path(get, path = "/api/v1/audit", tag = "audit", responses((status = 200, body = AuditLog)))]
-pub async fn list(State(app): State<Shared>, caller: Caller) -> Result<Json<AuditLog>, Problem> {
-    let entries = app.store.read(caller.scope()).await?.audit().await?;
-    let intact = first_break(&entries).is_none();
+/// Lists a page of the audit log, the newest by default, and checks its chain.
+#[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(Page), responses((status = 200, body = AuditLog)))]
+pub async fn list(
+    State(app): State<Shared>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Result<Json<AuditLog>, Problem> {
+    let page = app.store.read(caller.scope()).await?.audit(page.before, AUDIT_PAGE_MAX).await?;
     let one = |entry: Entry| EntryView {
         sequence: entry.sequence,
         at_ms: entry.at.0,
@@ -45,5 +57,5 @@ pub async fn list(State(app): State<Shared>, caller: Caller) -> Result<Json<Audi
         details: serde_json::from_str(&entry.details).unwrap_or_default(),
         hash: entry.hash.to_string(),
     };
-    Ok(Json(AuditLog { entries: entries.into_iter().map(one).collect(), intact }))
+    Ok(Json(AuditLog { intact: page.broken_at.is_none(), entries: page.entries.into_iter().map(one).collect() }))
 }

@@ -7,15 +7,17 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use fitment_domain::capability::Permission;
 use fitment_domain::id::ConnectionId;
-use fitment_domain::manifest::{AccessoryName, Kind, Origin};
+use fitment_domain::manifest::{AccessoryName, Kind};
+use fitment_domain::origin::Origin;
+use fitment_domain::tenant::check_display_name;
 use fitment_domain::ticket::remote::{Answer, Call, Description, Error};
 use fitment_store::{Connection, Release};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::find_release;
 use super::installations::{agreed, configured};
+use super::{find_release, verified};
 use crate::app::{App, Shared};
 use crate::auth::Msp;
 use crate::clock;
@@ -24,6 +26,7 @@ use crate::problem::{Body, Problem};
 use crate::sealed::{self, Secrets};
 
 const SECRET_BYTES_MAX: usize = 8 * 1024;
+const URL_BYTES_MAX: usize = 500;
 
 /// A connection to be.
 #[derive(Deserialize, ToSchema)]
@@ -46,7 +49,7 @@ pub struct NewConnection {
     /// The names of the permissions that somebody agreed to.
     #[serde(default)]
     consent: BTreeSet<String>,
-    /// The status that closes a ticket there; default `resolved`.
+    /// The status that closes a ticket there, 1 to 120 characters; default `resolved`.
     closed_status: Option<String>,
 }
 
@@ -116,6 +119,30 @@ async fn describe(app: &App, msp: &Msp, connection: &Connection) -> Result<Descr
     }
 }
 
+fn check_url(url: &str) -> Result<(), Problem> {
+    if url.len() > URL_BYTES_MAX || url.chars().any(char::is_control) {
+        return Err(Problem::invalid(format!("url: at most {URL_BYTES_MAX} bytes and no control character")));
+    }
+    Origin::of_url(url).map(|_| ()).map_err(|e| Problem::invalid(format!("url: {e}")))
+}
+
+/// Returns what the other system or its connector says. What broke on our side is our own answer, without its inside.
+fn said_outside(error: ConnectorError) -> Result<ConnectorError, Problem> {
+    match error {
+        ConnectorError::Store(error) => Err(error.into()),
+        ConnectorError::Refused(error) => Err(error.into()),
+        ConnectorError::NoRelease
+        | ConnectorError::Manifest(_)
+        | ConnectorError::Seal(_)
+        | ConnectorError::Http(_)
+        | ConnectorError::Prepare(_) => Err(Problem::internal(error)),
+        ConnectorError::Url(_)
+        | ConnectorError::Ended { .. }
+        | ConnectorError::WrongAnswer(_)
+        | ConnectorError::Remote { .. } => Ok(error),
+    }
+}
+
 /// Makes a connection: asks the other system who we are there before anything is kept.
 #[utoipa::path(post, path = "/api/v1/connections", tag = "ticketing", request_body = NewConnection, responses(
     (status = 201, body = Connected),
@@ -126,16 +153,19 @@ pub async fn add(
     msp: Msp,
     Body(new): Body<NewConnection>,
 ) -> Result<(StatusCode, Json<Connected>), Problem> {
-    fitment_domain::tenant::check_display_name("name", &new.name).map_err(Problem::invalid)?;
+    check_display_name("name", &new.name).map_err(Problem::invalid)?;
+    let closed_status = new.closed_status.unwrap_or_else(|| "resolved".to_owned());
+    check_display_name("closed_status", &closed_status).map_err(Problem::invalid)?;
+    check_url(&new.url)?;
     let accessory = AccessoryName::parse(&new.accessory).map_err(|e| Problem::invalid(format!("accessory: {e}")))?;
     let release = find_release(&app, msp.scope(), &accessory, new.version.as_deref()).await?;
+    let release = verified(&app, release).await?;
     if release.manifest.kind().map_err(Problem::internal)? != Kind::TicketingConnector {
         return Err(Problem::conflict(
             "not-a-connector",
             format!("{accessory} is a {}, not a ticketing-connector", release.kind),
         ));
     }
-    Origin::parse(&new.url).map_err(|e| Problem::invalid(format!("url: {e}")))?;
     let mut config = new.config.unwrap_or_default();
     config.insert("url".to_owned(), Value::String(new.url.clone()));
     let config = Value::Object(config);
@@ -152,7 +182,7 @@ pub async fn add(
         config,
         sealed_secrets,
         account: None,
-        closed_status: new.closed_status.unwrap_or_else(|| "resolved".to_owned()),
+        closed_status,
         state: "ok".to_owned(),
         problem: None,
         created: app.now(),
@@ -161,6 +191,7 @@ pub async fn add(
         Ok(description) => connection.account = description.account,
         Err(error) => {
             app.connectors.forget(&connection.id);
+            let error = said_outside(error)?;
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "connection-refused", error.to_string()));
         }
     }
@@ -200,6 +231,7 @@ pub async fn check(State(app): State<Shared>, msp: Msp, Path(id): Path<String>) 
             (connection.state, connection.problem) = ("ok".to_owned(), None);
         }
         Err(error) => {
+            let error = said_outside(error)?;
             let refused = matches!(&error, ConnectorError::Remote { error: Error::AuthFailed(_), .. });
             connection.state = if refused { "auth-failed" } else { "away" }.to_owned();
             connection.problem = Some(error.to_string());

@@ -16,11 +16,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::fit::{DeviceFit, judge};
-use super::{find_release, releases};
+use super::{find_release, releases, verified};
 use crate::app::Shared;
 use crate::auth::Msp;
 use crate::clock;
-use crate::door;
 use crate::problem::{Body, Problem};
 use crate::work::ASSIGN;
 
@@ -156,6 +155,7 @@ pub async fn install(
 ) -> Result<(StatusCode, Json<Installed>), Problem> {
     let accessory = AccessoryName::parse(&new.accessory).map_err(|e| Problem::invalid(format!("accessory: {e}")))?;
     let release = find_release(&app, msp.scope(), &accessory, new.version.as_deref()).await?;
+    let release = verified(&app, release).await?;
     let kind = release.manifest.kind().map_err(Problem::internal)?;
     if !kind.runs_on_devices() {
         let detail = format!("a {} runs on the server: make a connection (POST /api/v1/connections)", kind.as_str());
@@ -165,7 +165,6 @@ pub async fn install(
     configured(&release, &config)?;
     agreed(&release, &new.consent)?;
     let interval_s = interval(&release, new.interval_s)?;
-    door::open(&app, &release).await.map_err(|e| Problem::conflict("does-not-verify", e.to_string()))?;
     let now = app.now();
     let mut tx = app.store.begin(msp.scope()).await?;
     let target = target(&mut tx, &new.target).await?;

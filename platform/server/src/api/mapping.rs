@@ -16,12 +16,15 @@ use crate::auth::Msp;
 use crate::clock;
 use crate::problem::{Body, Problem};
 
+const DESCRIPTION_CHARS_MAX: usize = 1_000;
+
 /// A category to be, or as it is to be.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CategoryBody {
     /// 1 to 120 characters.
     name: String,
+    /// At most 1,000 characters.
     #[serde(default)]
     description: String,
     /// The board, by its name in the other system.
@@ -100,8 +103,11 @@ fn category(id: CategoryId, body: CategoryBody) -> Result<Category, Problem> {
     if let Some(priority) = &body.priority {
         check_display_name("priority", priority).map_err(Problem::invalid)?;
     }
-    if body.description.chars().count() > 1_000 {
-        return Err(Problem::invalid("description must have at most 1,000 characters"));
+    let unreadable = |c: char| c.is_control() && c != '\n';
+    if body.description.chars().count() > DESCRIPTION_CHARS_MAX || body.description.contains(unreadable) {
+        return Err(Problem::invalid(format!(
+            "description must have at most {DESCRIPTION_CHARS_MAX} characters and no control character but line breaks"
+        )));
     }
     Ok(Category { id, name: body.name, description: body.description, board: body.board, priority: body.priority })
 }

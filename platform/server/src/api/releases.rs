@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{UPLOAD_BYTES_MAX, accessory, find_release};
+use super::{UPLOAD_BYTES_MAX, accessory, find_release, verified};
 use crate::app::{App, Shared};
 use crate::auth::{Caller, Operator, Publisher};
 use crate::clock;
@@ -138,15 +138,28 @@ pub(super) fn permissions(release: &Release) -> Vec<PermissionView> {
     release.manifest.permissions.iter().filter_map(one).collect()
 }
 
-async fn listing(app: &App, release: &Release) -> Result<Listing, Problem> {
-    let bytes = app.store.objects().get(&release.listing_digest).await?;
-    let bytes = bytes.filter(|b| Digest::of(b) == release.listing_digest);
-    let bytes = bytes.ok_or_else(|| Problem::internal(format!("listing of {} is missing or changed", release.id)))?;
-    serde_json::from_slice(&bytes).map_err(Problem::internal)
+/// Reads the listing; none if it is missing or damaged, which is this release's problem and nobody else's.
+async fn listing(app: &App, release: &Release) -> Option<Listing> {
+    let read = match app.store.objects().get(&release.listing_digest).await {
+        Ok(Some(bytes)) if Digest::of(&bytes) != release.listing_digest => Err("its digest is another one".to_owned()),
+        Ok(Some(bytes)) => serde_json::from_slice(&bytes).map_err(|e| e.to_string()),
+        Ok(None) => Err("the object store does not hold it".to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    let warn = |error| tracing::error!(release = %release.id, %error, "the listing of a release is missing or damaged");
+    read.map_err(warn).ok()
 }
 
-async fn view(app: &App, release: &Release) -> Result<ReleaseView, Problem> {
-    Ok(ReleaseView {
+fn view(release: &Release, listing: Option<&Listing>) -> ReleaseView {
+    let mut problems = findings(&release.report.problems);
+    if listing.is_none() {
+        problems.extend(findings(&[Finding::error(
+            "listing-damaged",
+            "the listing is missing or damaged",
+            "restore the object store from its backup, or publish a new version",
+        )]));
+    }
+    ReleaseView {
         id: release.id.to_string(),
         accessory: release.accessory.to_string(),
         version: release.version.to_string(),
@@ -154,12 +167,12 @@ async fn view(app: &App, release: &Release) -> Result<ReleaseView, Problem> {
         state: release.state.as_str(),
         digest: release.digest.to_string(),
         listing_digest: release.listing_digest.to_string(),
-        summary: listing(app, release).await?.summary,
+        summary: listing.map(|l| l.summary.clone()).unwrap_or_default(),
         uploaded_ms: release.uploaded.0,
         approved_ms: release.approved.map(|at| at.0),
         permissions: permissions(release),
-        problems: findings(&release.report.problems),
-    })
+        problems,
+    }
 }
 
 /// Registers the publisher's public key. Only an upload signed by its private half is taken.
@@ -298,7 +311,8 @@ async fn take(
     tx.append_audit(publisher.account.as_str(), "release.upload", release.id.as_str(), &details, now).await?;
     tx.commit().await?;
     let report = ReportView { problems: findings(&release.report.problems) };
-    Ok((StatusCode::CREATED, Json(Uploaded { release: view(app, &release).await?, report })))
+    let release = view(&release, listing(app, &release).await.as_ref());
+    Ok((StatusCode::CREATED, Json(Uploaded { release, report })))
 }
 
 /// Lists releases: a publisher's own, an operator's all, an MSP's the published ones.
@@ -307,7 +321,7 @@ pub async fn list(State(app): State<Shared>, caller: Caller) -> Result<Json<Rele
     let rows = app.store.read(caller.scope()).await?.releases().await?;
     let mut releases = Vec::with_capacity(rows.len());
     for row in &rows {
-        releases.push(view(&app, row).await?);
+        releases.push(view(row, listing(&app, row).await.as_ref()));
     }
     Ok(Json(ReleaseList { releases }))
 }
@@ -321,15 +335,12 @@ pub async fn show(
     Path((publisher, name, version)): Path<(String, String, String)>,
 ) -> Result<Json<ReleaseDetail>, Problem> {
     let release = find_release(&app, caller.scope(), &accessory(&publisher, &name)?, Some(&version)).await?;
-    let listing = listing(&app, &release).await?;
-    Ok(Json(ReleaseDetail {
-        release: view(&app, &release).await?,
-        readme: listing.readme,
-        changelog: listing.changelog,
-        license: listing.license,
-        authors: listing.authors,
-        config_schema: release.manifest.config_schema.clone(),
-    }))
+    let listing = listing(&app, &release).await;
+    let view = view(&release, listing.as_ref());
+    let (readme, changelog, license, authors) =
+        listing.map(|l| (l.readme, l.changelog, l.license, l.authors)).unwrap_or_default();
+    let config_schema = release.manifest.config_schema;
+    Ok(Json(ReleaseDetail { release: view, readme, changelog, license, authors, config_schema }))
 }
 
 /// Lists the publisher's refused uploads with their reports.
@@ -356,12 +367,11 @@ pub async fn approve(
     if release.state != Publication::InReview {
         return Err(Problem::conflict("not-in-review", format!("the release is {}", release.state.as_str())));
     }
-    let refused = |e: door::Refused| Problem::conflict("does-not-verify", e.to_string());
-    let statement = door::open_for_approval(&app, &release).await.map_err(refused)?.statement;
+    let statement = door::open_for_approval(&app, &release).await?.statement;
     let countersigned = statement.countersign(&app.keys.release).map_err(Problem::internal)?;
     app.store.objects().put_statement(&release.id, &countersigned.to_json()).await?;
     // What was signed is what comes out of the door, or nobody gets it.
-    door::open(&app, &release).await.map_err(refused)?;
+    let release = verified(&app, release).await?;
     let now = app.now();
     let mut tx = app.store.begin(Scope::Platform).await?;
     if !tx.approve_release(&release.id, now).await? {
@@ -372,5 +382,5 @@ pub async fn approve(
     tx.append_audit(operator.account.as_str(), "release.approve", release.id.as_str(), &details, now).await?;
     tx.commit().await?;
     let release = Release { state: Publication::Published, approved: Some(now), ..release };
-    Ok(Json(view(&app, &release).await?))
+    Ok(Json(view(&release, listing(&app, &release).await.as_ref())))
 }

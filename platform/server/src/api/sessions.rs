@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use fitment_domain::tenant::{Scope, check_display_name};
+use fitment_domain::tenant::{Scope, check_display_name, check_email};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -61,19 +61,21 @@ async fn view(app: &Shared, account: fitment_store::Account) -> Result<AccountVi
 
 /// Makes a token. Wrong e-mail and wrong password look the same, also in time.
 #[utoipa::path(post, path = "/api/v1/sessions", tag = "sessions", request_body = SignIn, responses(
-    (status = 201, body = SignedIn), (status = 401, description = "e-mail or password is wrong")))]
+    (status = 201, body = SignedIn), (status = 401, description = "e-mail or password is wrong"),
+    (status = 503, description = "busy: too many sign-ins at once, come again after Retry-After")))]
 pub async fn sign_in(
     State(app): State<Shared>,
     Body(asked): Body<SignIn>,
 ) -> Result<(StatusCode, Json<SignedIn>), Problem> {
     let label = asked.label.unwrap_or_else(|| "session".to_owned());
     check_display_name("label", &label).map_err(Problem::invalid)?;
-    let account = app.store.read(Scope::Platform).await?.account_by_email(&asked.email).await?;
+    // What can be nobody's address is not looked up.
+    let account = match check_email(&asked.email) {
+        Ok(()) => app.store.read(Scope::Platform).await?.account_by_email(&asked.email).await?,
+        Err(_) => None,
+    };
     let stored = account.as_ref().map(|a| a.password_hash.clone());
-    let password = asked.password;
-    let right = tokio::task::spawn_blocking(move || auth::check_password(&password, stored.as_deref()))
-        .await
-        .map_err(Problem::internal)?;
+    let right = app.password_checks.check(asked.password, stored).await?;
     let Some(account) = account.filter(|_| right) else {
         return Err(Problem::unauthenticated("e-mail or password is wrong"));
     };

@@ -141,7 +141,9 @@ impl Delivering<'_> {
         match self.read(id.to_owned()).await {
             Ok(there) if there.deleted || there.status_class.is_over() => Ok(None),
             Ok(there) => Ok(Some(there)),
-            Err(JobError::Connector(ConnectorError::Remote { error: Error::NotFound | Error::Gone(_), .. })) => Ok(None),
+            Err(JobError::Connector(ConnectorError::Remote { error: Error::NotFound | Error::Gone(_), .. })) => {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -171,7 +173,9 @@ impl Delivering<'_> {
                 let status = Some(self.connection.closed_status.clone());
                 let patch = TicketPatch { status, ..TicketPatch::default() };
                 match self.call(Call::UpdateTicket { ticket: id, patch, expected: there.version }).await? {
-                    Answer::Ticket(closed) => self.change(|ticket| ticket.external_status = Some(closed.status)).await?,
+                    Answer::Ticket(closed) => {
+                        self.change(|ticket| ticket.external_status = Some(closed.status)).await?
+                    }
                     _ => return Err(ConnectorError::WrongAnswer("update-ticket").into()),
                 }
                 self.close_ours().await

@@ -1,0 +1,90 @@
+//! Origins: what an HTTP permission is for, and where a connection leads.
+
+/// A scheme, a host and a port, in one spelling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin(String);
+
+impl Origin {
+    /// Reads an origin as a permission spells it: after host and port stands nothing but perhaps one slash. A path would look
+    /// like a narrower permission, and there is none.
+    pub fn parse(text: &str) -> Result<Self, BadOrigin> {
+        match split(text) {
+            Some((scheme, authority, "" | "/")) => Self::of(scheme, authority).ok_or_else(|| BadOrigin::of(text)),
+            _ => Err(BadOrigin::of(text)),
+        }
+    }
+
+    /// Returns the origin of an address, whatever follows host and port.
+    pub fn of_url(url: &str) -> Result<Self, BadOrigin> {
+        let origin = split(url).and_then(|(scheme, authority, _)| Self::of(scheme, authority));
+        origin.ok_or_else(|| BadOrigin::of(url))
+    }
+
+    fn of(scheme: &str, authority: &str) -> Option<Self> {
+        let default_port = match scheme {
+            "https" => "443",
+            "http" => "80",
+            _ => return None,
+        };
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host, port),
+            _ => (authority, default_port),
+        };
+        let host_ok = !host.is_empty()
+            && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'[' | b']' | b':'));
+        if !host_ok || port.parse::<u16>().is_err() {
+            return None;
+        }
+        let port = if port == default_port { String::new() } else { format!(":{port}") };
+        Some(Self(format!("{scheme}://{}{port}", host.to_ascii_lowercase())))
+    }
+
+    /// Returns `scheme://host` with the port if it is not the scheme's own.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Splits an address into scheme, host with port, and the rest.
+fn split(url: &str) -> Option<(&str, &str, &str)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    Some((scheme, authority, rest))
+}
+
+/// Why a text is no origin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no address like https://host or http://host:port (without user name)")]
+pub struct BadOrigin(String);
+
+impl BadOrigin {
+    fn of(text: &str) -> Self {
+        Self(text.chars().take(80).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permission_names_an_origin_and_nothing_below_it() {
+        for text in ["https://PSA.example.com", "https://psa.example.com/", "https://psa.example.com:443"] {
+            assert_eq!(Origin::parse(text).map(|o| o.0), Ok("https://psa.example.com".to_owned()), "{text}");
+        }
+        for text in
+            ["https://a/b", "https://a/?q", "https://a?q", "https://a#f", "https://a//", "https://u@a", "ftp://a"]
+        {
+            assert!(Origin::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_the_origin_that_it_begins_with() {
+        assert_eq!(
+            Origin::of_url("http://rt.example.com:8080/rt?x#y").map(|o| o.0),
+            Ok("http://rt.example.com:8080".to_owned())
+        );
+        assert!(Origin::of_url("https://rt.example.com@evil.net/rt").is_err());
+    }
+}

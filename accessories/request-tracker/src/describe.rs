@@ -44,7 +44,9 @@ pub(crate) fn describe(client: &Client) -> Result<Description, Error> {
 /// Request Tracker does not say whose token it is. The configuration may; otherwise whatever the account has done does.
 fn account(client: &Client) -> Result<Option<String>, Error> {
     let Some(name) = &client.config.account else {
-        let request = client.get("/transactions").query("query", "Creator = '__CurrentUser__'");
+        // Without the kind of object it finds nothing.
+        let ours = "ObjectType = 'RT::Ticket' AND Creator = '__CurrentUser__'";
+        let request = client.get("/transactions").query("query", ours);
         let done: Page<Made> = client.read(request.query("fields", "Creator").query("per_page", "1"))?;
         return Ok(done.items.into_iter().next().map(|made| made.creator.id.0));
     };

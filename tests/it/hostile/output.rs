@@ -70,6 +70,9 @@ async fn findings_that_break_a_rule_are_refused_with_the_field() {
         let report = lab.run(&guest_with("reports", &[(global, value)]), check()).await;
         assert_eq!(report.end, End::Fault(Fault::Invalid((*words).to_owned())), "{global} = {value}");
     }
+    let twice = lab.run(&guest_with("reports", &[("findings", "2"), ("subject_mask", "0")]), check()).await;
+    let words = "findings[1] judges the same condition and subject as an earlier one of this run";
+    assert_eq!(twice.end, End::Fault(Fault::Invalid(words.to_owned())));
     for (global, value) in
         [("findings", "256"), ("summary_bytes", "200"), ("condition_bytes", "120"), ("samples", "64")]
     {

@@ -139,7 +139,7 @@ pub(crate) async fn a_worker_that_lost_its_lease_touches_nothing(database: &Data
         tx.commit().await.unwrap();
     }
     let mut tx = store.begin(Scope::Platform).await.unwrap();
-    assert_eq!(tx.jobs().await.unwrap(), [successor.clone()], "the successor's lease is its own");
+    assert_eq!(tx.jobs().await.unwrap(), std::slice::from_ref(&successor), "the successor's lease is its own");
     assert!(tx.finish_job(&successor.id, UnixMs(300), successor.generation).await.unwrap());
     assert_eq!(tx.jobs().await.unwrap(), []);
 }

@@ -186,8 +186,9 @@ pub(crate) fn minted(platform: &Platform, key: &KeyPair, serial: [u8; 16], from_
     let issuer = Issuer::from_ca_cert_pem(certificate, KeyPair::from_pem(authority_key).unwrap()).unwrap();
     let mut params = CertificateParams::default();
     let at = |s: i64| {
-        (std::time::SystemTime::now() + Duration::from_secs(86_400) - Duration::from_secs((86_400 - s).cast_unsigned()))
-            .into()
+        (crate::support::wire::system_time() + Duration::from_secs(86_400)
+            - Duration::from_secs((86_400 - s).cast_unsigned()))
+        .into()
     };
     (params.not_before, params.not_after) = (at(from_s), at(until_s));
     params.serial_number = Some(rcgen::SerialNumber::from_slice(&serial));

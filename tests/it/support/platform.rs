@@ -309,7 +309,7 @@ impl Session {
         Answer::read(request.send().await.unwrap()).await.unwrap()
     }
 
-    /// Asks again and again until the answer, whatever its status, is as wanted.
+    /// Asks again and again until the answer, whatever its status, is as wanted; panics with the last one if that takes too long.
     pub(crate) async fn answered(&self, path: &str, what: &str, wanted: impl Fn(&Answer) -> bool) -> Answer {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -322,24 +322,8 @@ impl Session {
         }
     }
 
-    /// Asks again and again until the answer is as wanted; panics with the last answer if that takes too long.
-    #[track_caller]
-    pub(crate) fn until<'a>(
-        &'a self,
-        path: &'a str,
-        what: &'a str,
-        wanted: impl Fn(&Value) -> bool + 'a,
-    ) -> impl Future<Output = Value> + 'a {
-        async move {
-            let deadline = Instant::now() + PATIENCE;
-            loop {
-                let last = self.get(path).await;
-                if last.status == 200 && wanted(&last.body) {
-                    return last.body;
-                }
-                assert!(Instant::now() < deadline, "waited in vain for: {what}; the last answer of {path}: {last:#?}");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
+    /// Asks again and again until the body of a good answer is as wanted.
+    pub(crate) async fn until(&self, path: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.answered(path, what, |answer| answer.status == 200 && wanted(&answer.body)).await.body
     }
 }

@@ -143,9 +143,15 @@ pub(crate) fn facts() -> Facts {
     Facts(all.into_iter().collect())
 }
 
+/// Returns the time now, for certificates.
+#[expect(clippy::disallowed_methods, reason = "the tests speak with processes that read the real clock")]
+pub(crate) fn system_time() -> std::time::SystemTime {
+    std::time::SystemTime::now()
+}
+
 /// Returns the time now.
 pub(crate) fn now() -> UnixMs {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let since = system_time().duration_since(std::time::UNIX_EPOCH).unwrap();
     UnixMs(i64::try_from(since.as_millis()).unwrap())
 }
 

@@ -9,9 +9,11 @@
   (global $details_bytes i32 (i32.const 20))
   (global $samples i32 (i32.const 1))
   (global $value f64 (f64.const 1.5))
+  ;; What of a finding's number makes its subject: all of it, or nothing.
+  (global $subject_mask i32 (i32.const 0xffff))
   (memory (export "memory") 32)
   (func (export "fitment:accessory/monitor-run@0.1.0#check") (result i32)
-    (local $at i32) (local $left i32)
+    (local $at i32) (local $left i32) (local $subject i32) (local $number i32)
     ;; Every text is x, from 0x180000; samples stand at 0x1000, findings from 0x10000.
     (memory.fill (i32.const 0x180000) (i32.const 0x78) (i32.const 0x10000))
     (i32.store8 (i32.const 0x180000) (global.get $summary_first))
@@ -27,6 +29,7 @@
       (local.set $left (i32.sub (local.get $left) (i32.const 1)))
       (br_if $sample (local.get $left)))
     (local.set $at (i32.const 0x10000))
+    (local.set $subject (i32.const 0x190000))
     ;; As many as there is room for; the list may claim more.
     (local.set $left (i32.const 20000))
     (loop $finding
@@ -40,6 +43,18 @@
       (i32.store offset=28 (local.get $at) (global.get $samples))
       (i32.store offset=32 (local.get $at) (i32.const 0x180001))
       (i32.store offset=36 (local.get $at) (global.get $condition_bytes))
+      ;; Four letters, one for each half byte of the number.
+      (local.set $number (i32.and (local.get $left) (global.get $subject_mask)))
+      (i32.store (local.get $subject) (i32.add (i32.const 0x61616161)
+        (i32.or
+          (i32.or (i32.and (local.get $number) (i32.const 0xf))
+            (i32.shl (i32.and (local.get $number) (i32.const 0xf0)) (i32.const 4)))
+          (i32.or (i32.shl (i32.and (local.get $number) (i32.const 0xf00)) (i32.const 8))
+            (i32.shl (i32.and (local.get $number) (i32.const 0xf000)) (i32.const 12))))))
+      (i32.store8 offset=40 (local.get $at) (i32.const 1))
+      (i32.store offset=44 (local.get $at) (local.get $subject))
+      (i32.store offset=48 (local.get $at) (i32.const 4))
+      (local.set $subject (i32.add (local.get $subject) (i32.const 4)))
       (local.set $at (i32.add (local.get $at) (i32.const 52)))
       (local.set $left (i32.sub (local.get $left) (i32.const 1)))
       (br_if $finding (local.get $left)))

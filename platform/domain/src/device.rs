@@ -34,7 +34,7 @@ pub enum BadFacts {
     TooMany(usize),
     #[error("fact name {0:?} must be 1 to {FACT_NAME_BYTES_MAX} characters of a-z, 0-9, dots and hyphens")]
     Name(String),
-    #[error("fact {0} is larger than {FACT_TEXT_BYTES_MAX} bytes or not a finite number")]
+    #[error("fact {0} is larger than {FACT_TEXT_BYTES_MAX} bytes, holds a NUL or is not a finite number")]
     Value(String),
 }
 
@@ -64,10 +64,14 @@ impl Facts {
                 return Err(BadFacts::Name(name.chars().take(FACT_NAME_BYTES_MAX).collect()));
             }
             let value_ok = match fact {
-                Fact::Text(text) => text.len() <= FACT_TEXT_BYTES_MAX,
+                Fact::Text(text) => text.len() <= FACT_TEXT_BYTES_MAX && !text.contains('\0'),
                 Fact::Number(number) => number.is_finite(),
                 Fact::Flag(_) => true,
-                Fact::Many(many) => many.iter().map(String::len).sum::<usize>() <= FACT_TEXT_BYTES_MAX,
+                // Each entry counts for a byte more, so that many empty ones are many.
+                Fact::Many(many) => {
+                    let bytes = many.iter().map(|entry| entry.len() + 1).sum::<usize>();
+                    bytes <= FACT_TEXT_BYTES_MAX && !many.iter().any(|entry| entry.contains('\0'))
+                }
             };
             if !value_ok {
                 return Err(BadFacts::Value(name.clone()));

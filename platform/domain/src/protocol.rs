@@ -32,7 +32,7 @@ pub mod route {
 /// The longest that an availability request may wait, in milliseconds.
 pub const WAIT_MS_MAX: u64 = 30_000;
 /// The most results that one batch may hold.
-pub const BATCH_RESULTS_MAX: usize = 500;
+pub const BATCH_RESULTS_MAX: usize = 200;
 
 /// What is handed to a site: enough to enrol, and nothing more. The same for all its machines.
 #[derive(Clone, Serialize, Deserialize)]

@@ -26,7 +26,8 @@ use crate::clock;
 use crate::problem::{self, Body, Problem};
 use crate::work::ASSIGN;
 
-const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// An agent sends batches of about 1 MiB; a larger one would hold the database for too long.
+const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Every route, and which certificate opens it.
 fn routes() -> [(String, Opens, MethodRouter<Shared>); 7] {

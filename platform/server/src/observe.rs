@@ -7,12 +7,17 @@ use fitment_domain::id::{AlertId, JobId, TicketId};
 use fitment_domain::installation::Installation;
 use fitment_domain::mapping::{FALLBACK_CATEGORY, Subject, pick};
 use fitment_domain::protocol::{Outcome, RunResult};
+use fitment_domain::tenant::check_identifier;
 use fitment_domain::ticket::{Delivery, SOURCE_AUTOMATIC, TicketState};
 use fitment_domain::time::UnixMs;
 use fitment_store::{AlertRow, StoreError, TicketRow, Tx};
 
 use crate::clock::{self, NoRandomness};
 use crate::work::DELIVER;
+
+/// Bytes of the log lines of one result.
+const LOG_BYTES_MAX: usize = 128 * 1024;
+const MESSAGE_BYTES_MAX: usize = 16 * 1024;
 
 /// Why a result cannot be taken into account.
 #[derive(Debug, thiserror::Error)]
@@ -35,8 +40,18 @@ pub struct Observation<'a> {
 
 /// Returns why this result will never be taken; none if it is sound.
 pub fn refusal(result: &RunResult) -> Option<String> {
+    let log_bytes: usize = result.log.iter().map(|line| line.message.len()).sum();
+    if log_bytes > LOG_BYTES_MAX {
+        return Some(format!("log: {log_bytes} bytes, at most {LOG_BYTES_MAX}"));
+    }
     match &result.outcome {
         Outcome::Findings(findings) => check(findings, &FindingLimits::standard()).err().map(|e| e.to_string()),
+        Outcome::Failed { kind, .. } if check_identifier("kind", kind).is_err() => {
+            Some("outcome.failed.kind must be 2 to 40 characters of a-z, 0-9 and hyphens".to_owned())
+        }
+        Outcome::Failed { message, .. } if message.len() > MESSAGE_BYTES_MAX => {
+            Some(format!("outcome.failed.message: {} bytes, at most {MESSAGE_BYTES_MAX}", message.len()))
+        }
         Outcome::Failed { .. } => None,
     }
 }

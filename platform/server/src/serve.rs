@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use axum_server::Handle;
 use fitment_domain::tenant::Scope;
 use fitment_runner_client::{Sandbox, SandboxConfig};
@@ -40,7 +41,11 @@ impl Settings {
     /// Opens the database and the object store of a data folder.
     pub async fn store(data: &std::path::Path, database: Option<&str>) -> anyhow::Result<Store> {
         use std::os::unix::fs::DirBuilderExt as _;
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data)?;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(data)
+            .with_context(|| format!("--data {}", data.display()))?;
         let data = data.canonicalize()?;
         let database =
             database.map_or_else(|| format!("sqlite://{}", data.join("fitment.sqlite").display()), str::to_owned);
@@ -60,6 +65,7 @@ async fn assemble(settings: &Settings, agents_url: String) -> anyhow::Result<App
     let vault = Vault::open(settings.data.join("keys"))?;
     let keys = Keys::load(&vault)?;
     let authorities = Authorities::load(&vault, clock.now())?;
+    crate::keys::check_known(&store, &keys.fingerprints(&authorities)).await?;
     let sandbox = Sandbox::start(SandboxConfig {
         programs_dir: settings.programs.clone(),
         cache_dir: settings.data.join("compiled"),
@@ -94,8 +100,9 @@ fn names(address: &str) -> Vec<String> {
 
 /// Runs until SIGTERM or SIGINT.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
-    let web = TcpListener::bind(settings.listen)?;
-    let agents_socket = TcpListener::bind(settings.agents_listen)?;
+    let web = TcpListener::bind(settings.listen).with_context(|| format!("--listen {}", settings.listen))?;
+    let agents_socket = TcpListener::bind(settings.agents_listen)
+        .with_context(|| format!("--agents-listen {}", settings.agents_listen))?;
     web.set_nonblocking(true)?;
     agents_socket.set_nonblocking(true)?;
     let (web_address, agents_address) = (web.local_addr()?, agents_socket.local_addr()?);

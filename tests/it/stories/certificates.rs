@@ -59,7 +59,8 @@ pub(crate) async fn story(database: Database) {
     assert_ne!(devices[0], devices[1]);
     for agent in &agents {
         // The certificate opens the routes of a device; without its key it is only a text.
-        Wire::of_agent(agent.state()).get(&format!("{}/x", route::OBJECTS)).await.code();
+        let answer = Wire::of_agent(agent.state()).get(&format!("{}/x", route::OBJECTS)).await;
+        assert_eq!(answer.code(), "not-found", "it is taken for a device's certificate");
     }
 
     // The same key is the same machine, however often its answer was lost, and counts once.
@@ -94,6 +95,10 @@ pub(crate) async fn story(database: Database) {
     devices.sort_unstable();
     assert_eq!(users, devices, "who used it is listed");
     assert!(agents.iter_mut().all(Agent::is_running));
+
+    // A revoked device does not come back by enrolling once more.
+    assert_eq!(msp.post(&format!("/api/v1/devices/{}/revocation", again[0].device), json!({})).await.status, 204);
+    assert_refused("revoked", &wire.enrol(&key).await, refusal::REVOKED);
 }
 
 // proves R2, R1 (the use limit, who used it is listed)

@@ -167,6 +167,27 @@ async fn after_a_new_epoch_every_agent_gets_a_newer_set_though_nothing_was_insta
     assert_eq!(new_epoch(&platform), "3");
 }
 
+// A release whose object is away for a moment is not taken from the devices that run it.
+#[tokio::test]
+async fn an_object_that_is_away_takes_nothing_from_a_device() {
+    let platform = Platform::start(Database::sqlite()).await;
+    platform.publish("disk-space").await;
+    let msp = platform.msp().await;
+    install(&msp, json!({})).await;
+    let (agent, _) = Agent::enrol(&platform, &msp, "agent").await;
+    agent.until_status("the monitor runs", runs(1)).await;
+
+    let objects = platform.data().join("objects");
+    let away = platform.scratch().join("away");
+    std::fs::rename(&objects, &away).unwrap();
+    assert_eq!(new_epoch(&platform), "2");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(runs(1)(&agent.status()), "{:#}", agent.status());
+
+    std::fs::rename(&away, &objects).unwrap();
+    agent.until_status("the new epoch's set runs", |s| runs(1)(s) && s["set"]["epoch"] == 2).await;
+}
+
 fn kept(agent: &Agent) -> Vec<u8> {
     std::fs::read(agent.state().join("set.json")).unwrap_or_default()
 }

@@ -50,7 +50,12 @@ pub(super) async fn enrol(
     let mut tx = app.store.begin(Scope::Tenant(newcomer.tenant.clone())).await?;
     let device = match tx.enrol_device(&newcomer.zero.id, &request.key_digest(), &device, now).await? {
         EnrolOutcome::New => id,
-        EnrolOutcome::Again(before) => before,
+        EnrolOutcome::Again(before) => {
+            if tx.device(&before).await?.is_some_and(|device| device.revoked.is_some()) {
+                return Err(refuse(refusal::REVOKED, "the device was revoked by its MSP"));
+            }
+            before
+        }
         EnrolOutcome::UsedUp => {
             return Err(refuse(
                 refusal::USED_UP,

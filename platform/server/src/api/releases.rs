@@ -7,11 +7,13 @@ use axum::http::StatusCode;
 use fitment_domain::bytes::Digest;
 use fitment_domain::capability::{Permission, sentence};
 use fitment_domain::id::ReleaseId;
+use fitment_domain::manifest::AccessoryName;
 use fitment_domain::release::{Listing, Publication};
 use fitment_domain::signature::PublicKey;
 use fitment_domain::tenant::Scope;
 use fitment_domain::validation::{Problem as Finding, Report};
 use fitment_store::{Release, StoreError};
+use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -249,7 +251,18 @@ pub async fn upload(
     let row = app.store.read(Scope::Platform).await?.publisher(&publisher.id).await?;
     let row = row.ok_or_else(|| Problem::not_found("publisher"))?;
     match intake::judge(&app.sandbox, &row, &upload).await {
-        Ok(accepted) => take(&app, &publisher, &upload, accepted).await,
+        Ok(accepted) => {
+            let statement = &accepted.verified.statement;
+            let mut tx = app.store.read(Scope::Platform).await?;
+            let used = tx.release_by_version(&statement.accessory, &statement.version).await?.is_some();
+            drop(tx);
+            if used {
+                // Nothing of a refused upload is kept but its report.
+                let report = with_used_version(accepted.report, &statement.accessory, &statement.version);
+                return Err(refuse(&app, &publisher, &statement.digest, report).await?);
+            }
+            take(&app, &publisher, &upload, accepted).await
+        }
         Err(report) => Err(refuse(&app, &publisher, &Digest::of(&upload.component), report).await?),
     }
 }
@@ -261,6 +274,12 @@ async fn refuse(app: &App, publisher: &Publisher, digest: &Digest, report: Repor
     let detail = "the upload is refused; report.problems names each finding and its remedy";
     let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "upload-refused", detail);
     Ok(problem.with("report", ReportView { problems: findings(&report.problems) }))
+}
+
+fn with_used_version(mut report: Report, accessory: &AccessoryName, version: &Version) -> Report {
+    let message = format!("{accessory} {version} exists already, and a release never changes");
+    report.problems.push(Finding::error("version-used", message, "raise [accessory] version, build and sign again"));
+    report
 }
 
 async fn take(
@@ -294,14 +313,7 @@ async fn take(
     match tx.insert_release(&release).await {
         Err(StoreError::Conflict { .. }) => {
             drop(tx);
-            let message =
-                format!("{} {} exists already, and a release never changes", release.accessory, release.version);
-            let mut report = release.report;
-            report.problems.push(Finding::error(
-                "version-used",
-                message,
-                "raise [accessory] version, build and sign again",
-            ));
+            let report = with_used_version(release.report, &release.accessory, &release.version);
             return Err(refuse(app, publisher, &release.digest, report).await?);
         }
         other => other?,

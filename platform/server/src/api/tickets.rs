@@ -87,12 +87,15 @@ pub async fn list(State(app): State<Shared>, msp: Msp) -> Result<Json<TicketList
     Ok(Json(TicketList { tickets }))
 }
 
-/// Shows one ticket.
+/// Shows one ticket, by its id or by the number that people call it.
 #[utoipa::path(get, path = "/api/v1/tickets/{id}", tag = "ticketing", responses((status = 200, body = TicketView), (status = 404)))]
 pub async fn show(State(app): State<Shared>, msp: Msp, Path(id): Path<String>) -> Result<Json<TicketView>, Problem> {
-    let not_found = || Problem::not_found("ticket");
-    let id = TicketId::parse(&id).map_err(|_| not_found())?;
     let mut tx = app.store.read(msp.scope()).await?;
     let names = category_names(&mut tx).await?;
-    Ok(Json(view(tx.ticket(&id).await?.ok_or_else(not_found)?, &names)))
+    let found = match (TicketId::parse(&id), id.parse::<i64>()) {
+        (Ok(id), _) => tx.ticket(&id).await?,
+        (Err(_), Ok(number)) => tx.tickets().await?.into_iter().find(|ticket| ticket.number == number),
+        (Err(_), Err(_)) => None,
+    };
+    Ok(Json(view(found.ok_or_else(|| Problem::not_found("ticket"))?, &names)))
 }

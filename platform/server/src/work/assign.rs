@@ -34,8 +34,9 @@ pub async fn run(app: &App, tenant: &TenantId, device: &DeviceId) -> Result<Next
     for (installation, release) in &wanted {
         match item(app, &device, installation, release).await {
             Ok(item) => items.extend(item),
-            // A database that is away says nothing about the release.
+            // A store that is away, or lacks an object, says nothing against the release: the device keeps what it runs.
             Err(Refused::Store(error)) => return Err(error.into()),
+            Err(error @ Refused::Missing(_)) => return Err(error.into()),
             Err(error) => {
                 tracing::error!(release = %release.id, accessory = %release.accessory, %error, "a stored release is refused; it is not assigned");
                 refused = Some(error);

@@ -78,7 +78,7 @@ async fn an_expired_certificate_renews_by_its_own_key_alone_on_sqlite() {
     story(Database::sqlite()).await;
 }
 
-// proves R2 (an agent that slept longer than its certificate lived comes back by itself), A2
+// proves R2 (an agent that slept longer than its certificate lived comes back by itself), A2 (an agent goes on with its set)
 #[tokio::test]
 async fn an_agent_whose_certificate_expired_comes_back_by_itself() {
     let mut platform = Platform::start(Database::sqlite()).await;

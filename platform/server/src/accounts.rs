@@ -53,7 +53,8 @@ pub async fn add(
     let account = Account {
         id: AccountId::from_random(clock::random()?),
         kind,
-        email: email.to_owned(),
+        // An address is the same however it is written.
+        email: email.to_lowercase(),
         password_hash: hash_password(password, clock::random()?)?,
         tenant: if kind == AccountKind::Msp { Some(TenantId::from_random(clock::random()?)) } else { None },
         publisher: if kind == AccountKind::Publisher { Some(PublisherId::from_random(clock::random()?)) } else { None },

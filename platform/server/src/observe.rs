@@ -1,9 +1,9 @@
 //! From a result to a finding, from a finding to an alert, from an alert to a ticket: all in the transaction of the result.
 
-use fitment_domain::alert::{AlertKey, Change, Hysteresis, Track, step};
+use fitment_domain::alert::{AlertKey, AlertState, Change, Hysteresis, Track, step};
 use fitment_domain::device::Device;
 use fitment_domain::finding::{Finding, FindingLimits, check};
-use fitment_domain::id::{AlertId, JobId, TicketId};
+use fitment_domain::id::{AlertId, InstallationId, JobId, TicketId};
 use fitment_domain::installation::Installation;
 use fitment_domain::mapping::{FALLBACK_CATEGORY, Subject, pick};
 use fitment_domain::protocol::{Outcome, RunResult};
@@ -13,6 +13,7 @@ use fitment_domain::time::UnixMs;
 use fitment_store::{AlertRow, StoreError, TicketRow, Tx};
 
 use crate::clock::{self, NoRandomness};
+use crate::problem::Problem;
 use crate::work::DELIVER;
 
 /// Bytes of the log lines of one result.
@@ -28,6 +29,15 @@ pub enum ObserveError {
     Randomness(#[from] NoRandomness),
     #[error("the tenant has no category at all")]
     NoCategory,
+}
+
+impl From<ObserveError> for Problem {
+    fn from(error: ObserveError) -> Self {
+        match error {
+            ObserveError::Store(inner) => inner.into(),
+            other @ (ObserveError::Randomness(_) | ObserveError::NoCategory) => Problem::internal(other),
+        }
+    }
 }
 
 /// Who reported what, when.
@@ -118,7 +128,7 @@ async fn take_finding(tx: &mut Tx, seen: &Observation<'_>, finding: &Finding) ->
     match change {
         Some(Change::Opened) => opened(tx, seen, finding, &alert).await,
         Some(Change::Again) => again(tx, seen, &alert).await,
-        Some(Change::Cleared) => cleared(tx, seen, &alert).await,
+        Some(Change::Cleared) => cleared(tx, &alert, seen.received).await,
         None => Ok(()),
     }
 }
@@ -203,13 +213,26 @@ async fn again(tx: &mut Tx, seen: &Observation<'_>, alert: &AlertRow) -> Result<
     Ok(())
 }
 
-async fn cleared(tx: &mut Tx, seen: &Observation<'_>, alert: &AlertRow) -> Result<(), ObserveError> {
+/// Closes what an installation that is removed leaves behind: nobody looks any more, so nothing would ever clear it.
+pub async fn withdraw(tx: &mut Tx, installation: &InstallationId, now: UnixMs) -> Result<(), ObserveError> {
+    for alert in tx.live_alerts_of(installation).await? {
+        let was_open = alert.track.state == AlertState::Open;
+        let closed = AlertRow { track: Track::new(), closed: Some(now), ..alert };
+        tx.put_alert(&closed).await?;
+        if was_open {
+            cleared(tx, &closed, now).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn cleared(tx: &mut Tx, alert: &AlertRow, now: UnixMs) -> Result<(), ObserveError> {
     let Some(mut ticket) = tx.open_ticket_of_alert(&alert.id).await? else { return Ok(()) };
-    ticket.updated = seen.received;
+    ticket.updated = now;
     if ticket.connection.is_some() {
         ticket.delivery.close_wanted = true;
         tx.update_ticket(&ticket).await?;
-        enqueue_delivery(tx, &ticket.id, seen.received).await?;
+        enqueue_delivery(tx, &ticket.id, now).await?;
     } else {
         ticket.state = TicketState::Closed;
         tx.update_ticket(&ticket).await?;

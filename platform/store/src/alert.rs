@@ -110,6 +110,18 @@ impl Tx {
         rows.iter().map(|row| alert(&Row::of("alerts", row))).collect()
     }
 
+    /// Returns the alerts of an installation that are not closed.
+    pub async fn live_alerts_of(&mut self, installation: &InstallationId) -> Result<Vec<AlertRow>> {
+        let tenant = self.tenant()?;
+        let sql = concat!(
+            "select ",
+            columns!(),
+            " from alerts where tenant_id = $1 and installation_id = $2 and state <> 'closed' order by id"
+        );
+        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(installation.as_str())).await?;
+        rows.iter().map(|row| alert(&Row::of("alerts", row))).collect()
+    }
+
     /// Returns an alert.
     pub async fn alert(&mut self, id: &AlertId) -> Result<Option<AlertRow>> {
         let tenant = self.tenant()?;

@@ -88,6 +88,21 @@ pub(crate) async fn story(database: Database) {
     ticket(msp, "the ticket closes when the condition clears", |t| t["state"] == "closed").await;
 }
 
+// proves T3 (what a removed installation leaves behind is closed)
+#[tokio::test]
+async fn removing_an_installation_closes_what_nobody_would_clear_any_more() {
+    let watched = watched(Database::sqlite()).await;
+    let msp = &watched.msp;
+    watched.disk.fill();
+    ticket(msp, "a ticket about the full disk", |t| t["state"] == "open").await;
+    let list = msp.get("/api/v1/installations").await.ok();
+    let installation = list["installations"][0]["id"].as_str().unwrap();
+    assert_eq!(msp.delete(&format!("/api/v1/installations/{installation}")).await.status, 204);
+    let alerts = msp.get("/api/v1/alerts").await.ok();
+    assert!(alerts["alerts"].as_array().unwrap().iter().all(|a| a["state"] == "closed"), "{alerts:#}");
+    ticket(msp, "its ticket closes with it", |t| t["state"] == "closed").await;
+}
+
 // proves T3 (made by a monitor, updated and closed as the situation changes), C2 (a monitor on a device), A2 (an agent runs a set with its time)
 #[tokio::test]
 async fn a_filled_disk_becomes_a_ticket_on_sqlite() {

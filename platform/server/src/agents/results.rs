@@ -11,7 +11,7 @@ use fitment_domain::protocol::{Acknowledged, BATCH_RESULTS_MAX, Refused, Results
 
 use super::Peer;
 use crate::app::Shared;
-use crate::observe::{self, Observation, ObserveError};
+use crate::observe::{self, Observation};
 use crate::problem::{Body, Problem};
 
 /// Takes a batch. A result that was taken before is acknowledged again and changes nothing.
@@ -47,10 +47,7 @@ pub(super) async fn take(
             && let Some(installation) = installation
         {
             let seen = Observation { device: &device, installation, result, received };
-            observe::take(&mut tx, &seen).await.map_err(|error| match error {
-                ObserveError::Store(inner) => inner.into(),
-                other @ (ObserveError::Randomness(_) | ObserveError::NoCategory) => Problem::internal(other),
-            })?;
+            observe::take(&mut tx, &seen).await?;
         }
         acknowledged.sequences.push(result.sequence);
     }

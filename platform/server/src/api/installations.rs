@@ -20,6 +20,7 @@ use super::{find_release, releases, verified};
 use crate::app::Shared;
 use crate::auth::Msp;
 use crate::clock;
+use crate::observe;
 use crate::problem::{Body, Problem};
 use crate::work::ASSIGN;
 
@@ -218,7 +219,7 @@ pub async fn list(State(app): State<Shared>, msp: Msp) -> Result<Json<Installati
     Ok(Json(InstallationList { installations: rows.iter().map(view).collect() }))
 }
 
-/// Removes an installation; its history stays.
+/// Removes an installation; its history stays. Alerts that nobody would clear any more close, and their tickets with them.
 #[utoipa::path(delete, path = "/api/v1/installations/{id}", tag = "marketplace", responses((status = 204), (status = 404)))]
 pub async fn remove(State(app): State<Shared>, msp: Msp, Path(id): Path<String>) -> Result<StatusCode, Problem> {
     let not_found = || Problem::not_found("installation");
@@ -228,6 +229,7 @@ pub async fn remove(State(app): State<Shared>, msp: Msp, Path(id): Path<String>)
     if !tx.remove_installation(&id, app.now()).await? {
         return Err(not_found());
     }
+    observe::withdraw(&mut tx, &id, app.now()).await?;
     tx.append_audit(msp.account.as_str(), "installation.remove", id.as_str(), &Value::Null, app.now()).await?;
     reassign(&app, &mut tx, &installation.target).await?;
     tx.commit().await?;

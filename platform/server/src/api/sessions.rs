@@ -71,7 +71,7 @@ pub async fn sign_in(
     check_display_name("label", &label).map_err(Problem::invalid)?;
     // What can be nobody's address is not looked up.
     let account = match check_email(&asked.email) {
-        Ok(()) => app.store.read(Scope::Platform).await?.account_by_email(&asked.email).await?,
+        Ok(()) => app.store.read(Scope::Platform).await?.account_by_email(&asked.email.to_lowercase()).await?,
         Err(_) => None,
     };
     let stored = account.as_ref().map(|a| a.password_hash.clone());

@@ -13,6 +13,7 @@ pub mod releases;
 pub mod sessions;
 pub mod tenants;
 pub mod tickets;
+pub mod uploads;
 pub mod zero_certificates;
 
 use axum::Router;
@@ -36,7 +37,7 @@ const UPLOAD_BYTES_READ_MAX: usize = 4 * UPLOAD_BYTES_MAX;
 /// Makes the routes of the web listener.
 pub fn router(app: Shared) -> Router {
     let uploads = Router::new()
-        .route("/api/v1/releases", get(releases::list).post(releases::upload))
+        .route("/api/v1/releases", get(releases::list).post(uploads::upload))
         .layer(DefaultBodyLimit::max(UPLOAD_BYTES_READ_MAX));
     Router::new()
         // Anybody.
@@ -52,7 +53,7 @@ pub fn router(app: Shared) -> Router {
         .route("/api/v1/audit", get(audit::list))
         // Publishers.
         .route("/api/v1/publisher/key", put(releases::register_key))
-        .route("/api/v1/uploads", get(releases::uploads))
+        .route("/api/v1/uploads", get(uploads::list))
         // The marketplace's operators.
         .route("/api/v1/releases/{publisher}/{name}/{version}/approval", post(releases::approve))
         // MSPs.

@@ -6,12 +6,8 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::SigningKey;
-use fitment_domain::bytes::Digest;
 use fitment_domain::signature::PublicKey;
-use fitment_domain::tenant::Scope;
-use fitment_store::{Store, StoreError};
 
-use crate::authority::Authorities;
 use crate::clock::{self, NoRandomness};
 
 /// Why a secret cannot be had.
@@ -23,10 +19,6 @@ pub enum KeyError {
     Readable { path: PathBuf, mode: u32 },
     #[error("{path} does not hold {expected}: restore it from a backup")]
     Damaged { path: PathBuf, expected: &'static str },
-    #[error("{0} in the data folder's keys is not the one that this database knows: restore DATA/keys from the backup")]
-    NotTheKnown(&'static str),
-    #[error(transparent)]
-    Store(#[from] StoreError),
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
 }
@@ -131,35 +123,4 @@ impl Keys {
     pub fn instruction_public(&self) -> PublicKey {
         PublicKey::of(&self.instruction)
     }
-}
-
-/// What a key is called, and what it is known by.
-pub type Fingerprints = Vec<(&'static str, Digest)>;
-
-impl Keys {
-    /// Returns what the keys are known by: a lost key must not be replaced in silence, for nobody would accept the new one.
-    pub fn fingerprints(&self, authorities: &Authorities) -> Fingerprints {
-        vec![
-            ("release.key", Digest::of(self.release_public().to_string().as_bytes())),
-            ("instruction.key", Digest::of(self.instruction_public().to_string().as_bytes())),
-            ("sealing.key", Digest::of(&[b"fitment sealing key".as_slice(), &self.sealing].concat())),
-            ("bootstrap-authority.pem", Digest::of(authorities.bootstrap.pem().as_bytes())),
-            ("device-authority.pem", Digest::of(authorities.devices.pem().as_bytes())),
-            ("server-authority.pem", Digest::of(authorities.server.pem().as_bytes())),
-        ]
-    }
-}
-
-/// Refuses keys other than those with which this database was used before; notes them the first time.
-pub async fn check_known(store: &Store, fingerprints: &Fingerprints) -> Result<(), KeyError> {
-    let mut tx = store.begin(Scope::Platform).await?;
-    for (name, digest) in fingerprints {
-        let known_as = format!("key {name}");
-        match tx.platform_value(&known_as).await? {
-            Some(known) if known != digest.as_str() => return Err(KeyError::NotTheKnown(name)),
-            Some(_) => {}
-            None => tx.put_platform_value(&known_as, digest.as_str()).await?,
-        }
-    }
-    Ok(tx.commit().await?)
 }

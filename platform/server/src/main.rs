@@ -11,6 +11,7 @@ mod connector;
 mod door;
 mod intake;
 mod keys;
+mod known_keys;
 mod observe;
 mod problem;
 mod restore;

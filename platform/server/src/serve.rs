@@ -21,7 +21,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::connector::Connectors;
 use crate::keys::{Keys, Vault};
 use crate::tls::CertificateAcceptor;
-use crate::{agents, api, tls, work};
+use crate::{agents, api, known_keys, tls, work};
 
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -65,7 +65,7 @@ async fn assemble(settings: &Settings, agents_url: String) -> anyhow::Result<App
     let vault = Vault::open(settings.data.join("keys"))?;
     let keys = Keys::load(&vault)?;
     let authorities = Authorities::load(&vault, clock.now())?;
-    crate::keys::check_known(&store, &keys.fingerprints(&authorities)).await?;
+    known_keys::check(&store, &keys, &authorities).await?;
     let sandbox = Sandbox::start(SandboxConfig {
         programs_dir: settings.programs.clone(),
         cache_dir: settings.data.join("compiled"),

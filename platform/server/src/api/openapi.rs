@@ -6,7 +6,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::{
     audit, connections, devices, findings, fit, health, installations, mapping, releases, sessions, tenants, tickets,
-    zero_certificates,
+    uploads, zero_certificates,
 };
 
 /// OpenAPI of the web listener. Errors are `application/problem+json` with `code` and `request_id`.
@@ -18,7 +18,7 @@ use super::{
     paths(
         health::healthz, health::readyz,
         sessions::sign_in, sessions::sign_out, sessions::me,
-        releases::register_key, releases::upload, releases::list, releases::show, releases::uploads, releases::approve,
+        releases::register_key, uploads::upload, releases::list, releases::show, uploads::list, releases::approve,
         tenants::clients, tenants::add_client, tenants::locations, tenants::add_location,
         zero_certificates::issue, zero_certificates::list, zero_certificates::revoke,
         devices::list, devices::show, devices::revoke,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fitment_domain::capability::{Grants, Permission};
+use fitment_domain::capability::Grants;
 use fitment_domain::id::{ConnectionId, TenantId};
 use fitment_domain::manifest::BadManifest;
 use fitment_domain::origin::Origin;
@@ -130,7 +130,6 @@ impl Connectors {
 /// Calls one function of an opened connector.
 pub async fn call(app: &App, opened: &Opened, call: Call) -> Result<Answer, ConnectorError> {
     let (name, writes) = (call.name(), call.writes());
-    debug_assert!(opened.grants.has(Permission::Http) || opened.grants.0.is_empty());
     let spec = RunSpec {
         invocation: Invocation::Connector(call),
         config: opened.config.clone(),

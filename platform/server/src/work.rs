@@ -6,6 +6,7 @@ pub mod deliver;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fitment_domain::id::{DeviceId, TicketId};
 use fitment_domain::tenant::Scope;
 use fitment_domain::ticket::retry_delay_ms;
 use fitment_domain::time::UnixMs;
@@ -145,8 +146,8 @@ async fn execute(app: &App, job: &Job) -> Result<Next, JobError> {
     let subject = || JobError::Subject(job.subject.clone());
     let tenant = job.tenant.clone().ok_or_else(subject)?;
     match job.kind.as_str() {
-        ASSIGN => assign::run(app, &tenant, &job.subject.parse_id().ok_or_else(subject)?).await,
-        DELIVER => deliver::run(app, &tenant, &job.subject.parse_id().ok_or_else(subject)?).await,
+        ASSIGN => assign::run(app, &tenant, &DeviceId::parse(&job.subject).map_err(|_| subject())?).await,
+        DELIVER => deliver::run(app, &tenant, &TicketId::parse(&job.subject).map_err(|_| subject())?).await,
         other => Err(JobError::Unknown(other.to_owned())),
     }
 }
@@ -165,15 +166,4 @@ async fn settle(app: &App, job: &Job, lease: UnixMs, outcome: Result<Next, JobEr
     };
     tx.commit().await?;
     Ok(ours)
-}
-
-/// Reads the identifier that a job's subject holds.
-trait ParseId {
-    fn parse_id<T: serde::de::DeserializeOwned>(&self) -> Option<T>;
-}
-
-impl ParseId for String {
-    fn parse_id<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_value(serde_json::Value::String(self.clone())).ok()
-    }
 }

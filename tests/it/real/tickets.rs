@@ -70,20 +70,30 @@ async fn what_request_tracker_refuses_in_silence_is_said_aloud() {
     assert_eq!(tracker.get(&format!("ticket/{number}")).await["Status"], "new");
 }
 
-// proves T3 (closed only if nobody touched it; a touched ticket is told why it stays open, and counts what happens again)
-#[tokio::test]
-async fn a_ticket_that_somebody_works_on_stays_open() {
+/// Returns whether the newest alert is in this state.
+fn alert_is(body: &Value, state: &str) -> bool {
+    body["alerts"][0]["state"] == state
+}
+
+/// Fills a disk, and waits until its ticket is in a Request Tracker of this test's own.
+async fn made_in_tracker() -> (Watched, Tracker, Value) {
     let watched = watched(Database::sqlite()).await;
     let tracker = Tracker::start(&watched.platform.http);
     connect(&watched, &tracker.url(), &tracker.token(), "resolved").await;
     watched.disk.fill();
     let made = ticket(&watched.msp, "the ticket is made", |t| !t["external_number"].is_null()).await;
+    (watched, tracker, made)
+}
+
+// proves T3 (closed only if nobody touched it; a touched ticket is told why it stays open, and counts what happens again)
+#[tokio::test]
+async fn a_ticket_that_somebody_works_on_stays_open() {
+    let (watched, tracker, made) = made_in_tracker().await;
     let number = made["external_number"].as_str().unwrap();
     tracker.technician_comments(number, "I am on it.").await;
 
     watched.disk.free();
-    let alert = |body: &Value, state: &str| body["alerts"][0]["state"] == state;
-    watched.msp.until("/api/v1/alerts", "the condition clears", |body| alert(body, "closed")).await;
+    watched.msp.until("/api/v1/alerts", "the condition clears", |body| alert_is(body, "closed")).await;
     no_delivery_waits(&watched.platform).await;
     let comments = tracker.comments(number).await;
     assert_eq!(comments.len(), 2, "the technician's and ours: {comments:?}");
@@ -101,19 +111,10 @@ async fn a_ticket_that_somebody_works_on_stays_open() {
     assert!(comments.len() == 3 && comments[2].contains("The condition is back"), "{comments:?}");
 }
 
-/// Returns the state of the newest alert about the disk.
-fn alert_is(body: &Value, state: &str) -> bool {
-    body["alerts"][0]["state"] == state
-}
-
 // proves T3 (a touched ticket stays touched, and one that was resolved there gets a successor when the condition is back)
 #[tokio::test]
 async fn a_ticket_that_was_resolved_there_gets_a_successor() {
-    let watched = watched(Database::sqlite()).await;
-    let tracker = Tracker::start(&watched.platform.http);
-    connect(&watched, &tracker.url(), &tracker.token(), "resolved").await;
-    watched.disk.fill();
-    let made = ticket(&watched.msp, "the ticket is made", |t| !t["external_number"].is_null()).await;
+    let (watched, tracker, made) = made_in_tracker().await;
     let number = made["external_number"].as_str().unwrap();
 
     // The technician writes no word, and ours is the last change there when it clears the second time.

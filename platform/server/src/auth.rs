@@ -147,6 +147,7 @@ impl Caller {
 }
 
 /// A publisher's account.
+#[derive(Clone)]
 pub struct Publisher {
     pub account: AccountId,
     pub id: PublisherId,
@@ -165,6 +166,7 @@ impl FromRequestParts<Shared> for Publisher {
 }
 
 /// An MSP's account.
+#[derive(Clone)]
 pub struct Msp {
     pub account: AccountId,
     pub tenant: TenantId,
@@ -190,6 +192,7 @@ impl FromRequestParts<Shared> for Msp {
 }
 
 /// An account of the platform's own staff.
+#[derive(Clone)]
 pub struct Operator {
     pub account: AccountId,
 }

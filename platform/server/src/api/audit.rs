@@ -16,28 +16,28 @@ use crate::problem::Problem;
 #[derive(Deserialize, IntoParams)]
 pub struct Page {
     /// Only entries before this sequence; default: the newest.
-    before: Option<i64>,
+    pub before: Option<i64>,
 }
 
 /// One entry, sealed with the hash of the one before it.
 #[derive(Serialize, ToSchema)]
 pub struct EntryView {
-    sequence: i64,
-    at_ms: i64,
-    actor: String,
-    action: String,
-    subject: String,
-    details: Value,
-    hash: String,
+    pub sequence: i64,
+    pub at_ms: i64,
+    pub actor: String,
+    pub action: String,
+    pub subject: String,
+    pub details: Value,
+    pub hash: String,
 }
 
 /// A page of the log, oldest first, at most 500 entries. The sequence of its first one is the `before` of the page before it;
 /// the log begins with sequence 1.
 #[derive(Serialize, ToSchema)]
 pub struct AuditLog {
-    entries: Vec<EntryView>,
+    pub entries: Vec<EntryView>,
     /// Whether each entry of the page fits the one before it, and nothing is missing at the end.
-    intact: bool,
+    pub intact: bool,
 }
 
 /// Lists a page of the audit log, the newest by default, and checks its chain.

@@ -33,52 +33,52 @@ const URL_BYTES_MAX: usize = 500;
 #[serde(deny_unknown_fields)]
 pub struct NewConnection {
     /// 1 to 120 characters.
-    name: String,
+    pub name: String,
     /// The connector, `publisher/name`.
-    accessory: String,
+    pub accessory: String,
     /// Default: the newest that is published.
-    version: Option<String>,
+    pub version: Option<String>,
     /// Where the other system is, `https://host` or `http://host:port`; the one origin that the connector reaches.
-    url: String,
+    pub url: String,
     /// Checked against the connector's schema; `url` is added.
     #[schema(value_type = Option<Value>)]
-    config: Option<serde_json::Map<String, Value>>,
+    pub config: Option<serde_json::Map<String, Value>>,
     /// Secrets by the names that the connector asks for. Sealed; never shown again.
     #[serde(default)]
-    secrets: Secrets,
+    pub secrets: Secrets,
     /// The names of the permissions that somebody agreed to.
     #[serde(default)]
-    consent: BTreeSet<String>,
+    pub consent: BTreeSet<String>,
     /// The status that closes a ticket there, 1 to 120 characters; default `resolved`.
-    closed_status: Option<String>,
+    pub closed_status: Option<String>,
 }
 
 /// A connection, without its secrets.
 #[derive(Serialize, ToSchema)]
 pub struct ConnectionView {
-    id: String,
-    name: String,
-    accessory: String,
-    version: String,
-    url: String,
+    pub id: String,
+    pub name: String,
+    pub accessory: String,
+    pub version: String,
+    pub url: String,
     /// `ok`, `auth-failed` or `away`.
-    state: String,
-    problem: Option<String>,
+    pub state: String,
+    pub problem: Option<String>,
     /// Our account there.
-    account: Option<String>,
-    closed_status: String,
+    pub account: Option<String>,
+    pub closed_status: String,
 }
 
 /// A connection that was made.
 #[derive(Serialize, ToSchema)]
 pub struct Connected {
-    connection: ConnectionView,
+    pub connection: ConnectionView,
 }
 
 /// The tenant's connections.
 #[derive(Serialize, ToSchema)]
 pub struct ConnectionList {
-    connections: Vec<ConnectionView>,
+    pub connections: Vec<ConnectionView>,
 }
 
 fn view(connection: &Connection, release: &Release) -> ConnectionView {

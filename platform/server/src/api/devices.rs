@@ -19,21 +19,21 @@ use crate::problem::Problem;
 /// A device.
 #[derive(Serialize, ToSchema)]
 pub struct DeviceView {
-    id: String,
-    name: String,
-    client: String,
-    location: String,
+    pub id: String,
+    pub name: String,
+    pub client: String,
+    pub location: String,
     /// By name: `hostname`, `os.family`, `os.version`, `arch`, `agent.version`.
-    facts: BTreeMap<String, Value>,
-    enrolled_ms: i64,
-    last_seen_ms: i64,
-    revoked_ms: Option<i64>,
+    pub facts: BTreeMap<String, Value>,
+    pub enrolled_ms: i64,
+    pub last_seen_ms: i64,
+    pub revoked_ms: Option<i64>,
 }
 
 /// The tenant's devices.
 #[derive(Serialize, ToSchema)]
 pub struct DeviceList {
-    devices: Vec<DeviceView>,
+    pub devices: Vec<DeviceView>,
 }
 
 fn plain(fact: &Fact) -> Value {

@@ -15,70 +15,70 @@ use crate::problem::Problem;
 #[derive(Deserialize, IntoParams)]
 pub struct OfDevice {
     /// Default: all of the tenant's.
-    device: Option<String>,
+    pub device: Option<String>,
 }
 
 /// The last judgement about one subject.
 #[derive(Serialize, ToSchema)]
 pub struct FindingRowView {
-    device: String,
-    installation: String,
+    pub device: String,
+    pub installation: String,
     /// `ok`, `warning`, `critical` or `unknown`.
-    health: &'static str,
-    summary: String,
-    details: Option<String>,
-    condition: String,
-    subject: Option<String>,
+    pub health: &'static str,
+    pub summary: String,
+    pub details: Option<String>,
+    pub condition: String,
+    pub subject: Option<String>,
     /// Each with name, value, unit (UCUM) and labels.
-    samples: Value,
+    pub samples: Value,
     /// When the health changed last.
-    changed_ms: i64,
-    last_seen_ms: i64,
+    pub changed_ms: i64,
+    pub last_seen_ms: i64,
 }
 
 /// The last run of an installation on a device.
 #[derive(Serialize, ToSchema)]
 pub struct RunView {
-    device: String,
-    installation: String,
+    pub device: String,
+    pub installation: String,
     /// `findings`, or the kind of failure.
-    outcome: String,
-    message: String,
+    pub outcome: String,
+    pub message: String,
     /// What the run spent.
-    usage: Value,
-    at_ms: i64,
+    pub usage: Value,
+    pub at_ms: i64,
 }
 
 /// Findings and runs.
 #[derive(Serialize, ToSchema)]
 pub struct FindingList {
-    findings: Vec<FindingRowView>,
-    runs: Vec<RunView>,
+    pub findings: Vec<FindingRowView>,
+    pub runs: Vec<RunView>,
 }
 
 /// An alert.
 #[derive(Serialize, ToSchema)]
 pub struct AlertView {
-    id: String,
-    device: String,
-    installation: String,
-    condition: String,
-    subject: String,
+    pub id: String,
+    pub device: String,
+    pub installation: String,
+    pub condition: String,
+    pub subject: String,
     /// `pending`, `open` or `closed`.
-    state: &'static str,
-    health: &'static str,
-    summary: String,
+    pub state: &'static str,
+    pub health: &'static str,
+    pub summary: String,
     /// Bad looks since it opened.
-    occurrences: u32,
-    opened_ms: Option<i64>,
-    closed_ms: Option<i64>,
-    last_seen_ms: i64,
+    pub occurrences: u32,
+    pub opened_ms: Option<i64>,
+    pub closed_ms: Option<i64>,
+    pub last_seen_ms: i64,
 }
 
 /// The tenant's alerts.
 #[derive(Serialize, ToSchema)]
 pub struct AlertList {
-    alerts: Vec<AlertView>,
+    pub alerts: Vec<AlertView>,
 }
 
 /// Lists the last finding of every subject, and the last run of every installation.

@@ -18,7 +18,7 @@ use crate::problem::Problem;
 #[derive(Deserialize, IntoParams)]
 pub struct Which {
     /// Default: the newest that is published.
-    version: Option<String>,
+    pub version: Option<String>,
 }
 
 /// How a release fits the tenant's devices.

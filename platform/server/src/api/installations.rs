@@ -31,20 +31,20 @@ const INTERVAL_S_MAX: u64 = 86_400;
 #[serde(deny_unknown_fields)]
 pub struct NewInstallation {
     /// `publisher/name`
-    accessory: String,
+    pub accessory: String,
     /// Default: the newest that is published.
-    version: Option<String>,
+    pub version: Option<String>,
     /// `"all"`, `{"client": id}`, `{"location": id}` or `{"device": id}`.
     #[schema(value_type = Value)]
-    target: TargetBody,
+    pub target: TargetBody,
     /// Checked against the accessory's schema.
     #[serde(default)]
-    config: Option<Value>,
+    pub config: Option<Value>,
     /// The names of the permissions that somebody agreed to: exactly those that are asked.
     #[serde(default)]
-    consent: BTreeSet<String>,
+    pub consent: BTreeSet<String>,
     /// Seconds between runs, 1 to 86,400; default: what the accessory says.
-    interval_s: Option<u64>,
+    pub interval_s: Option<u64>,
 }
 
 /// Where.
@@ -60,30 +60,30 @@ pub enum TargetBody {
 /// An installation.
 #[derive(Serialize, ToSchema)]
 pub struct InstallationView {
-    id: String,
-    accessory: String,
-    version: String,
-    target: Value,
-    config: Value,
-    interval_s: u64,
+    pub id: String,
+    pub accessory: String,
+    pub version: String,
+    pub target: Value,
+    pub config: Value,
+    pub interval_s: u64,
     /// What it may do, in plain sentences.
-    permissions: Vec<String>,
-    installed_ms: i64,
+    pub permissions: Vec<String>,
+    pub installed_ms: i64,
 }
 
 /// An installation and the devices that it reaches.
 #[derive(Serialize, ToSchema)]
 pub struct Installed {
-    installation: InstallationView,
-    fits: usize,
-    of: usize,
-    devices: Vec<DeviceFit>,
+    pub installation: InstallationView,
+    pub fits: usize,
+    pub of: usize,
+    pub devices: Vec<DeviceFit>,
 }
 
 /// The tenant's installations.
 #[derive(Serialize, ToSchema)]
 pub struct InstallationList {
-    installations: Vec<InstallationView>,
+    pub installations: Vec<InstallationView>,
 }
 
 fn view(installation: &Installation) -> InstallationView {

@@ -23,30 +23,30 @@ const DESCRIPTION_CHARS_MAX: usize = 1_000;
 #[serde(deny_unknown_fields)]
 pub struct CategoryBody {
     /// 1 to 120 characters.
-    name: String,
+    pub name: String,
     /// At most 1,000 characters.
     #[serde(default)]
-    description: String,
+    pub description: String,
     /// The board, by its name in the other system.
-    board: String,
+    pub board: String,
     /// The priority, as the other system writes it.
-    priority: Option<String>,
+    pub priority: Option<String>,
 }
 
 /// A category.
 #[derive(Serialize, ToSchema)]
 pub struct CategoryView {
-    id: String,
-    name: String,
-    description: String,
-    board: String,
-    priority: Option<String>,
+    pub id: String,
+    pub name: String,
+    pub description: String,
+    pub board: String,
+    pub priority: Option<String>,
 }
 
 /// The tenant's categories.
 #[derive(Serialize, ToSchema)]
 pub struct CategoryList {
-    categories: Vec<CategoryView>,
+    pub categories: Vec<CategoryView>,
 }
 
 /// A rule to be: what is left out matches anything.
@@ -54,27 +54,27 @@ pub struct CategoryList {
 #[serde(deny_unknown_fields)]
 pub struct RuleBody {
     /// The lowest position that matches wins.
-    position: i64,
-    accessory: Option<String>,
-    condition: Option<String>,
+    pub position: i64,
+    pub accessory: Option<String>,
+    pub condition: Option<String>,
     /// The id of the category that it chooses.
-    category: String,
+    pub category: String,
 }
 
 /// A rule.
 #[derive(Serialize, ToSchema)]
 pub struct RuleView {
-    id: String,
-    position: i64,
-    accessory: Option<String>,
-    condition: Option<String>,
-    category: String,
+    pub id: String,
+    pub position: i64,
+    pub accessory: Option<String>,
+    pub condition: Option<String>,
+    pub category: String,
 }
 
 /// The tenant's rules, by position.
 #[derive(Serialize, ToSchema)]
 pub struct RuleList {
-    rules: Vec<RuleView>,
+    pub rules: Vec<RuleView>,
 }
 
 fn category_view(category: Category) -> CategoryView {

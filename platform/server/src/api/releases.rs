@@ -25,71 +25,71 @@ use crate::problem::{Body, Problem};
 #[serde(deny_unknown_fields)]
 pub struct KeyBody {
     /// Ed25519, 64 hexadecimal digits.
-    public_key: String,
+    pub public_key: String,
 }
 
 /// A permission, in the accessory's words and in ours.
 #[derive(Serialize, ToSchema)]
 pub struct PermissionView {
-    name: String,
+    pub name: String,
     /// What it allows, in a plain sentence.
-    sentence: String,
+    pub sentence: String,
     /// Why the publisher asks for it.
-    reason: String,
+    pub reason: String,
 }
 
 /// One finding of validation.
 #[derive(Serialize, ToSchema)]
 pub struct FindingView {
-    rule: String,
+    pub rule: String,
     /// `note`, `warning` or `error`.
-    severity: Value,
-    message: String,
-    remedy: String,
+    pub severity: Value,
+    pub message: String,
+    pub remedy: String,
 }
 
 /// A release.
 #[derive(Serialize, ToSchema)]
 pub struct ReleaseView {
-    id: String,
-    accessory: String,
-    version: String,
-    kind: String,
+    pub id: String,
+    pub accessory: String,
+    pub version: String,
+    pub kind: String,
     /// `in-review` or `published`.
-    state: &'static str,
+    pub state: &'static str,
     /// SHA-256 of the component.
-    digest: String,
-    listing_digest: String,
-    summary: String,
-    uploaded_ms: i64,
-    approved_ms: Option<i64>,
-    permissions: Vec<PermissionView>,
-    problems: Vec<FindingView>,
+    pub digest: String,
+    pub listing_digest: String,
+    pub summary: String,
+    pub uploaded_ms: i64,
+    pub approved_ms: Option<i64>,
+    pub permissions: Vec<PermissionView>,
+    pub problems: Vec<FindingView>,
 }
 
 /// A release with everything that its listing says.
 #[derive(Serialize, ToSchema)]
 pub struct ReleaseDetail {
     #[serde(flatten)]
-    release: ReleaseView,
-    readme: String,
-    changelog: String,
-    license: String,
-    authors: Vec<String>,
+    pub release: ReleaseView,
+    pub readme: String,
+    pub changelog: String,
+    pub license: String,
+    pub authors: Vec<String>,
     /// JSON Schema.
-    config_schema: Value,
+    pub config_schema: Value,
 }
 
 /// A list of releases.
 #[derive(Serialize, ToSchema)]
 pub struct ReleaseList {
-    releases: Vec<ReleaseView>,
+    pub releases: Vec<ReleaseView>,
 }
 
 /// Every finding of validation.
 #[derive(Serialize, ToSchema)]
 pub struct ReportView {
-    pub(super) problems: Vec<FindingView>,
+    pub problems: Vec<FindingView>,
 }
 
 pub(super) fn findings(problems: &[Finding]) -> Vec<FindingView> {

@@ -15,33 +15,33 @@ use crate::problem::{Body, Problem};
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignIn {
-    email: String,
-    password: String,
+    pub email: String,
+    pub password: String,
     /// What the token is for, 1 to 120 characters; shown in lists.
-    label: Option<String>,
+    pub label: Option<String>,
 }
 
 /// A token, shown this once.
 #[derive(Serialize, ToSchema)]
 pub struct SignedIn {
-    token: String,
+    pub token: String,
     /// Milliseconds since 1970-01-01 UTC.
-    expires_ms: i64,
-    account: AccountView,
+    pub expires_ms: i64,
+    pub account: AccountView,
 }
 
 /// Who is signed in.
 #[derive(Serialize, ToSchema)]
 pub struct AccountView {
-    id: String,
+    pub id: String,
     /// `publisher`, `msp` or `operator`.
-    kind: &'static str,
-    email: String,
+    pub kind: &'static str,
+    pub email: String,
     /// A publisher's namespace.
-    publisher: Option<String>,
+    pub publisher: Option<String>,
     /// The key that a publisher's uploads must be signed with.
-    public_key: Option<String>,
-    tenant: Option<String>,
+    pub public_key: Option<String>,
+    pub tenant: Option<String>,
 }
 
 async fn view(app: &Shared, account: fitment_store::Account) -> Result<AccountView, Problem> {

@@ -18,43 +18,43 @@ use crate::problem::{Body, Problem};
 #[serde(deny_unknown_fields)]
 pub struct NewClient {
     /// 1 to 120 characters.
-    name: String,
+    pub name: String,
 }
 
 /// A client.
 #[derive(Serialize, ToSchema)]
 pub struct ClientView {
-    id: String,
-    name: String,
+    pub id: String,
+    pub name: String,
 }
 
 /// The tenant's clients.
 #[derive(Serialize, ToSchema)]
 pub struct ClientList {
-    clients: Vec<ClientView>,
+    pub clients: Vec<ClientView>,
 }
 
 /// A location to be.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewLocation {
-    client: String,
+    pub client: String,
     /// 1 to 120 characters.
-    name: String,
+    pub name: String,
 }
 
 /// A location.
 #[derive(Serialize, ToSchema)]
 pub struct LocationView {
-    id: String,
-    client: String,
-    name: String,
+    pub id: String,
+    pub client: String,
+    pub name: String,
 }
 
 /// The tenant's locations.
 #[derive(Serialize, ToSchema)]
 pub struct LocationList {
-    locations: Vec<LocationView>,
+    pub locations: Vec<LocationView>,
 }
 
 fn client_view(client: Client) -> ClientView {

@@ -16,37 +16,37 @@ use crate::problem::Problem;
 /// A ticket of ours, and where it is in the other system.
 #[derive(Serialize, ToSchema)]
 pub struct TicketView {
-    id: String,
+    pub id: String,
     /// What people call it; counts within the tenant.
-    number: i64,
+    pub number: i64,
     /// `open` or `closed`.
-    state: &'static str,
+    pub state: &'static str,
     /// Who made it: `automatic`.
-    source: String,
-    summary: String,
-    description: String,
-    category: String,
-    board: String,
-    priority: Option<String>,
-    occurrences: i64,
-    device: Option<String>,
-    alert: Option<String>,
+    pub source: String,
+    pub summary: String,
+    pub description: String,
+    pub category: String,
+    pub board: String,
+    pub priority: Option<String>,
+    pub occurrences: i64,
+    pub device: Option<String>,
+    pub alert: Option<String>,
     /// The rule that chose the category; none where no rule spoke.
-    chosen_by: Option<String>,
-    created_ms: i64,
-    updated_ms: i64,
-    connection: Option<String>,
-    external_number: Option<String>,
-    external_url: Option<String>,
-    external_status: Option<String>,
+    pub chosen_by: Option<String>,
+    pub created_ms: i64,
+    pub updated_ms: i64,
+    pub connection: Option<String>,
+    pub external_number: Option<String>,
+    pub external_url: Option<String>,
+    pub external_status: Option<String>,
     /// Why delivery waits.
-    problem: Option<String>,
+    pub problem: Option<String>,
 }
 
 /// The tenant's tickets.
 #[derive(Serialize, ToSchema)]
 pub struct TicketList {
-    tickets: Vec<TicketView>,
+    pub tickets: Vec<TicketView>,
 }
 
 async fn category_names(tx: &mut Tx) -> Result<HashMap<CategoryId, String>, Problem> {

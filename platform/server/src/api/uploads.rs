@@ -26,22 +26,22 @@ use crate::problem::Problem;
 /// A release that was taken.
 #[derive(Serialize, ToSchema)]
 pub struct Uploaded {
-    release: ReleaseView,
-    report: ReportView,
+    pub release: ReleaseView,
+    pub report: ReportView,
 }
 
 /// A refused upload; nothing but its report was kept.
 #[derive(Serialize, ToSchema)]
 pub struct RefusedUpload {
-    at_ms: i64,
-    digest: String,
-    report: ReportView,
+    pub at_ms: i64,
+    pub digest: String,
+    pub report: ReportView,
 }
 
 /// Refused uploads.
 #[derive(Serialize, ToSchema)]
 pub struct RefusedUploads {
-    uploads: Vec<RefusedUpload>,
+    pub uploads: Vec<RefusedUpload>,
 }
 
 async fn read_upload(mut form: Multipart) -> Result<Upload, Problem> {

@@ -25,48 +25,48 @@ const LIFETIME_S_MAX: u64 = 90 * DAY_MS / SECOND_MS;
 #[serde(deny_unknown_fields)]
 pub struct NewZero {
     /// The client whose machines enrol; default: the tenant's first.
-    client: Option<String>,
+    pub client: Option<String>,
     /// The location; default: the client's first.
-    location: Option<String>,
+    pub location: Option<String>,
     /// How many machines may enrol with it, 1 to 10,000; default 100.
-    uses_max: Option<i64>,
+    pub uses_max: Option<i64>,
     /// Seconds, at most 90 days; default 3 days.
-    lifetime_s: Option<u64>,
+    pub lifetime_s: Option<u64>,
 }
 
 /// A zero certificate, without its key.
 #[derive(Serialize, ToSchema)]
 pub struct ZeroView {
-    id: String,
-    client: String,
-    location: String,
-    uses_max: i64,
-    uses: i64,
-    expires_ms: i64,
-    revoked_ms: Option<i64>,
+    pub id: String,
+    pub client: String,
+    pub location: String,
+    pub uses_max: i64,
+    pub uses: i64,
+    pub expires_ms: i64,
+    pub revoked_ms: Option<i64>,
     /// Who enrolled with it.
-    devices: Vec<UseView>,
+    pub devices: Vec<UseView>,
 }
 
 /// One use.
 #[derive(Serialize, ToSchema)]
 pub struct UseView {
-    device: String,
-    at_ms: i64,
+    pub device: String,
+    pub at_ms: i64,
 }
 
 /// A zero certificate with its bundle, shown this once.
 #[derive(Serialize, ToSchema)]
 pub struct IssuedZero {
-    zero: ZeroView,
+    pub zero: ZeroView,
     /// What `fitment-agent enrol --bundle` takes. Holds a private key.
-    bundle: Value,
+    pub bundle: Value,
 }
 
 /// The tenant's zero certificates.
 #[derive(Serialize, ToSchema)]
 pub struct ZeroList {
-    zero_certificates: Vec<ZeroView>,
+    pub zero_certificates: Vec<ZeroView>,
 }
 
 fn view(zero: Zero, uses: Vec<UseView>) -> ZeroView {

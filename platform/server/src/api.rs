@@ -26,6 +26,7 @@ use semver::Version;
 
 use crate::app::{App, Shared};
 use crate::door;
+use crate::pages;
 use crate::problem::{self, Problem};
 
 const JSON_BYTES_MAX: usize = 256 * 1024;
@@ -41,7 +42,6 @@ pub fn router(app: Shared) -> Router {
         .layer(DefaultBodyLimit::max(UPLOAD_BYTES_READ_MAX));
     Router::new()
         // Anybody.
-        .route("/", get(health::welcome))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/api/openapi.json", get(openapi::document))
@@ -79,18 +79,20 @@ pub fn router(app: Shared) -> Router {
         .route("/api/v1/category-rules/{id}", delete(mapping::remove_rule))
         .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
         .merge(uploads)
+        .merge(pages::router())
+        .fallback(pages::fallback)
         .layer(tower_http::catch_panic::CatchPanicLayer::new())
         .layer(axum::middleware::from_fn(problem::layer))
         .with_state(app)
 }
 
 /// Reads the accessory that a path names. What cannot be a name is not there.
-fn accessory(publisher: &str, name: &str) -> Result<AccessoryName, Problem> {
+pub fn accessory(publisher: &str, name: &str) -> Result<AccessoryName, Problem> {
     AccessoryName::parse(&format!("{publisher}/{name}")).map_err(|_| Problem::not_found("accessory"))
 }
 
 /// Finds a release within what the scope sees: by version, or the newest that is available.
-async fn find_release(
+pub async fn find_release(
     app: &Shared,
     scope: Scope,
     accessory: &AccessoryName,

@@ -108,6 +108,7 @@ fn split_token(text: &str) -> Option<(TokenId, &str)> {
 }
 
 /// Anybody who is signed in.
+#[derive(Clone)]
 pub struct Caller {
     pub account: Account,
     pub token: TokenId,

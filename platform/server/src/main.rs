@@ -13,6 +13,7 @@ mod intake;
 mod keys;
 mod known_keys;
 mod observe;
+mod pages;
 mod problem;
 mod restore;
 mod sealed;

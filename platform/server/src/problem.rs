@@ -16,6 +16,18 @@ tokio::task_local! {
     static REQUEST_ID: String;
 }
 
+/// Returns the id of the request that is being answered.
+pub fn request_id() -> String {
+    REQUEST_ID.try_with(Clone::clone).unwrap_or_default()
+}
+
+/// What an error answer says, beside its document: a page says it in HTML.
+#[derive(Debug, Clone)]
+pub struct Words {
+    pub code: &'static str,
+    pub detail: String,
+}
+
 /// An error answer.
 #[derive(Debug)]
 pub struct Problem {
@@ -30,6 +42,21 @@ impl Problem {
     /// Makes an answer with this status, stable code and words for people.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self { status, code, detail: detail.into(), members: Map::new(), retry_after_s: None }
+    }
+
+    /// Returns its status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Returns its stable code.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// Returns its words for people.
+    pub fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// Adds a member for programs.
@@ -117,7 +144,7 @@ impl From<clock::NoRandomness> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let request_id = REQUEST_ID.try_with(Clone::clone).unwrap_or_default();
+        let (request_id, words) = (request_id(), Words { code: self.code, detail: self.detail.clone() });
         let mut body = self.members;
         body.insert("type".to_owned(), json!("about:blank"));
         body.insert("title".to_owned(), json!(self.status.canonical_reason().unwrap_or("Error")));
@@ -127,6 +154,7 @@ impl IntoResponse for Problem {
         body.insert("request_id".to_owned(), json!(request_id));
         let mut response = (self.status, Json(Value::Object(body))).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response.extensions_mut().insert(words);
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -17,7 +17,7 @@ use crate::auth::Msp;
 use crate::problem::Problem;
 
 /// A device.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct DeviceView {
     pub id: String,
     pub name: String,

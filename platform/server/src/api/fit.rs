@@ -45,7 +45,7 @@ pub struct DeviceFit {
 }
 
 /// Judges a release against devices: the same answer for the page, the installer and the agent.
-pub(super) fn judge(app: &App, release: &Release, devices: &[Device], target: &Target) -> Result<FitView, Problem> {
+pub fn judge(app: &App, release: &Release, devices: &[Device], target: &Target) -> Result<FitView, Problem> {
     let kind = release.manifest.kind().map_err(Problem::internal)?;
     let requires = &release.manifest.requires;
     let everywhere = platform_mismatches(release.state, requires, &app.platform);

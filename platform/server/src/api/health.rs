@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::app::Shared;
@@ -39,15 +39,4 @@ pub async fn readyz(State(app): State<Shared>) -> Response {
             response
         }
     }
-}
-
-/// Greets a browser: the console is not built yet, and this page says so.
-pub async fn welcome() -> Html<&'static str> {
-    Html(concat!(
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>",
-        "<title>Fitment</title><style>body{font:16px/1.5 system-ui;max-width:42rem;margin:3rem auto;padding:0 1rem}</style>",
-        "<h1>Fitment</h1><p>This server answers. Pages are not supported by this version: use the command line ",
-        "<code>fitment</code> (<code>fitment login --url …</code>), or the API as ",
-        "<a href=/api/openapi.json>OpenAPI</a> describes it.</p></html>"
-    ))
 }

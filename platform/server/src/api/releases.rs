@@ -92,7 +92,7 @@ pub struct ReportView {
     pub problems: Vec<FindingView>,
 }
 
-pub(super) fn findings(problems: &[Finding]) -> Vec<FindingView> {
+pub fn findings(problems: &[Finding]) -> Vec<FindingView> {
     let one = |p: &Finding| FindingView {
         rule: p.rule.clone(),
         severity: serde_json::to_value(p.severity).unwrap_or_default(),
@@ -103,7 +103,7 @@ pub(super) fn findings(problems: &[Finding]) -> Vec<FindingView> {
 }
 
 /// Returns the permissions of a release as people read them.
-pub(super) fn permissions(release: &Release) -> Vec<PermissionView> {
+pub fn permissions(release: &Release) -> Vec<PermissionView> {
     let asked = release.manifest.asked().unwrap_or_default();
     let one = |p: &fitment_domain::manifest::PermissionAsked| {
         let permission = Permission::parse(&p.name).ok()?;
@@ -114,7 +114,7 @@ pub(super) fn permissions(release: &Release) -> Vec<PermissionView> {
 }
 
 /// Reads the listing; none if it is missing or damaged, which is this release's problem and nobody else's.
-pub(super) async fn listing(app: &App, release: &Release) -> Option<Listing> {
+pub async fn listing(app: &App, release: &Release) -> Option<Listing> {
     let read = match app.store.objects().get(&release.listing_digest).await {
         Ok(Some(bytes)) if Digest::of(&bytes) != release.listing_digest => Err("its digest is another one".to_owned()),
         Ok(Some(bytes)) => serde_json::from_slice(&bytes).map_err(|e| e.to_string()),
@@ -125,7 +125,7 @@ pub(super) async fn listing(app: &App, release: &Release) -> Option<Listing> {
     read.map_err(warn).ok()
 }
 
-pub(super) fn view(release: &Release, listing: Option<&Listing>) -> ReleaseView {
+pub fn view(release: &Release, listing: Option<&Listing>) -> ReleaseView {
     let mut problems = findings(&release.report.problems);
     if listing.is_none() {
         problems.extend(findings(&[Finding::error(

@@ -1,0 +1,52 @@
+//! The console: pages that the server renders, one file per noun. A page asks the same functions as the API, and shows what
+//! they answer; without JavaScript everything works.
+
+mod assets;
+mod devices;
+mod fault;
+mod fields;
+mod guard;
+mod home;
+mod markdown;
+mod sign_in;
+mod store;
+mod view;
+mod words;
+
+use askama::Template;
+use axum::Router;
+use axum::http::Uri;
+use axum::middleware::from_fn;
+use axum::response::{Html, IntoResponse as _, Response};
+use axum::routing::{get, post};
+
+use crate::app::Shared;
+use crate::problem::Problem;
+
+/// Makes the routes of the console. Every one of them is behind the guard: who is signed in, where a form came from, and which
+/// headers an answer carries is decided there.
+pub fn router() -> Router<Shared> {
+    Router::new()
+        .route("/", get(home::show))
+        .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/assets/{name}", get(assets::show))
+        .route("/store", get(store::list::show))
+        .route("/store/{publisher}/{name}", get(store::detail::show))
+        .route("/devices", get(devices::list))
+        .route("/devices/{id}", get(devices::show))
+        .layer(from_fn(guard::layer))
+}
+
+/// Answers a path that no route has: to a program as the API does, to a person with a page.
+pub async fn fallback(uri: Uri) -> Response {
+    let for_programs = uri.path().starts_with("/api/");
+    let what = if for_programs { "route; /api/openapi.json lists them" } else { "page" };
+    let problem = Problem::not_found(what).into_response();
+    if for_programs { problem } else { guard::sealed(fault::as_page(problem, None), None) }
+}
+
+/// Renders a page.
+fn page(template: &impl Template) -> Result<Html<String>, Problem> {
+    template.render().map(Html).map_err(Problem::internal)
+}

@@ -1,0 +1,211 @@
+//! Devices: the list with its filter, and one device with everything that is known of it.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::Html;
+use fitment_domain::time::UnixMs;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::page;
+use super::view::{Frame, Page};
+use crate::api::devices::{self, DeviceView};
+use crate::api::findings::{self, AlertView, FindingRowView, OfDevice, RunView};
+use crate::api::tenants;
+use crate::app::Shared;
+use crate::auth::Msp;
+use crate::problem::Problem;
+
+/// Devices on one page of the list.
+const ON_PAGE: usize = 50;
+/// A device that was not heard of for so long is shown as silent, in milliseconds.
+const SILENT_AFTER_MS: u64 = 10 * 60 * 1_000;
+
+/// The names behind ids, and the devices themselves, read once for a page.
+pub(super) struct Names {
+    devices: Vec<DeviceView>,
+    by_id: HashMap<String, usize>,
+    clients: HashMap<String, String>,
+    locations: HashMap<String, String>,
+}
+
+impl Names {
+    /// Reads them.
+    pub(super) async fn read(app: &Shared, msp: &Msp) -> Result<Self, Problem> {
+        let devices = devices::list(State(app.clone()), msp.clone()).await?.0.devices;
+        let clients = tenants::clients(State(app.clone()), msp.clone()).await?.0.clients;
+        let locations = tenants::locations(State(app.clone()), msp.clone()).await?.0.locations;
+        Ok(Self {
+            by_id: devices.iter().enumerate().map(|(at, device)| (device.id.clone(), at)).collect(),
+            devices,
+            clients: clients.into_iter().map(|client| (client.id, client.name)).collect(),
+            locations: locations.into_iter().map(|location| (location.id, location.name)).collect(),
+        })
+    }
+
+    /// Returns all devices.
+    pub(super) fn devices(&self) -> &[DeviceView] {
+        &self.devices
+    }
+
+    /// Returns the name of a device.
+    pub(super) fn device(&self, id: &str) -> String {
+        self.by_id.get(id).and_then(|at| self.devices.get(*at)).map_or_else(|| id.to_owned(), |d| d.name.clone())
+    }
+
+    fn line(&self, device: &DeviceView, now: UnixMs) -> Line {
+        let known = |names: &HashMap<String, String>, id: &str| names.get(id).cloned().unwrap_or_default();
+        let fact = |name: &str| device.facts.get(name).map(plain).unwrap_or_default();
+        Line {
+            id: device.id.clone(),
+            name: device.name.clone(),
+            client: known(&self.clients, &device.client),
+            location: known(&self.locations, &device.location),
+            system: [fact("os.family"), fact("os.version")].join(" ").trim().to_owned(),
+            arch: fact("arch"),
+            agent: fact("agent.version"),
+            last_seen_ms: device.last_seen_ms,
+            state: state(device, now),
+        }
+    }
+}
+
+/// Tells whether a device that should speak has not been heard of for a while.
+pub(super) fn is_silent(device: &DeviceView, now: UnixMs) -> bool {
+    device.revoked_ms.is_none() && now.since_ms(UnixMs(device.last_seen_ms)) > SILENT_AFTER_MS
+}
+
+fn state(device: &DeviceView, now: UnixMs) -> &'static str {
+    match device {
+        _ if device.revoked_ms.is_some() => "revoked",
+        _ if is_silent(device, now) => "silent",
+        _ => "online",
+    }
+}
+
+/// One device in a list.
+struct Line {
+    id: String,
+    name: String,
+    client: String,
+    location: String,
+    system: String,
+    arch: String,
+    agent: String,
+    last_seen_ms: i64,
+    state: &'static str,
+}
+
+impl Line {
+    fn matches(&self, text: &str) -> bool {
+        [&self.name, &self.client, &self.location, &self.system, &self.arch]
+            .iter()
+            .any(|t| t.to_lowercase().contains(text))
+    }
+}
+
+/// What the list is narrowed to.
+#[derive(Deserialize)]
+pub(super) struct Filter {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    page: usize,
+}
+
+#[derive(Template)]
+#[template(path = "devices.html")]
+struct DevicesPage {
+    frame: Frame,
+    q: String,
+    state: String,
+    lines: Vec<Line>,
+    found: usize,
+    all: usize,
+    before: Option<String>,
+    after: Option<String>,
+}
+
+/// Lists the devices.
+pub(super) async fn list(
+    State(app): State<Shared>,
+    view: Page,
+    msp: Msp,
+    Query(filter): Query<Filter>,
+) -> Result<Html<String>, Problem> {
+    let names = Names::read(&app, &msp).await?;
+    let (text, now) = (filter.q.trim().to_lowercase(), app.now());
+    let lines = names.devices().iter().map(|device| names.line(device, now));
+    let lines = lines.filter(|line| filter.state.is_empty() || line.state == filter.state);
+    let lines: Vec<Line> = lines.filter(|line| text.is_empty() || line.matches(&text)).collect();
+    let (found, at) = (lines.len(), filter.page.min(lines.len() / ON_PAGE));
+    let address = |page: usize| {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("q", &filter.q).append_pair("state", &filter.state).append_pair("page", &page.to_string());
+        format!("/devices?{}", query.finish())
+    };
+    page(&DevicesPage {
+        frame: view.frame("Devices"),
+        lines: lines.into_iter().skip(at * ON_PAGE).take(ON_PAGE).collect(),
+        found,
+        all: names.devices().len(),
+        before: at.checked_sub(1).map(address),
+        after: ((at + 1) * ON_PAGE < found).then(|| address(at + 1)),
+        q: filter.q,
+        state: filter.state,
+    })
+}
+
+#[derive(Template)]
+#[template(path = "device.html")]
+struct DevicePage {
+    frame: Frame,
+    line: Line,
+    enrolled_ms: i64,
+    facts: Vec<(String, String)>,
+    findings: Vec<FindingRowView>,
+    runs: Vec<(RunView, String)>,
+    alerts: Vec<AlertView>,
+}
+
+/// Shows one device.
+pub(super) async fn show(
+    State(app): State<Shared>,
+    view: Page,
+    msp: Msp,
+    Path(id): Path<String>,
+) -> Result<Html<String>, Problem> {
+    let device = devices::show(State(app.clone()), msp.clone(), Path(id)).await?.0;
+    let names = Names::read(&app, &msp).await?;
+    let of = Query(OfDevice { device: Some(device.id.clone()) });
+    let found = findings::list(State(app.clone()), msp.clone(), of).await?.0;
+    let alerts = findings::alerts(State(app.clone()), msp.clone()).await?.0.alerts;
+    let installations = crate::api::installations::list(State(app.clone()), msp).await?.0.installations;
+    let accessory = |id: &str| {
+        installations.iter().find(|i| i.id == id).map_or_else(String::new, |i| format!("{} {}", i.accessory, i.version))
+    };
+    let line = names.line(&device, app.now());
+    page(&DevicePage {
+        frame: view.frame(&device.name),
+        line,
+        enrolled_ms: device.enrolled_ms,
+        facts: device.facts.iter().map(|(name, value)| (name.clone(), plain(value))).collect(),
+        runs: found.runs.into_iter().map(|run| (accessory(&run.installation), run)).map(|(a, r)| (r, a)).collect(),
+        findings: found.findings,
+        alerts: alerts.into_iter().filter(|a| a.device == device.id && a.state != "pending").take(20).collect(),
+    })
+}
+
+/// Writes a fact's value for people.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Bool(flag) => if *flag { "yes" } else { "no" }.to_owned(),
+        Value::Array(many) => many.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,116 @@
+//! The list of accessories: the newest release of each, searched by text, kind and publisher.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::Html;
+use fitment_domain::installation::Target;
+use fitment_domain::manifest::Kind;
+use fitment_store::Release;
+use serde::Deserialize;
+
+use crate::api::fit::judge;
+use crate::api::releases::{listing, permissions};
+use crate::app::Shared;
+use crate::pages::page;
+use crate::pages::view::{Frame, Page};
+use crate::pages::words;
+use crate::problem::Problem;
+
+/// What is looked for.
+#[derive(Deserialize)]
+pub(in crate::pages) struct Search {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    publisher: String,
+}
+
+/// One accessory as the list shows it.
+struct Card {
+    publisher: String,
+    name: String,
+    version: String,
+    kind: String,
+    initial: char,
+    summary: String,
+    permissions: Vec<String>,
+    /// How many devices it fits, of how many; none where the question has no sense.
+    fit: Option<(usize, usize)>,
+}
+
+#[derive(Template)]
+#[template(path = "store.html")]
+struct StorePage {
+    frame: Frame,
+    search: Search,
+    kinds: BTreeSet<String>,
+    publishers: BTreeSet<String>,
+    cards: Vec<Card>,
+    all: usize,
+}
+
+/// Shows the accessories that are found.
+pub(in crate::pages) async fn show(
+    State(app): State<Shared>,
+    view: Page,
+    Query(search): Query<Search>,
+) -> Result<Html<String>, Problem> {
+    let mut tx = app.store.read(view.caller.scope()).await?;
+    let releases = tx.releases().await?;
+    let devices = if view.msp().is_some() { Some(tx.devices().await?) } else { None };
+    drop(tx);
+    let newest = newest(releases);
+    let (mut cards, all, text) = (Vec::new(), newest.len(), search.q.trim().to_lowercase());
+    let kinds = newest.iter().map(|release| release.kind.clone()).collect();
+    let publishers = newest.iter().map(|release| release.accessory.publisher.clone()).collect();
+    for release in newest {
+        let wanted = (search.kind.is_empty() || release.kind == search.kind)
+            && (search.publisher.is_empty() || release.accessory.publisher == search.publisher);
+        if !wanted {
+            continue;
+        }
+        let summary = listing(&app, &release).await.map(|listing| listing.summary).unwrap_or_default();
+        if !text.is_empty() && !format!("{} {summary}", release.accessory).to_lowercase().contains(&text) {
+            continue;
+        }
+        let on_devices = release.manifest.kind().is_ok_and(Kind::runs_on_devices);
+        let fit = match &devices {
+            Some(devices) if on_devices => {
+                let fit = judge(&app, &release, devices, &Target::All)?;
+                Some((fit.fits, fit.of))
+            }
+            _ => None,
+        };
+        cards.push(card(&release, summary, fit));
+    }
+    page(&StorePage { frame: view.frame("Storefront"), search, kinds, publishers, cards, all })
+}
+
+/// Returns the newest available release of each accessory, by name.
+fn newest(releases: Vec<Release>) -> Vec<Release> {
+    let mut newest: BTreeMap<String, Release> = BTreeMap::new();
+    for release in releases.into_iter().filter(|release| release.state.is_available()) {
+        let name = release.accessory.to_string();
+        if newest.get(&name).is_none_or(|known| known.version < release.version) {
+            newest.insert(name, release);
+        }
+    }
+    newest.into_values().collect()
+}
+
+fn card(release: &Release, summary: String, fit: Option<(usize, usize)>) -> Card {
+    Card {
+        publisher: release.accessory.publisher.clone(),
+        name: release.accessory.name.clone(),
+        version: release.version.to_string(),
+        kind: release.kind.clone(),
+        initial: release.accessory.name.chars().next().unwrap_or('?').to_ascii_uppercase(),
+        summary,
+        permissions: permissions(release).into_iter().map(|permission| permission.sentence).collect(),
+        fit,
+    }
+}

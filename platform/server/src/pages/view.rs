@@ -1,0 +1,112 @@
+//! What all pages have in common: who looks, where in the console, and how times and numbers are written.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use fitment_domain::tenant::AccountKind;
+use fitment_domain::time::UnixMs;
+
+use super::words::Moment;
+use super::{assets, guard};
+use crate::app::Shared;
+use crate::auth::{Caller, Msp, Publisher};
+use crate::problem::Problem;
+
+/// Who looks at a page, and what its frame needs.
+pub(super) struct Page {
+    pub(super) caller: Caller,
+    csrf: String,
+    path: String,
+    done: Option<&'static str>,
+    now: UnixMs,
+}
+
+/// One entry of the navigation.
+pub(super) struct NavItem {
+    pub(super) href: &'static str,
+    pub(super) label: &'static str,
+    pub(super) current: bool,
+}
+
+/// The frame of a page.
+pub(super) struct Frame {
+    pub(super) title: String,
+    pub(super) email: String,
+    pub(super) style: &'static str,
+    pub(super) csrf: String,
+    pub(super) nav: Vec<NavItem>,
+    /// What was just done.
+    pub(super) done: Option<&'static str>,
+    now: UnixMs,
+}
+
+impl FromRequestParts<Shared> for Page {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let token = guard::token(&parts.headers).unwrap_or_default();
+        let caller = Caller::from_request_parts(parts, app).await?;
+        let done = parts.uri.query().and_then(|query| {
+            form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "done").and_then(|(_, word)| told(&word))
+        });
+        Ok(Self { caller, csrf: guard::csrf_of(&token), path: parts.uri.path().to_owned(), done, now: app.now() })
+    }
+}
+
+impl Page {
+    /// Returns the kind of account that looks.
+    pub(super) fn kind(&self) -> AccountKind {
+        self.caller.account.kind
+    }
+
+    /// Returns the MSP's account that looks, if it is one.
+    pub(super) fn msp(&self) -> Option<Msp> {
+        let account = &self.caller.account;
+        let tenant = account.tenant.clone().filter(|_| account.kind == AccountKind::Msp)?;
+        Some(Msp { account: account.id.clone(), tenant })
+    }
+
+    /// Returns the publisher's account that looks, if it is one.
+    pub(super) fn publisher(&self) -> Option<Publisher> {
+        let account = &self.caller.account;
+        let id = account.publisher.clone().filter(|_| account.kind == AccountKind::Publisher)?;
+        Some(Publisher { account: account.id.clone(), id })
+    }
+
+    /// Makes the frame of a page with this title.
+    pub(super) fn frame(&self, title: impl Into<String>) -> Frame {
+        let current = |href: &str| if href == "/" { self.path == "/" } else { self.path.starts_with(href) };
+        let entries = entries(self.kind()).iter();
+        Frame {
+            title: title.into(),
+            email: self.caller.account.email.clone(),
+            style: assets::style_path(),
+            csrf: self.csrf.clone(),
+            nav: entries.map(|&(href, label)| NavItem { href, label, current: current(href) }).collect(),
+            done: self.done,
+            now: self.now,
+        }
+    }
+}
+
+impl Frame {
+    /// Writes a time as people say it, with the exact one beside it.
+    pub(super) fn when(&self, ms: &i64) -> Moment {
+        Moment { at: UnixMs(*ms), now: self.now }
+    }
+}
+
+fn entries(kind: AccountKind) -> &'static [(&'static str, &'static str)] {
+    match kind {
+        AccountKind::Msp => &[("/", "Home"), ("/store", "Storefront"), ("/devices", "Devices")],
+        AccountKind::Publisher => &[("/", "Home")],
+        AccountKind::Operator => &[("/", "Home"), ("/store", "Storefront")],
+    }
+}
+
+/// Says what was done, by the word that the redirect after a form carries. A word that is not here says nothing.
+fn told(word: &str) -> Option<&'static str> {
+    match word {
+        "signed-in" => Some("You are signed in."),
+        _ => None,
+    }
+}

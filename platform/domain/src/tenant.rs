@@ -1,8 +1,12 @@
 //! Who is there: accounts, tenants, clients and locations, and the scope in which anybody acts.
 
+mod access;
+
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ClientId, LocationId, PublisherId, TenantId};
+use crate::id::{AccountId, ClientId, LocationId, PublisherId, TenantId};
+
+pub use access::{Access, Action, BadRole, Clients, Role, check_role, may, roles_that_may};
 
 /// What an account may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -41,6 +45,8 @@ pub enum Scope {
     Publisher(PublisherId),
     /// One MSP's data.
     Tenant(TenantId),
+    /// The part of one MSP's data that hangs on the clients which this account is there for.
+    Part { tenant: TenantId, account: AccountId },
 }
 
 /// A client of an MSP.

@@ -3,7 +3,8 @@
 use fitment_domain::id::{AccountId, CategoryId, ClientId, LocationId, PublisherId, RuleId, TenantId};
 use fitment_domain::mapping::{Category, DEFAULT_CATEGORIES, Rule};
 use fitment_domain::tenant::{
-    AccountKind, BadName, Client, Location, Scope, check_display_name, check_email, check_identifier, check_password,
+    AccountKind, BadName, Client, Location, Role, Scope, check_display_name, check_email, check_identifier,
+    check_password,
 };
 use fitment_domain::time::UnixMs;
 use fitment_store::{Account, Store, StoreError};
@@ -53,14 +54,18 @@ pub async fn add(
     let account = Account {
         id: AccountId::from_random(clock::random()?),
         kind,
+        role: Role::Owner,
+        all_clients: true,
         // An address is the same however it is written.
         email: email.to_lowercase(),
         password_hash: hash_password(password, clock::random()?)?,
         tenant: if kind == AccountKind::Msp { Some(TenantId::from_random(clock::random()?)) } else { None },
         publisher: if kind == AccountKind::Publisher { Some(PublisherId::from_random(clock::random()?)) } else { None },
+        created: now,
+        disabled: None,
     };
     let mut tx = store.begin(Scope::Platform).await?;
-    tx.insert_account(&account, name, now).await?;
+    tx.insert_account(&account, name).await?;
     let details = serde_json::json!({ "kind": kind, "name": name });
     tx.append_audit("server command line", "account.add", account.id.as_str(), &details, now).await?;
     tx.commit().await?;

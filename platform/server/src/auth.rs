@@ -1,22 +1,21 @@
-//! Who calls: passwords, tokens, and the extractors that say which kind of account a route is for.
+//! Passwords and tokens, and below `caller` who calls and what that person may do.
+
+mod caller;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
-use axum::extract::FromRequestParts;
-use axum::http::{header, request::Parts};
 use fitment_domain::bytes::Digest;
-use fitment_domain::id::{AccountId, PublisherId, TenantId, TokenId};
-use fitment_domain::tenant::{AccountKind, Scope};
-use fitment_store::Account;
+use fitment_domain::id::TokenId;
 use subtle::ConstantTimeEq as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::app::Shared;
 use crate::clock::{self, NoRandomness};
 use crate::problem::Problem;
+
+pub use caller::{Caller, Msp, Operator, Permitted, Publisher};
 
 /// How long a token is valid.
 pub const TOKEN_LIFETIME_MS: u64 = 30 * fitment_domain::time::DAY_MS;
@@ -102,112 +101,14 @@ pub fn new_token() -> Result<NewToken, NoRandomness> {
     Ok(NewToken { id, text, secret_hash: Digest::of(secret.as_bytes()).as_str().to_owned() })
 }
 
+/// Returns whether a secret is the one whose hash is kept; the time it takes tells nothing.
+fn is_secret(secret: &str, kept_hash: &str) -> bool {
+    Digest::of(secret.as_bytes()).as_str().as_bytes().ct_eq(kept_hash.as_bytes()).into()
+}
+
 fn split_token(text: &str) -> Option<(TokenId, &str)> {
     let (id, secret) = text.strip_prefix("fit_")?.split_once('_')?;
     Some((TokenId::parse(&format!("tok_{id}")).ok()?, secret))
-}
-
-/// Anybody who is signed in.
-#[derive(Clone)]
-pub struct Caller {
-    pub account: Account,
-    pub token: TokenId,
-}
-
-impl FromRequestParts<Shared> for Caller {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let missing =
-            || Problem::unauthenticated("send a token: Authorization: Bearer fit_…; POST /api/v1/sessions makes one");
-        let wrong = || Problem::unauthenticated("the token is wrong, expired or revoked: sign in again");
-        let header = parts.headers.get(header::AUTHORIZATION).ok_or_else(missing)?;
-        let text = header.to_str().ok().and_then(|h| h.strip_prefix("Bearer ")).ok_or_else(missing)?;
-        let (id, secret) = split_token(text).ok_or_else(wrong)?;
-        let row = app.store.read(Scope::Platform).await?.token(&id).await?.ok_or_else(wrong)?;
-        let given = Digest::of(secret.as_bytes());
-        let same = given.as_str().as_bytes().ct_eq(row.secret_hash.as_bytes());
-        if !bool::from(same) || row.revoked.is_some() || row.expires < app.now() {
-            return Err(wrong());
-        }
-        Ok(Self { account: row.account, token: id })
-    }
-}
-
-impl Caller {
-    /// Returns the scope in which this caller's requests work.
-    pub fn scope(&self) -> Scope {
-        match (self.account.kind, &self.account.publisher, &self.account.tenant) {
-            (AccountKind::Publisher, Some(publisher), _) => Scope::Publisher(publisher.clone()),
-            (AccountKind::Msp, _, Some(tenant)) => Scope::Tenant(tenant.clone()),
-            // An account that belongs to nobody sees what a publisher without releases sees: nothing.
-            (AccountKind::Publisher | AccountKind::Msp, ..) => Scope::Publisher(PublisherId::from_random([0; 16])),
-            (AccountKind::Operator, ..) => Scope::Platform,
-        }
-    }
-}
-
-/// A publisher's account.
-#[derive(Clone)]
-pub struct Publisher {
-    pub account: AccountId,
-    pub id: PublisherId,
-}
-
-impl FromRequestParts<Shared> for Publisher {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let account = Caller::from_request_parts(parts, app).await?.account;
-        match account.publisher {
-            Some(id) if account.kind == AccountKind::Publisher => Ok(Self { account: account.id, id }),
-            _ => Err(Problem::forbidden("this route is for publishers' accounts")),
-        }
-    }
-}
-
-/// An MSP's account.
-#[derive(Clone)]
-pub struct Msp {
-    pub account: AccountId,
-    pub tenant: TenantId,
-}
-
-impl Msp {
-    /// Returns the scope of its requests.
-    pub fn scope(&self) -> Scope {
-        Scope::Tenant(self.tenant.clone())
-    }
-}
-
-impl FromRequestParts<Shared> for Msp {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let account = Caller::from_request_parts(parts, app).await?.account;
-        match account.tenant {
-            Some(tenant) if account.kind == AccountKind::Msp => Ok(Self { account: account.id, tenant }),
-            _ => Err(Problem::forbidden("this route is for MSPs' accounts")),
-        }
-    }
-}
-
-/// An account of the platform's own staff.
-#[derive(Clone)]
-pub struct Operator {
-    pub account: AccountId,
-}
-
-impl FromRequestParts<Shared> for Operator {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let account = Caller::from_request_parts(parts, app).await?.account;
-        match account.kind {
-            AccountKind::Operator => Ok(Self { account: account.id }),
-            _ => Err(Problem::forbidden("this route is for the marketplace's operators")),
-        }
-    }
 }
 
 #[cfg(test)]

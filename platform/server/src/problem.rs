@@ -129,6 +129,9 @@ impl From<StoreError> for Problem {
                     "the object store is away or full; try again",
                 )
             }
+            StoreError::AllClients => {
+                Self::forbidden("this concerns all clients, and your account is for some of them: ask an owner")
+            }
             other @ (StoreError::Corrupt { .. } | StoreError::Scope { .. } | StoreError::Sql(_)) => {
                 Self::internal(other)
             }

@@ -6,6 +6,7 @@ use fitment_domain::id::{AlertId, DeviceId, InstallationId};
 use fitment_domain::time::UnixMs;
 use sqlx::query;
 
+use crate::part::on_device_within;
 use crate::row::Row;
 use crate::{Result, Tx};
 
@@ -100,13 +101,15 @@ impl Tx {
 
     /// Returns the alerts, newest first, at most 500.
     pub async fn alerts(&mut self) -> Result<Vec<AlertRow>> {
-        let tenant = self.tenant()?;
+        let (tenant, who) = self.part()?;
         let sql = concat!(
             "select ",
             columns!(),
-            " from alerts where tenant_id = $1 order by coalesce(opened, last_seen) desc, id limit 500"
+            " from alerts where tenant_id = $1 and ",
+            on_device_within!("device_id"),
+            " order by coalesce(opened, last_seen) desc, id limit 500"
         );
-        let rows = self.rows(query(sql).bind(tenant.as_str())).await?;
+        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(who)).await?;
         rows.iter().map(|row| alert(&Row::of("alerts", row))).collect()
     }
 
@@ -124,9 +127,14 @@ impl Tx {
 
     /// Returns an alert.
     pub async fn alert(&mut self, id: &AlertId) -> Result<Option<AlertRow>> {
-        let tenant = self.tenant()?;
-        let sql = concat!("select ", columns!(), " from alerts where tenant_id = $1 and id = $2");
-        let found = self.row(query(sql).bind(tenant.as_str()).bind(id.as_str())).await?;
+        let (tenant, who) = self.part()?;
+        let sql = concat!(
+            "select ",
+            columns!(),
+            " from alerts where tenant_id = $1 and id = $3 and ",
+            on_device_within!("device_id")
+        );
+        let found = self.row(query(sql).bind(tenant.as_str()).bind(who).bind(id.as_str())).await?;
         found.map(|row| alert(&Row::of("alerts", &row))).transpose()
     }
 }

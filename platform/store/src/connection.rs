@@ -78,7 +78,7 @@ impl Tx {
 
     /// Returns the connections, oldest first.
     pub async fn connections(&mut self) -> Result<Vec<Connection>> {
-        let tenant = self.tenant()?;
+        let (tenant, _all_clients_have_the_same) = self.part()?;
         let sql = concat!("select ", columns!(), " from connections where tenant_id = $1 order by created, id");
         let rows = self.rows(query(sql).bind(tenant.as_str())).await?;
         rows.iter().map(|row| connection(&Row::of("connections", row))).collect()

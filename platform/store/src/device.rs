@@ -5,6 +5,7 @@ use fitment_domain::id::{ClientId, DeviceId, LocationId, TenantId};
 use fitment_domain::time::UnixMs;
 use sqlx::query;
 
+use crate::part::within;
 use crate::row::{Row, to_json};
 use crate::{Result, Tx};
 
@@ -58,17 +59,24 @@ impl Tx {
 
     /// Returns the devices by name.
     pub async fn devices(&mut self) -> Result<Vec<Device>> {
-        let tenant = self.tenant()?;
-        let sql = concat!("select ", columns!(), " from devices where tenant_id = $1 order by name, id");
-        let rows = self.rows(query(sql).bind(tenant.as_str())).await?;
+        let (tenant, who) = self.part()?;
+        let sql = concat!(
+            "select ",
+            columns!(),
+            " from devices where tenant_id = $1 and ",
+            within!("client_id"),
+            " order by name, id"
+        );
+        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(who)).await?;
         rows.iter().map(|row| device(&Row::of("devices", row))).collect()
     }
 
     /// Returns a device.
     pub async fn device(&mut self, id: &DeviceId) -> Result<Option<Device>> {
-        let tenant = self.tenant()?;
-        let sql = concat!("select ", columns!(), " from devices where tenant_id = $1 and id = $2");
-        let found = self.row(query(sql).bind(tenant.as_str()).bind(id.as_str())).await?;
+        let (tenant, who) = self.part()?;
+        let sql =
+            concat!("select ", columns!(), " from devices where tenant_id = $1 and id = $3 and ", within!("client_id"));
+        let found = self.row(query(sql).bind(tenant.as_str()).bind(who).bind(id.as_str())).await?;
         found.map(|row| device(&Row::of("devices", &row))).transpose()
     }
 
@@ -90,9 +98,13 @@ impl Tx {
 
     /// Revokes a device. Returns whether it was there and was not revoked before.
     pub async fn revoke_device(&mut self, id: &DeviceId, now: UnixMs) -> Result<bool> {
-        let tenant = self.tenant()?;
-        let sql = "update devices set revoked = $3 where tenant_id = $1 and id = $2 and revoked is null";
-        Ok(self.execute(query(sql).bind(tenant.as_str()).bind(id.as_str()).bind(now.0)).await? > 0)
+        let (tenant, who) = self.part()?;
+        let sql = concat!(
+            "update devices set revoked = $4 where tenant_id = $1 and id = $3 and revoked is null and ",
+            within!("client_id")
+        );
+        let statement = query(sql).bind(tenant.as_str()).bind(who).bind(id.as_str()).bind(now.0);
+        Ok(self.execute(statement).await? > 0)
     }
 
     /// Keeps a certificate that was given to a device.

@@ -18,6 +18,9 @@ pub enum StoreError {
     /// A function was called in the wrong scope: a mistake in the program.
     #[error("this function works in scope {needed} only")]
     Scope { needed: &'static str },
+    /// The caller is there for some clients only, and this concerns all of them.
+    #[error("this concerns all clients")]
+    AllClients,
     #[error("the database refused: {0}")]
     Sql(String),
     #[error("the object store failed: {0}")]

@@ -8,6 +8,7 @@ use fitment_domain::protocol::RunResult;
 use fitment_domain::time::UnixMs;
 use sqlx::query;
 
+use crate::part::on_device_within;
 use crate::row::{Row, storable, to_json};
 use crate::{Result, Tx};
 
@@ -127,13 +128,17 @@ impl Tx {
 
     /// Returns the latest findings of installations that are there, by device; at most 1,000.
     pub async fn findings(&mut self, device: Option<&DeviceId>) -> Result<Vec<FindingRow>> {
-        let tenant = self.tenant()?;
-        let sql = "select f.device_id, f.installation_id, f.condition, f.subject, i.accessory, f.health, f.summary, \
-                   f.details, f.samples, f.changed, f.last_seen from findings f \
-                   join installations i on i.tenant_id = f.tenant_id and i.id = f.installation_id and i.removed is null \
-                   where f.tenant_id = $1 and ($2 = '' or f.device_id = $2) \
-                   order by f.device_id, f.installation_id, f.condition, f.subject limit 1000";
-        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(device.map_or("", DeviceId::as_str))).await?;
+        let (tenant, who) = self.part()?;
+        let sql = concat!(
+            "select f.device_id, f.installation_id, f.condition, f.subject, i.accessory, f.health, f.summary, \
+             f.details, f.samples, f.changed, f.last_seen from findings f \
+             join installations i on i.tenant_id = f.tenant_id and i.id = f.installation_id and i.removed is null \
+             where f.tenant_id = $1 and ($3 = '' or f.device_id = $3) and ",
+            on_device_within!("f.device_id"),
+            " order by f.device_id, f.installation_id, f.condition, f.subject limit 1000"
+        );
+        let statement = query(sql).bind(tenant.as_str()).bind(who).bind(device.map_or("", DeviceId::as_str));
+        let rows = self.rows(statement).await?;
         rows.iter().map(|row| finding_row(&Row::of("findings", row))).collect()
     }
 
@@ -159,12 +164,16 @@ impl Tx {
 
     /// Returns the last runs of installations that are there, by device; at most 1,000.
     pub async fn run_states(&mut self, device: Option<&DeviceId>) -> Result<Vec<RunStateRow>> {
-        let tenant = self.tenant()?;
-        let sql = "select r.device_id, r.installation_id, i.accessory, r.outcome, r.message, r.resources, r.at from run_states r \
-                   join installations i on i.tenant_id = r.tenant_id and i.id = r.installation_id and i.removed is null \
-                   where r.tenant_id = $1 and ($2 = '' or r.device_id = $2) \
-                   order by r.device_id, r.installation_id limit 1000";
-        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(device.map_or("", DeviceId::as_str))).await?;
+        let (tenant, who) = self.part()?;
+        let sql = concat!(
+            "select r.device_id, r.installation_id, i.accessory, r.outcome, r.message, r.resources, r.at from run_states r \
+             join installations i on i.tenant_id = r.tenant_id and i.id = r.installation_id and i.removed is null \
+             where r.tenant_id = $1 and ($3 = '' or r.device_id = $3) and ",
+            on_device_within!("r.device_id"),
+            " order by r.device_id, r.installation_id limit 1000"
+        );
+        let statement = query(sql).bind(tenant.as_str()).bind(who).bind(device.map_or("", DeviceId::as_str));
+        let rows = self.rows(statement).await?;
         rows.iter().map(|row| run_state_row(&Row::of("run_states", row))).collect()
     }
 }

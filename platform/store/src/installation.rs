@@ -7,6 +7,7 @@ use fitment_domain::time::UnixMs;
 use semver::Version;
 use sqlx::query;
 
+use crate::part::target_within;
 use crate::row::{Row, to_json};
 use crate::{Result, Tx};
 
@@ -58,22 +59,28 @@ impl Tx {
 
     /// Returns the installations that are there, oldest first.
     pub async fn installations(&mut self) -> Result<Vec<Installation>> {
-        let tenant = self.tenant()?;
+        let (tenant, who) = self.part()?;
         let sql = concat!(
             "select ",
             columns!(),
-            " from installations where tenant_id = $1 and removed is null order by installed, id"
+            " from installations where tenant_id = $1 and removed is null and ",
+            target_within!("target"),
+            " order by installed, id"
         );
-        let rows = self.rows(query(sql).bind(tenant.as_str())).await?;
+        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(who)).await?;
         rows.iter().map(|row| installation(&Row::of("installations", row))).collect()
     }
 
     /// Returns an installation that is there.
     pub async fn installation(&mut self, id: &InstallationId) -> Result<Option<Installation>> {
-        let tenant = self.tenant()?;
-        let sql =
-            concat!("select ", columns!(), " from installations where tenant_id = $1 and id = $2 and removed is null");
-        let found = self.row(query(sql).bind(tenant.as_str()).bind(id.as_str())).await?;
+        let (tenant, who) = self.part()?;
+        let sql = concat!(
+            "select ",
+            columns!(),
+            " from installations where tenant_id = $1 and id = $3 and removed is null and ",
+            target_within!("target")
+        );
+        let found = self.row(query(sql).bind(tenant.as_str()).bind(who).bind(id.as_str())).await?;
         found.map(|row| installation(&Row::of("installations", &row))).transpose()
     }
 

@@ -6,6 +6,7 @@
 mod dialect;
 mod error;
 mod objects;
+mod part;
 mod row;
 mod transaction;
 
@@ -18,6 +19,7 @@ mod installation;
 mod instruction;
 mod job;
 mod mapping;
+mod person;
 mod platform;
 mod release;
 mod tenant;
@@ -53,11 +55,12 @@ pub use crate::zero::{EnrolOutcome, Zero};
 /// How long anybody waits for a connection or for the turn to write.
 const WAIT_MAX: Duration = Duration::from_secs(5);
 
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "people", include_str!("../migrations/0001_people.sql")),
     (2, "devices", include_str!("../migrations/0002_devices.sql")),
     (3, "accessories", include_str!("../migrations/0003_accessories.sql")),
     (4, "tickets", include_str!("../migrations/0004_tickets.sql")),
+    (5, "people", include_str!("../migrations/0005_people.sql")),
 ];
 
 /// The store. Clones share their connections.

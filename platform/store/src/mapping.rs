@@ -52,7 +52,7 @@ impl Tx {
 
     /// Returns the categories by name.
     pub async fn categories(&mut self) -> Result<Vec<Category>> {
-        let tenant = self.tenant()?;
+        let (tenant, _all_clients_have_the_same) = self.part()?;
         let sql =
             "select id, name, description, board, priority from categories where tenant_id = $1 order by name, id";
         let rows = self.rows(query(sql).bind(tenant.as_str())).await?;
@@ -91,7 +91,7 @@ impl Tx {
 
     /// Returns the rules by position.
     pub async fn rules(&mut self) -> Result<Vec<Rule>> {
-        let tenant = self.tenant()?;
+        let (tenant, _all_clients_have_the_same) = self.part()?;
         let sql = "select id, position, accessory, condition, category_id from rules where tenant_id = $1 order by position, id";
         let rows = self.rows(query(sql).bind(tenant.as_str())).await?;
         rows.iter().map(|row| rule(&Row::of("rules", row))).collect()

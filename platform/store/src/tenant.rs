@@ -2,11 +2,13 @@
 
 use fitment_domain::id::{AccountId, ClientId, LocationId, PublisherId, TenantId, TokenId};
 use fitment_domain::signature::PublicKey;
-use fitment_domain::tenant::{AccountKind, Client, Location};
+use fitment_domain::tenant::{AccountKind, Client, Location, Role};
 use fitment_domain::time::UnixMs;
 use sqlx::query;
 
+use crate::part::within;
 use crate::row::Row;
+use crate::transaction::Statement;
 use crate::{Result, Tx};
 
 /// Who can sign in.
@@ -14,12 +16,18 @@ use crate::{Result, Tx};
 pub struct Account {
     pub id: AccountId,
     pub kind: AccountKind,
+    pub role: Role,
+    /// Whether an MSP's person is there for every client; otherwise `Tx::clients_of` says for which.
+    pub all_clients: bool,
     pub email: String,
     pub password_hash: String,
     /// Of an MSP.
     pub tenant: Option<TenantId>,
     /// Of a publisher.
     pub publisher: Option<PublisherId>,
+    pub created: UnixMs,
+    /// Since when it cannot sign in any more.
+    pub disabled: Option<UnixMs>,
 }
 
 /// An API token and whose it is.
@@ -40,15 +48,44 @@ pub struct Publisher {
     pub key: Option<PublicKey>,
 }
 
-fn account(row: &Row<'_>) -> Result<Account> {
+/// In the order of `insertion`.
+macro_rules! account_columns {
+    () => {
+        "id, kind, role, all_clients, email, password_hash, tenant, publisher, created, disabled"
+    };
+}
+pub(crate) use account_columns;
+
+pub(crate) fn account(row: &Row<'_>) -> Result<Account> {
     Ok(Account {
         id: row.parsed("id", AccountId::parse)?,
         kind: row.word("kind", AccountKind::parse)?,
+        role: row.word("role", Role::parse)?,
+        all_clients: row.flag("all_clients")?,
         email: row.text("email")?,
         password_hash: row.text("password_hash")?,
         tenant: row.parsed_opt("tenant", TenantId::parse)?,
         publisher: row.parsed_opt("publisher", PublisherId::parse)?,
+        created: row.time("created")?,
+        disabled: row.time_opt("disabled")?,
     })
+}
+
+/// The statement that keeps an account.
+pub(crate) fn insertion(account: &Account) -> Statement<'_> {
+    let sql =
+        concat!("insert into accounts (", account_columns!(), ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
+    query(sql)
+        .bind(account.id.as_str())
+        .bind(account.kind.as_str())
+        .bind(account.role.as_str())
+        .bind(i64::from(account.all_clients))
+        .bind(&account.email)
+        .bind(&account.password_hash)
+        .bind(account.tenant.as_ref().map(TenantId::as_str))
+        .bind(account.publisher.as_ref().map(PublisherId::as_str))
+        .bind(account.created.0)
+        .bind(account.disabled.map(|at| at.0))
 }
 
 fn publisher(row: &Row<'_>) -> Result<Publisher> {
@@ -73,34 +110,24 @@ fn location(row: &Row<'_>) -> Result<Location> {
 
 impl Tx {
     /// Keeps a new account, and with it the tenant or publisher that it acts for; `name` is theirs.
-    pub async fn insert_account(&mut self, account: &Account, name: &str, now: UnixMs) -> Result<()> {
+    pub async fn insert_account(&mut self, account: &Account, name: &str) -> Result<()> {
         self.platform()?;
         if let Some(tenant) = &account.tenant {
             let sql = "insert into tenants (tenant_id, name, created) values ($1, $2, $3)";
-            self.execute(query(sql).bind(tenant.as_str()).bind(name).bind(now.0)).await?;
+            self.execute(query(sql).bind(tenant.as_str()).bind(name).bind(account.created.0)).await?;
         }
         if let Some(publisher) = &account.publisher {
             let sql = "insert into publishers (id, name, created) values ($1, $2, $3)";
-            self.execute(query(sql).bind(publisher.as_str()).bind(name).bind(now.0)).await?;
+            self.execute(query(sql).bind(publisher.as_str()).bind(name).bind(account.created.0)).await?;
         }
-        let sql = "insert into accounts (id, kind, email, password_hash, tenant, publisher, created) \
-                   values ($1, $2, $3, $4, $5, $6, $7)";
-        let statement = query(sql)
-            .bind(account.id.as_str())
-            .bind(account.kind.as_str())
-            .bind(&account.email)
-            .bind(&account.password_hash)
-            .bind(account.tenant.as_ref().map(TenantId::as_str))
-            .bind(account.publisher.as_ref().map(PublisherId::as_str))
-            .bind(now.0);
-        self.execute(statement).await?;
+        self.execute(insertion(account)).await?;
         Ok(())
     }
 
     /// Returns the account that signs in with an address.
     pub async fn account_by_email(&mut self, email: &str) -> Result<Option<Account>> {
         self.platform()?;
-        let sql = "select id, kind, email, password_hash, tenant, publisher from accounts where email = $1";
+        let sql = concat!("select ", account_columns!(), " from accounts where email = $1");
         let found = self.row(query(sql).bind(email)).await?;
         found.map(|row| account(&Row::of("accounts", &row))).transpose()
     }
@@ -108,7 +135,7 @@ impl Tx {
     /// Returns an account.
     pub async fn account(&mut self, id: &AccountId) -> Result<Option<Account>> {
         self.platform()?;
-        let sql = "select id, kind, email, password_hash, tenant, publisher from accounts where id = $1";
+        let sql = concat!("select ", account_columns!(), " from accounts where id = $1");
         let found = self.row(query(sql).bind(id.as_str())).await?;
         found.map(|row| account(&Row::of("accounts", &row))).transpose()
     }
@@ -134,8 +161,8 @@ impl Tx {
     /// Returns a token and its account.
     pub async fn token(&mut self, id: &TokenId) -> Result<Option<TokenRow>> {
         self.platform()?;
-        let sql = "select a.id, a.kind, a.email, a.password_hash, a.tenant, a.publisher, t.secret_hash, t.expires, t.revoked \
-                   from tokens t join accounts a on a.id = t.account where t.id = $1";
+        let sql = "select a.id, a.kind, a.role, a.all_clients, a.email, a.password_hash, a.tenant, a.publisher, a.created, a.disabled, \
+                   t.secret_hash, t.expires, t.revoked from tokens t join accounts a on a.id = t.account where t.id = $1";
         let Some(found) = self.row(query(sql).bind(id.as_str())).await? else { return Ok(None) };
         let row = Row::of("tokens", &found);
         Ok(Some(TokenRow {
@@ -207,17 +234,18 @@ impl Tx {
 
     /// Returns the clients by name.
     pub async fn clients(&mut self) -> Result<Vec<Client>> {
-        let tenant = self.tenant()?;
-        let sql = "select id, name from clients where tenant_id = $1 order by name, id";
-        let rows = self.rows(query(sql).bind(tenant.as_str())).await?;
+        let (tenant, who) = self.part()?;
+        let sql =
+            concat!("select id, name from clients where tenant_id = $1 and ", within!("id"), " order by name, id");
+        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(who)).await?;
         rows.iter().map(|row| client(&Row::of("clients", row))).collect()
     }
 
     /// Returns a client.
     pub async fn client(&mut self, id: &ClientId) -> Result<Option<Client>> {
-        let tenant = self.tenant()?;
-        let sql = "select id, name from clients where tenant_id = $1 and id = $2";
-        let found = self.row(query(sql).bind(tenant.as_str()).bind(id.as_str())).await?;
+        let (tenant, who) = self.part()?;
+        let sql = concat!("select id, name from clients where tenant_id = $1 and id = $3 and ", within!("id"));
+        let found = self.row(query(sql).bind(tenant.as_str()).bind(who).bind(id.as_str())).await?;
         found.map(|row| client(&Row::of("clients", &row))).transpose()
     }
 
@@ -232,17 +260,24 @@ impl Tx {
 
     /// Returns the locations by name.
     pub async fn locations(&mut self) -> Result<Vec<Location>> {
-        let tenant = self.tenant()?;
-        let sql = "select id, client_id, name from locations where tenant_id = $1 order by name, id";
-        let rows = self.rows(query(sql).bind(tenant.as_str())).await?;
+        let (tenant, who) = self.part()?;
+        let sql = concat!(
+            "select id, client_id, name from locations where tenant_id = $1 and ",
+            within!("client_id"),
+            " order by name, id"
+        );
+        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(who)).await?;
         rows.iter().map(|row| location(&Row::of("locations", row))).collect()
     }
 
     /// Returns a location.
     pub async fn location(&mut self, id: &LocationId) -> Result<Option<Location>> {
-        let tenant = self.tenant()?;
-        let sql = "select id, client_id, name from locations where tenant_id = $1 and id = $2";
-        let found = self.row(query(sql).bind(tenant.as_str()).bind(id.as_str())).await?;
+        let (tenant, who) = self.part()?;
+        let sql = concat!(
+            "select id, client_id, name from locations where tenant_id = $1 and id = $3 and ",
+            within!("client_id")
+        );
+        let found = self.row(query(sql).bind(tenant.as_str()).bind(who).bind(id.as_str())).await?;
         found.map(|row| location(&Row::of("locations", &row))).transpose()
     }
 }

@@ -5,6 +5,7 @@ use fitment_domain::ticket::{Delivery, TicketState};
 use fitment_domain::time::UnixMs;
 use sqlx::query;
 
+use crate::part::on_device_within;
 use crate::row::{Row, storable};
 use crate::transaction::Statement;
 use crate::{Result, StoreError, Tx};
@@ -149,17 +150,28 @@ impl Tx {
 
     /// Returns a ticket.
     pub async fn ticket(&mut self, id: &TicketId) -> Result<Option<TicketRow>> {
-        let tenant = self.tenant()?;
-        let sql = concat!("select ", columns!(), " from tickets where tenant_id = $1 and id = $2");
-        let found = self.row(query(sql).bind(tenant.as_str()).bind(id.as_str())).await?;
+        let (tenant, who) = self.part()?;
+        let sql = concat!(
+            "select ",
+            columns!(),
+            " from tickets where tenant_id = $1 and id = $3 and ",
+            on_device_within!("device_id")
+        );
+        let found = self.row(query(sql).bind(tenant.as_str()).bind(who).bind(id.as_str())).await?;
         found.map(|row| ticket(&Row::of("tickets", &row))).transpose()
     }
 
     /// Returns the tickets, newest first, at most 500.
     pub async fn tickets(&mut self) -> Result<Vec<TicketRow>> {
-        let tenant = self.tenant()?;
-        let sql = concat!("select ", columns!(), " from tickets where tenant_id = $1 order by number desc limit 500");
-        let rows = self.rows(query(sql).bind(tenant.as_str())).await?;
+        let (tenant, who) = self.part()?;
+        let sql = concat!(
+            "select ",
+            columns!(),
+            " from tickets where tenant_id = $1 and ",
+            on_device_within!("device_id"),
+            " order by number desc limit 500"
+        );
+        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(who)).await?;
         rows.iter().map(|row| ticket(&Row::of("tickets", row))).collect()
     }
 

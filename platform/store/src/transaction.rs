@@ -37,7 +37,7 @@ impl Tx {
     ) -> Result<Self> {
         let inner = pool.begin_with(dialect.begin(writes)).await?;
         let mut tx = Self { inner, dialect, scope, writes, _turn: turn };
-        let in_turn = writes && matches!(tx.scope, Scope::Tenant(_));
+        let in_turn = writes && matches!(tx.scope, Scope::Tenant(_) | Scope::Part { .. });
         if let Some(sql) = dialect.enter_scope(in_turn) {
             let (kind, owner) = (tx.kind(), tx.owner().to_owned());
             sqlx::query(sql).bind(kind).bind(owner).execute(&mut *tx.inner).await?;
@@ -65,7 +65,7 @@ impl Tx {
         match self.scope {
             Scope::Platform => PLATFORM,
             Scope::Publisher(_) => "publisher",
-            Scope::Tenant(_) => "tenant",
+            Scope::Tenant(_) | Scope::Part { .. } => "tenant",
         }
     }
 
@@ -74,29 +74,48 @@ impl Tx {
         match &self.scope {
             Scope::Platform => PLATFORM,
             Scope::Publisher(id) => id.as_str(),
-            Scope::Tenant(id) => id.as_str(),
+            Scope::Tenant(tenant) | Scope::Part { tenant, .. } => tenant.as_str(),
         }
     }
 
     pub(crate) fn platform(&self) -> Result<()> {
         match self.scope {
             Scope::Platform => Ok(()),
-            Scope::Publisher(_) | Scope::Tenant(_) => Err(StoreError::Scope { needed: "platform" }),
+            Scope::Publisher(_) | Scope::Tenant(_) | Scope::Part { .. } => {
+                Err(StoreError::Scope { needed: "platform" })
+            }
         }
     }
 
     pub(crate) fn publisher_scope(&self) -> Result<PublisherId> {
         match &self.scope {
             Scope::Publisher(id) => Ok(id.clone()),
-            Scope::Platform | Scope::Tenant(_) => Err(StoreError::Scope { needed: "publisher" }),
+            Scope::Platform | Scope::Tenant(_) | Scope::Part { .. } => Err(StoreError::Scope { needed: "publisher" }),
         }
     }
 
+    /// Returns the tenant whose rows these are. Refused to somebody who is there for some clients: see `part`.
     pub(crate) fn tenant(&self) -> Result<TenantId> {
         match &self.scope {
             Scope::Tenant(id) => Ok(id.clone()),
+            Scope::Part { .. } => Err(StoreError::AllClients),
             Scope::Platform | Scope::Publisher(_) => Err(StoreError::Scope { needed: "tenant" }),
         }
+    }
+
+    /// Returns the tenant, and who asks if that person is there for some clients only, or the empty text: the first two values
+    /// of every statement that `within!` narrows to the clients of that person.
+    pub(crate) fn part(&self) -> Result<(TenantId, String)> {
+        match &self.scope {
+            Scope::Part { tenant, account } => Ok((tenant.clone(), account.as_str().to_owned())),
+            Scope::Platform | Scope::Publisher(_) | Scope::Tenant(_) => Ok((self.tenant()?, String::new())),
+        }
+    }
+
+    /// Goes on in the scope of the whole tenant: for what follows from a change that the narrower scope has allowed.
+    pub fn widen(&mut self) -> Result<()> {
+        self.scope = Scope::Tenant(self.part()?.0);
+        Ok(())
     }
 
     /// Runs a statement that writes, and returns how many rows it touched.

@@ -5,6 +5,7 @@ use fitment_domain::id::{ClientId, DeviceId, LocationId, TenantId, ZeroId};
 use fitment_domain::time::UnixMs;
 use sqlx::query;
 
+use crate::part::{on_device_within, within};
 use crate::row::Row;
 use crate::{Result, Tx};
 
@@ -89,18 +90,27 @@ impl Tx {
 
     /// Returns the zero certificates, newest first.
     pub async fn zeros(&mut self) -> Result<Vec<Zero>> {
-        let tenant = self.tenant()?;
-        let sql =
-            concat!("select ", columns!(), " from zero_certificates where tenant_id = $1 order by created desc, id");
-        let rows = self.rows(query(sql).bind(tenant.as_str())).await?;
+        let (tenant, who) = self.part()?;
+        let sql = concat!(
+            "select ",
+            columns!(),
+            " from zero_certificates where tenant_id = $1 and ",
+            within!("client_id"),
+            " order by created desc, id"
+        );
+        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(who)).await?;
         rows.iter().map(|row| zero(&Row::of("zero_certificates", row))).collect()
     }
 
     /// Revokes a zero certificate. Devices that enrolled with it stay.
     pub async fn revoke_zero(&mut self, id: &ZeroId, now: UnixMs) -> Result<bool> {
-        let tenant = self.tenant()?;
-        let sql = "update zero_certificates set revoked = $3 where tenant_id = $1 and id = $2 and revoked is null";
-        Ok(self.execute(query(sql).bind(tenant.as_str()).bind(id.as_str()).bind(now.0)).await? > 0)
+        let (tenant, who) = self.part()?;
+        let sql = concat!(
+            "update zero_certificates set revoked = $4 where tenant_id = $1 and id = $3 and revoked is null and ",
+            within!("client_id")
+        );
+        let statement = query(sql).bind(tenant.as_str()).bind(who).bind(id.as_str()).bind(now.0);
+        Ok(self.execute(statement).await? > 0)
     }
 
     /// Returns the zero certificate of a serial, and whose it is.
@@ -147,9 +157,13 @@ impl Tx {
 
     /// Returns which devices enrolled with a zero certificate, and when.
     pub async fn zero_uses(&mut self, id: &ZeroId) -> Result<Vec<(DeviceId, UnixMs)>> {
-        let tenant = self.tenant()?;
-        let sql = "select zero_id, device_id, at from enrolments where tenant_id = $1 and zero_id = $2 order by at, device_id";
-        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(id.as_str())).await?;
+        let (tenant, who) = self.part()?;
+        let sql = concat!(
+            "select zero_id, device_id, at from enrolments where tenant_id = $1 and zero_id = $3 and ",
+            on_device_within!("device_id"),
+            " order by at, device_id"
+        );
+        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(who).bind(id.as_str())).await?;
         let read = |row| {
             let row = Row::of("enrolments", row);
             Ok((row.parsed("device_id", DeviceId::parse)?, row.time("at")?))

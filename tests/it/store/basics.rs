@@ -72,7 +72,7 @@ pub(crate) async fn an_account_signs_in(database: &Database) {
     let store = database.open().await;
     let (msp, token) = (account(AccountKind::Msp, "a@msp.example"), TokenId::from_random(fresh()));
     let mut tx = store.begin(Scope::Platform).await.unwrap();
-    tx.insert_account(&msp, "One", NOW).await.unwrap();
+    tx.insert_account(&msp, "One").await.unwrap();
     tx.insert_token(&token, &msp.id, "hash", "cli", NOW, NOW.plus_ms(10)).await.unwrap();
     tx.commit().await.unwrap();
 
@@ -83,6 +83,6 @@ pub(crate) async fn an_account_signs_in(database: &Database) {
     tx.revoke_token(&token, NOW).await.unwrap();
     let row = tx.token(&token).await.unwrap().unwrap();
     assert_eq!((row.secret_hash.as_str(), &row.account, row.revoked), ("hash", &msp, Some(NOW)));
-    let twin = tx.insert_account(&account(AccountKind::Operator, "a@msp.example"), "", NOW).await;
+    let twin = tx.insert_account(&account(AccountKind::Operator, "a@msp.example"), "").await;
     assert_eq!(twin, Err(StoreError::Conflict { constraint: "accounts_email_key".to_owned() }));
 }

@@ -12,7 +12,7 @@ use fitment_domain::installation::{Installation, Target};
 use fitment_domain::manifest::{AccessoryName, Manifest};
 use fitment_domain::mapping::Category;
 use fitment_domain::release::Publication;
-use fitment_domain::tenant::{AccountKind, Client, Location, Scope};
+use fitment_domain::tenant::{AccountKind, Client, Location, Role, Scope};
 use fitment_domain::ticket::{Delivery, SOURCE_AUTOMATIC, TicketState};
 use fitment_domain::time::UnixMs;
 use fitment_domain::validation::Report;
@@ -37,6 +37,10 @@ pub(crate) fn account(kind: AccountKind, email: &str) -> Account {
     Account {
         id: AccountId::from_random(fresh()),
         kind,
+        role: Role::Owner,
+        all_clients: true,
+        created: NOW,
+        disabled: None,
         email: email.to_owned(),
         password_hash: "$argon2id$".to_owned(),
         tenant: (kind == AccountKind::Msp).then(|| TenantId::from_random(fresh())),
@@ -48,7 +52,7 @@ pub(crate) fn account(kind: AccountKind, email: &str) -> Account {
 pub(crate) async fn publisher(store: &Store, name: &str) -> PublisherId {
     let account = account(AccountKind::Publisher, &format!("{name}@publisher.example"));
     let mut tx = store.begin(Scope::Platform).await.unwrap();
-    tx.insert_account(&account, name, NOW).await.unwrap();
+    tx.insert_account(&account, name).await.unwrap();
     tx.commit().await.unwrap();
     account.publisher.unwrap()
 }
@@ -92,7 +96,7 @@ impl Msp {
     pub(crate) async fn new(store: &Store, name: &str) -> Self {
         let account = account(AccountKind::Msp, &format!("{name}@msp.example"));
         let mut tx = store.begin(Scope::Platform).await.unwrap();
-        tx.insert_account(&account, name, NOW).await.unwrap();
+        tx.insert_account(&account, name).await.unwrap();
         tx.commit().await.unwrap();
 
         let publisher = publisher(store, &format!("publisher-{name}")).await;

@@ -23,6 +23,11 @@ struct Table {
 fn tables(sql: &str) -> Vec<Table> {
     let mut tables = Vec::new();
     for statement in sql.split(';').map(str::trim).filter(|s| !s.is_empty()) {
+        if let Some((name, column)) = statement.strip_prefix("alter table ").and_then(|s| s.split_once(" add column "))
+        {
+            tables.push(Table { name: name.to_owned(), parts: vec![column.to_owned()] });
+            continue;
+        }
         let Some(rest) = statement.strip_prefix("create table ") else {
             assert!(statement.starts_with("create index "), "teach this test about: {statement}");
             continue;

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{Query, State};
 use fitment_domain::audit::Entry;
+use fitment_domain::tenant::Action;
 use fitment_store::AUDIT_PAGE_MAX;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -47,7 +48,7 @@ pub async fn list(
     caller: Caller,
     Query(page): Query<Page>,
 ) -> Result<Json<AuditLog>, Problem> {
-    let page = app.store.read(caller.scope()).await?.audit(page.before, AUDIT_PAGE_MAX).await?;
+    let page = app.store.read(caller.may(Action::SeeAudit)?).await?.audit(page.before, AUDIT_PAGE_MAX).await?;
     let one = |entry: Entry| EntryView {
         sequence: entry.sequence,
         at_ms: entry.at.0,

@@ -9,7 +9,7 @@ use fitment_domain::capability::Permission;
 use fitment_domain::id::ConnectionId;
 use fitment_domain::manifest::{AccessoryName, Kind};
 use fitment_domain::origin::Origin;
-use fitment_domain::tenant::check_display_name;
+use fitment_domain::tenant::{Action, check_display_name};
 use fitment_domain::ticket::remote::{Answer, Call, Description, Error};
 use fitment_store::{Connection, Release};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use super::installations::{agreed, configured};
 use super::{find_release, verified};
 use crate::app::{App, Shared};
-use crate::auth::Msp;
+use crate::auth::{Msp, Permitted};
 use crate::clock;
 use crate::connector::{self, ConnectorError};
 use crate::problem::{Body, Problem};
@@ -111,8 +111,8 @@ fn check_secrets(release: &Release, secrets: &Secrets) -> Result<(), Problem> {
     Ok(())
 }
 
-async fn describe(app: &App, msp: &Msp, connection: &Connection) -> Result<Description, ConnectorError> {
-    let opened = connector::open(app, &msp.tenant, connection).await?;
+async fn describe(app: &App, msp: &Permitted, connection: &Connection) -> Result<Description, ConnectorError> {
+    let opened = connector::open(app, &msp.access.tenant, connection).await?;
     match connector::call(app, &opened, Call::Describe).await? {
         Answer::Description(description) => Ok(description),
         _ => Err(ConnectorError::WrongAnswer("describe")),
@@ -153,6 +153,7 @@ pub async fn add(
     msp: Msp,
     Body(new): Body<NewConnection>,
 ) -> Result<(StatusCode, Json<Connected>), Problem> {
+    let msp = msp.may(Action::ManageTicketing)?;
     check_display_name("name", &new.name).map_err(Problem::invalid)?;
     let closed_status = new.closed_status.unwrap_or_else(|| "resolved".to_owned());
     check_display_name("closed_status", &closed_status).map_err(Problem::invalid)?;
@@ -173,7 +174,8 @@ pub async fn add(
     agreed(&release, &new.consent)?;
     check_secrets(&release, &new.secrets)?;
     let id = ConnectionId::from_random(clock::random()?);
-    let sealed_secrets = sealed::seal(&app.keys.sealing, &msp.tenant, &id, &new.secrets).map_err(Problem::internal)?;
+    let sealed_secrets =
+        sealed::seal(&app.keys.sealing, &msp.access.tenant, &id, &new.secrets).map_err(Problem::internal)?;
     let mut connection = Connection {
         id,
         name: new.name,
@@ -206,6 +208,7 @@ pub async fn add(
 /// Lists the connections.
 #[utoipa::path(get, path = "/api/v1/connections", tag = "ticketing", responses((status = 200, body = ConnectionList)))]
 pub async fn list(State(app): State<Shared>, msp: Msp) -> Result<Json<ConnectionList>, Problem> {
+    let msp = msp.may(Action::SeeSetup)?;
     let mut tx = app.store.read(msp.scope()).await?;
     let mut connections = Vec::new();
     for connection in tx.connections().await? {
@@ -219,6 +222,7 @@ pub async fn list(State(app): State<Shared>, msp: Msp) -> Result<Json<Connection
 /// Asks the other system again who we are there, and notes the answer.
 #[utoipa::path(post, path = "/api/v1/connections/{id}/check", tag = "ticketing", responses((status = 200, body = Connected), (status = 404)))]
 pub async fn check(State(app): State<Shared>, msp: Msp, Path(id): Path<String>) -> Result<Json<Connected>, Problem> {
+    let msp = msp.may(Action::ManageTicketing)?;
     let not_found = || Problem::not_found("connection");
     let id = ConnectionId::parse(&id).map_err(|_| not_found())?;
     let mut tx = app.store.read(msp.scope()).await?;

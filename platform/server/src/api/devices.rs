@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use fitment_domain::device::Device;
 use fitment_domain::id::DeviceId;
 use fitment_domain::run::Fact;
+use fitment_domain::tenant::Action;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -65,6 +66,7 @@ fn parse(id: &str) -> Result<DeviceId, Problem> {
 /// Lists the devices.
 #[utoipa::path(get, path = "/api/v1/devices", tag = "devices", responses((status = 200, body = DeviceList)))]
 pub async fn list(State(app): State<Shared>, msp: Msp) -> Result<Json<DeviceList>, Problem> {
+    let msp = msp.may(Action::SeeDevices)?;
     let rows = app.store.read(msp.scope()).await?.devices().await?;
     Ok(Json(DeviceList { devices: rows.into_iter().map(view).collect() }))
 }
@@ -72,6 +74,7 @@ pub async fn list(State(app): State<Shared>, msp: Msp) -> Result<Json<DeviceList
 /// Shows one device.
 #[utoipa::path(get, path = "/api/v1/devices/{id}", tag = "devices", responses((status = 200, body = DeviceView), (status = 404)))]
 pub async fn show(State(app): State<Shared>, msp: Msp, Path(id): Path<String>) -> Result<Json<DeviceView>, Problem> {
+    let msp = msp.may(Action::SeeDevices)?;
     let device = app.store.read(msp.scope()).await?.device(&parse(&id)?).await?;
     Ok(Json(view(device.ok_or_else(|| Problem::not_found("device"))?)))
 }
@@ -79,6 +82,7 @@ pub async fn show(State(app): State<Shared>, msp: Msp, Path(id): Path<String>) -
 /// Revokes a device: from its next request on it is refused.
 #[utoipa::path(post, path = "/api/v1/devices/{id}/revocation", tag = "devices", responses((status = 204), (status = 404)))]
 pub async fn revoke(State(app): State<Shared>, msp: Msp, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    let msp = msp.may(Action::ManageDevices)?;
     let id = parse(&id)?;
     let mut tx = app.store.begin(msp.scope()).await?;
     if !tx.revoke_device(&id, app.now()).await? {

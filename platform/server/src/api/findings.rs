@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{Query, State};
 use fitment_domain::id::DeviceId;
+use fitment_domain::tenant::Action;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -88,6 +89,7 @@ pub async fn list(
     msp: Msp,
     Query(of): Query<OfDevice>,
 ) -> Result<Json<FindingList>, Problem> {
+    let msp = msp.may(Action::SeeDevices)?;
     let not_found = || Problem::not_found("device");
     let mut tx = app.store.read(msp.scope()).await?;
     let device = match of.device {
@@ -124,6 +126,7 @@ pub async fn list(
 /// Lists the alerts, newest first.
 #[utoipa::path(get, path = "/api/v1/alerts", tag = "monitoring", responses((status = 200, body = AlertList)))]
 pub async fn alerts(State(app): State<Shared>, msp: Msp) -> Result<Json<AlertList>, Problem> {
+    let msp = msp.may(Action::SeeDevices)?;
     let rows = app.store.read(msp.scope()).await?.alerts().await?;
     let alerts = rows.into_iter().map(|row| AlertView {
         id: row.id.to_string(),

@@ -5,6 +5,7 @@ use axum::extract::{Path, Query, State};
 use fitment_domain::device::Device;
 use fitment_domain::installation::Target;
 use fitment_domain::matching::{Mismatch, device_mismatches, platform_mismatches};
+use fitment_domain::tenant::Action;
 use fitment_store::Release;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -82,6 +83,7 @@ pub async fn show(
     Path((publisher, name)): Path<(String, String)>,
     Query(which): Query<Which>,
 ) -> Result<Json<FitView>, Problem> {
+    let msp = msp.may(Action::SeeReleases)?;
     let accessory = accessory(&publisher, &name)?;
     let release = find_release(&app, msp.scope(), &accessory, which.version.as_deref()).await?;
     let devices = app.store.read(msp.scope()).await?.devices().await?;

@@ -10,6 +10,7 @@ use fitment_domain::id::{ClientId, DeviceId, InstallationId, JobId, LocationId};
 use fitment_domain::installation::{Installation, Target, check_config, check_consent};
 use fitment_domain::manifest::AccessoryName;
 use fitment_domain::matching::platform_mismatches;
+use fitment_domain::tenant::Action;
 use fitment_store::{Release, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,7 +19,7 @@ use utoipa::ToSchema;
 use super::fit::{DeviceFit, judge};
 use super::{find_release, releases, verified};
 use crate::app::Shared;
-use crate::auth::Msp;
+use crate::auth::{Msp, Permitted};
 use crate::clock;
 use crate::observe;
 use crate::problem::{Body, Problem};
@@ -120,6 +121,15 @@ async fn target(tx: &mut Tx, body: &TargetBody) -> Result<Target, Problem> {
     }
 }
 
+/// Refuses what reaches every client to somebody who is there for some of them.
+fn may_target(msp: &Permitted, target: &Target) -> Result<(), Problem> {
+    if msp.access.may_target(target) {
+        return Ok(());
+    }
+    let detail = "target all needs an account for all clients: name one of yours, or a location or device of theirs";
+    Err(Problem::forbidden(detail))
+}
+
 /// Refuses unless the consent names exactly what is asked; the answer holds the sentences to agree to.
 pub(super) fn agreed(release: &Release, consent: &BTreeSet<String>) -> Result<(), Problem> {
     let asked = release.manifest.asked().map_err(Problem::internal)?;
@@ -154,6 +164,7 @@ pub async fn install(
     msp: Msp,
     Body(new): Body<NewInstallation>,
 ) -> Result<(StatusCode, Json<Installed>), Problem> {
+    let msp = msp.may(Action::Install)?;
     let accessory = AccessoryName::parse(&new.accessory).map_err(|e| Problem::invalid(format!("accessory: {e}")))?;
     let release = find_release(&app, msp.scope(), &accessory, new.version.as_deref()).await?;
     let release = verified(&app, release).await?;
@@ -169,6 +180,7 @@ pub async fn install(
     let now = app.now();
     let mut tx = app.store.begin(msp.scope()).await?;
     let target = target(&mut tx, &new.target).await?;
+    may_target(&msp, &target)?;
     let devices = tx.devices().await?;
     let fit = judge(&app, &release, &devices, &target)?;
     let nowhere = platform_mismatches(release.state, &release.manifest.requires, &app.platform);
@@ -189,6 +201,7 @@ pub async fn install(
         grants: effective(&asked, [&Ceiling::Everything]),
         installed: now,
     };
+    tx.widen()?;
     tx.insert_installation(&installation).await?;
     let details = serde_json::json!({
         "accessory": installation.accessory, "version": installation.version, "digest": release.digest,
@@ -215,6 +228,7 @@ async fn reassign(app: &Shared, tx: &mut Tx, target: &Target) -> Result<(), Prob
 /// Lists the installations.
 #[utoipa::path(get, path = "/api/v1/installations", tag = "marketplace", responses((status = 200, body = InstallationList)))]
 pub async fn list(State(app): State<Shared>, msp: Msp) -> Result<Json<InstallationList>, Problem> {
+    let msp = msp.may(Action::SeeSetup)?;
     let rows = app.store.read(msp.scope()).await?.installations().await?;
     Ok(Json(InstallationList { installations: rows.iter().map(view).collect() }))
 }
@@ -222,10 +236,13 @@ pub async fn list(State(app): State<Shared>, msp: Msp) -> Result<Json<Installati
 /// Removes an installation; its history stays. Alerts that nobody would clear any more close, and their tickets with them.
 #[utoipa::path(delete, path = "/api/v1/installations/{id}", tag = "marketplace", responses((status = 204), (status = 404)))]
 pub async fn remove(State(app): State<Shared>, msp: Msp, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    let msp = msp.may(Action::Install)?;
     let not_found = || Problem::not_found("installation");
     let id = InstallationId::parse(&id).map_err(|_| not_found())?;
     let mut tx = app.store.begin(msp.scope()).await?;
     let installation = tx.installation(&id).await?.ok_or_else(not_found)?;
+    may_target(&msp, &installation.target)?;
+    tx.widen()?;
     if !tx.remove_installation(&id, app.now()).await? {
         return Err(not_found());
     }

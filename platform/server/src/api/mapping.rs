@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use fitment_domain::id::{CategoryId, RuleId};
 use fitment_domain::manifest::AccessoryName;
 use fitment_domain::mapping::{Category, Rule};
-use fitment_domain::tenant::check_display_name;
+use fitment_domain::tenant::{Action, check_display_name};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -115,6 +115,7 @@ fn category(id: CategoryId, body: CategoryBody) -> Result<Category, Problem> {
 /// Lists the categories.
 #[utoipa::path(get, path = "/api/v1/categories", tag = "ticketing", responses((status = 200, body = CategoryList)))]
 pub async fn categories(State(app): State<Shared>, msp: Msp) -> Result<Json<CategoryList>, Problem> {
+    let msp = msp.may(Action::SeeSetup)?;
     let rows = app.store.read(msp.scope()).await?.categories().await?;
     Ok(Json(CategoryList { categories: rows.into_iter().map(category_view).collect() }))
 }
@@ -126,6 +127,7 @@ pub async fn add_category(
     msp: Msp,
     Body(body): Body<CategoryBody>,
 ) -> Result<(StatusCode, Json<CategoryView>), Problem> {
+    let msp = msp.may(Action::ManageTicketing)?;
     let category = category(CategoryId::from_random(clock::random()?), body)?;
     let mut tx = app.store.begin(msp.scope()).await?;
     tx.insert_category(&category).await?;
@@ -143,6 +145,7 @@ pub async fn change_category(
     Path(id): Path<String>,
     Body(body): Body<CategoryBody>,
 ) -> Result<Json<CategoryView>, Problem> {
+    let msp = msp.may(Action::ManageTicketing)?;
     let id = CategoryId::parse(&id).map_err(|_| Problem::not_found("category"))?;
     let category = category(id, body)?;
     let mut tx = app.store.begin(msp.scope()).await?;
@@ -158,6 +161,7 @@ pub async fn change_category(
 /// Lists the rules by position.
 #[utoipa::path(get, path = "/api/v1/category-rules", tag = "ticketing", responses((status = 200, body = RuleList)))]
 pub async fn rules(State(app): State<Shared>, msp: Msp) -> Result<Json<RuleList>, Problem> {
+    let msp = msp.may(Action::SeeSetup)?;
     let rows = app.store.read(msp.scope()).await?.rules().await?;
     Ok(Json(RuleList { rules: rows.into_iter().map(rule_view).collect() }))
 }
@@ -170,6 +174,7 @@ pub async fn add_rule(
     msp: Msp,
     Body(body): Body<RuleBody>,
 ) -> Result<(StatusCode, Json<RuleView>), Problem> {
+    let msp = msp.may(Action::ManageTicketing)?;
     let accessory = body.accessory.as_deref().map(AccessoryName::parse).transpose();
     let accessory = accessory.map_err(|e| Problem::invalid(format!("accessory: {e}")))?;
     if let Some(condition) = &body.condition {
@@ -192,6 +197,7 @@ pub async fn add_rule(
 /// Removes a rule.
 #[utoipa::path(delete, path = "/api/v1/category-rules/{id}", tag = "ticketing", responses((status = 204), (status = 404)))]
 pub async fn remove_rule(State(app): State<Shared>, msp: Msp, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    let msp = msp.may(Action::ManageTicketing)?;
     let not_found = || Problem::not_found("rule");
     let id = RuleId::parse(&id).map_err(|_| not_found())?;
     let mut tx = app.store.begin(msp.scope()).await?;

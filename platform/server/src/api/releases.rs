@@ -7,7 +7,7 @@ use fitment_domain::bytes::Digest;
 use fitment_domain::capability::{Permission, sentence};
 use fitment_domain::release::{Listing, Publication};
 use fitment_domain::signature::PublicKey;
-use fitment_domain::tenant::Scope;
+use fitment_domain::tenant::{Action, Scope};
 use fitment_domain::validation::Problem as Finding;
 use fitment_store::Release;
 use serde::{Deserialize, Serialize};
@@ -169,7 +169,7 @@ pub async fn register_key(
 /// Lists releases: a publisher's own, an operator's all, an MSP's the published ones.
 #[utoipa::path(get, path = "/api/v1/releases", tag = "publishing", responses((status = 200, body = ReleaseList)))]
 pub async fn list(State(app): State<Shared>, caller: Caller) -> Result<Json<ReleaseList>, Problem> {
-    let rows = app.store.read(caller.scope()).await?.releases().await?;
+    let rows = app.store.read(caller.may(Action::SeeReleases)?).await?.releases().await?;
     let mut releases = Vec::with_capacity(rows.len());
     for row in &rows {
         releases.push(view(row, listing(&app, row).await.as_ref()));
@@ -185,7 +185,8 @@ pub async fn show(
     caller: Caller,
     Path((publisher, name, version)): Path<(String, String, String)>,
 ) -> Result<Json<ReleaseDetail>, Problem> {
-    let release = find_release(&app, caller.scope(), &accessory(&publisher, &name)?, Some(&version)).await?;
+    let scope = caller.may(Action::SeeReleases)?;
+    let release = find_release(&app, scope, &accessory(&publisher, &name)?, Some(&version)).await?;
     let listing = listing(&app, &release).await;
     let view = view(&release, listing.as_ref());
     let (readme, changelog, license, authors) =
@@ -202,6 +203,7 @@ pub async fn approve(
     operator: Operator,
     Path((publisher, name, version)): Path<(String, String, String)>,
 ) -> Result<Json<ReleaseView>, Problem> {
+    let operator = operator.may(Action::Review)?;
     let release = find_release(&app, Scope::Platform, &accessory(&publisher, &name)?, Some(&version)).await?;
     if release.state != Publication::InReview {
         return Err(Problem::conflict("not-in-review", format!("the release is {}", release.state.as_str())));
@@ -218,7 +220,7 @@ pub async fn approve(
     }
     let details =
         serde_json::json!({ "accessory": release.accessory, "version": release.version, "digest": release.digest });
-    tx.append_audit(operator.account.as_str(), "release.approve", release.id.as_str(), &details, now).await?;
+    tx.append_audit(operator.as_str(), "release.approve", release.id.as_str(), &details, now).await?;
     tx.commit().await?;
     let release = Release { state: Publication::Published, approved: Some(now), ..release };
     Ok(Json(view(&release, listing(&app, &release).await.as_ref())))

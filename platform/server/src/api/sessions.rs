@@ -76,7 +76,7 @@ pub async fn sign_in(
     };
     let stored = account.as_ref().map(|a| a.password_hash.clone());
     let right = app.password_checks.check(asked.password, stored).await?;
-    let Some(account) = account.filter(|_| right) else {
+    let Some(account) = account.filter(|a| right && a.disabled.is_none()) else {
         return Err(Problem::unauthenticated("e-mail or password is wrong"));
     };
     let token = auth::new_token()?;

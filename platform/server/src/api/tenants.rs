@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use fitment_domain::id::{ClientId, LocationId};
-use fitment_domain::tenant::{Client, Location, check_display_name};
+use fitment_domain::tenant::{Action, Client, Location, check_display_name};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -68,6 +68,7 @@ fn location_view(location: Location) -> LocationView {
 /// Lists the clients.
 #[utoipa::path(get, path = "/api/v1/clients", tag = "tenants", responses((status = 200, body = ClientList)))]
 pub async fn clients(State(app): State<Shared>, msp: Msp) -> Result<Json<ClientList>, Problem> {
+    let msp = msp.may(Action::SeeDevices)?;
     let rows = app.store.read(msp.scope()).await?.clients().await?;
     Ok(Json(ClientList { clients: rows.into_iter().map(client_view).collect() }))
 }
@@ -79,6 +80,7 @@ pub async fn add_client(
     msp: Msp,
     Body(new): Body<NewClient>,
 ) -> Result<(StatusCode, Json<ClientView>), Problem> {
+    let msp = msp.may(Action::ManageClients)?;
     check_display_name("name", &new.name).map_err(Problem::invalid)?;
     let client = Client { id: ClientId::from_random(clock::random()?), name: new.name };
     let mut tx = app.store.begin(msp.scope()).await?;
@@ -92,6 +94,7 @@ pub async fn add_client(
 /// Lists the locations.
 #[utoipa::path(get, path = "/api/v1/locations", tag = "tenants", responses((status = 200, body = LocationList)))]
 pub async fn locations(State(app): State<Shared>, msp: Msp) -> Result<Json<LocationList>, Problem> {
+    let msp = msp.may(Action::SeeDevices)?;
     let rows = app.store.read(msp.scope()).await?.locations().await?;
     Ok(Json(LocationList { locations: rows.into_iter().map(location_view).collect() }))
 }
@@ -104,12 +107,14 @@ pub async fn add_location(
     msp: Msp,
     Body(new): Body<NewLocation>,
 ) -> Result<(StatusCode, Json<LocationView>), Problem> {
+    let msp = msp.may(Action::ManageDevices)?;
     check_display_name("name", &new.name).map_err(Problem::invalid)?;
     let client = ClientId::parse(&new.client).map_err(|_| Problem::not_found("client"))?;
     let mut tx = app.store.begin(msp.scope()).await?;
     if tx.client(&client).await?.is_none() {
         return Err(Problem::not_found("client"));
     }
+    tx.widen()?;
     let location = Location { id: LocationId::from_random(clock::random()?), client, name: new.name };
     tx.insert_location(&location).await?;
     let details = serde_json::json!({ "name": location.name, "client": location.client });

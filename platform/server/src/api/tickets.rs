@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use axum::Json;
 use axum::extract::{Path, State};
 use fitment_domain::id::{CategoryId, TicketId};
+use fitment_domain::tenant::Action;
 use fitment_store::{TicketRow, Tx};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -81,6 +82,7 @@ fn view(ticket: TicketRow, names: &HashMap<CategoryId, String>) -> TicketView {
 /// Lists the tickets, newest first.
 #[utoipa::path(get, path = "/api/v1/tickets", tag = "ticketing", responses((status = 200, body = TicketList)))]
 pub async fn list(State(app): State<Shared>, msp: Msp) -> Result<Json<TicketList>, Problem> {
+    let msp = msp.may(Action::SeeDevices)?;
     let mut tx = app.store.read(msp.scope()).await?;
     let names = category_names(&mut tx).await?;
     let tickets = tx.tickets().await?.into_iter().map(|ticket| view(ticket, &names)).collect();
@@ -90,6 +92,7 @@ pub async fn list(State(app): State<Shared>, msp: Msp) -> Result<Json<TicketList
 /// Shows one ticket, by its id or by the number that people call it.
 #[utoipa::path(get, path = "/api/v1/tickets/{id}", tag = "ticketing", responses((status = 200, body = TicketView), (status = 404)))]
 pub async fn show(State(app): State<Shared>, msp: Msp, Path(id): Path<String>) -> Result<Json<TicketView>, Problem> {
+    let msp = msp.may(Action::SeeDevices)?;
     let mut tx = app.store.read(msp.scope()).await?;
     let names = category_names(&mut tx).await?;
     let found = match (TicketId::parse(&id), id.parse::<i64>()) {

@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use fitment_domain::id::{ClientId, LocationId, ZeroId};
 use fitment_domain::protocol::ZeroBundle;
+use fitment_domain::tenant::Action;
 use fitment_domain::time::{DAY_MS, SECOND_MS};
 use fitment_store::{Tx, Zero};
 use serde::{Deserialize, Serialize};
@@ -106,6 +107,7 @@ pub async fn issue(
     msp: Msp,
     Body(new): Body<NewZero>,
 ) -> Result<(StatusCode, Json<IssuedZero>), Problem> {
+    let msp = msp.may(Action::ManageDevices)?;
     let uses_max = new.uses_max.unwrap_or(100);
     if !(1..=USES_MAX).contains(&uses_max) {
         return Err(Problem::invalid(format!("uses_max is {uses_max}, it must be 1 to {USES_MAX}")));
@@ -117,8 +119,9 @@ pub async fn issue(
     let now = app.now();
     let mut tx = app.store.begin(msp.scope()).await?;
     let (client, location) = place(&mut tx, &new).await?;
+    tx.widen()?;
     let id = ZeroId::from_random(clock::random()?);
-    let issued = app.authorities.issue_zero(&msp.tenant, &id, lifetime_s * SECOND_MS, now);
+    let issued = app.authorities.issue_zero(&msp.access.tenant, &id, lifetime_s * SECOND_MS, now);
     let (issued, private_key_pem) = issued.map_err(Problem::internal)?;
     let zero = Zero {
         id: id.clone(),
@@ -137,7 +140,7 @@ pub async fn issue(
     tx.commit().await?;
     let bundle = ZeroBundle {
         id,
-        tenant: msp.tenant,
+        tenant: msp.access.tenant,
         server: app.agents_url.clone(),
         server_ca_pem: app.authorities.server.pem().to_owned(),
         certificate_pem: issued.pem,
@@ -151,6 +154,7 @@ pub async fn issue(
 /// Lists the zero certificates and who used them.
 #[utoipa::path(get, path = "/api/v1/zero-certificates", tag = "devices", responses((status = 200, body = ZeroList)))]
 pub async fn list(State(app): State<Shared>, msp: Msp) -> Result<Json<ZeroList>, Problem> {
+    let msp = msp.may(Action::SeeSetup)?;
     let mut tx = app.store.read(msp.scope()).await?;
     let mut zero_certificates = Vec::new();
     for zero in tx.zeros().await? {
@@ -164,6 +168,7 @@ pub async fn list(State(app): State<Shared>, msp: Msp) -> Result<Json<ZeroList>,
 /// Revokes a zero certificate. Devices that enrolled with it keep their own certificates.
 #[utoipa::path(delete, path = "/api/v1/zero-certificates/{id}", tag = "devices", responses((status = 204), (status = 404)))]
 pub async fn revoke(State(app): State<Shared>, msp: Msp, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    let msp = msp.may(Action::ManageDevices)?;
     let not_found = || Problem::not_found("zero certificate");
     let id = ZeroId::parse(&id).map_err(|_| not_found())?;
     let mut tx = app.store.begin(msp.scope()).await?;

@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use fitment_domain::tenant::AccountKind;
+use fitment_domain::tenant::{AccountKind, Action};
 use fitment_domain::time::UnixMs;
 
 use super::words::Moment;
@@ -60,22 +60,19 @@ impl Page {
 
     /// Returns the MSP's account that looks, if it is one.
     pub(super) fn msp(&self) -> Option<Msp> {
-        let account = &self.caller.account;
-        let tenant = account.tenant.clone().filter(|_| account.kind == AccountKind::Msp)?;
-        Some(Msp { account: account.id.clone(), tenant })
+        self.caller.clone().msp().ok()
     }
 
     /// Returns the publisher's account that looks, if it is one.
     pub(super) fn publisher(&self) -> Option<Publisher> {
-        let account = &self.caller.account;
-        let id = account.publisher.clone().filter(|_| account.kind == AccountKind::Publisher)?;
-        Some(Publisher { account: account.id.clone(), id })
+        self.caller.clone().publisher().ok()
     }
 
     /// Makes the frame of a page with this title.
     pub(super) fn frame(&self, title: impl Into<String>) -> Frame {
         let current = |href: &str| if href == "/" { self.path == "/" } else { self.path.starts_with(href) };
-        let entries = entries(self.kind()).iter();
+        let may_see = |href: &str| href != "/store" || self.caller.may(Action::SeeReleases).is_ok();
+        let entries = entries(self.kind()).iter().filter(|(href, _)| may_see(href));
         Frame {
             title: title.into(),
             email: self.caller.account.email.clone(),

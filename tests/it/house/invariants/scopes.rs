@@ -13,7 +13,7 @@ const WITHOUT_SCOPE: &[(&str, &str)] = &[
 const WITH_TENANT_ARGUMENT: &[(&str, &str)] = &[];
 
 /// How a function asks for its scope, or writes under it.
-const ASKS: &[&str] = &["self.tenant()", "self.platform()", "self.publisher_scope()", "self.owner()"];
+const ASKS: &[&str] = &["self.tenant()", "self.part()", "self.platform()", "self.publisher_scope()", "self.owner()"];
 
 fn listed(list: &[(&str, &str)], name: &str) -> bool {
     list.iter().any(|(listed, _)| *listed == name)

@@ -5,6 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Html;
 use fitment_domain::installation::Target;
 use fitment_domain::manifest::{Kind, Requirements};
+use fitment_domain::tenant::Action;
 use fitment_store::Release;
 use serde::Deserialize;
 
@@ -77,7 +78,7 @@ pub(in crate::pages) async fn show(
 ) -> Result<Html<String>, Problem> {
     let accessory = accessory(&publisher, &name)?;
     let msp = view.msp();
-    let scope = view.caller.scope();
+    let scope = view.caller.may(Action::SeeReleases)?;
     let release = find_release(&app, scope.clone(), &accessory, which.version.as_deref()).await?;
     let on_devices = release.manifest.kind().is_ok_and(Kind::runs_on_devices);
     let mut tx = app.store.read(scope).await?;

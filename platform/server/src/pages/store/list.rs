@@ -7,6 +7,7 @@ use axum::extract::{Query, State};
 use axum::response::Html;
 use fitment_domain::installation::Target;
 use fitment_domain::manifest::Kind;
+use fitment_domain::tenant::Action;
 use fitment_store::Release;
 use serde::Deserialize;
 
@@ -59,7 +60,7 @@ pub(in crate::pages) async fn show(
     view: Page,
     Query(search): Query<Search>,
 ) -> Result<Html<String>, Problem> {
-    let mut tx = app.store.read(view.caller.scope()).await?;
+    let mut tx = app.store.read(view.caller.may(Action::SeeReleases)?).await?;
     let releases = tx.releases().await?;
     let devices = if view.msp().is_some() { Some(tx.devices().await?) } else { None };
     drop(tx);

@@ -111,6 +111,7 @@ impl Client {
             budget: package.manifest.budget()?,
             facts: fitment_device::facts::read(env!("CARGO_PKG_VERSION")),
             now: UnixMs(0),
+            state: Default::default(),
         };
         let sandbox = Sandbox::start(SandboxConfig { programs_dir, cache_dir, mac_key: [7; 32] }).await?;
         let component = ComponentRef { digest: package.digest, bytes: bytes.into() };

@@ -7,6 +7,7 @@ use fitment_domain::instruction::Item;
 use fitment_domain::manifest::BadManifest;
 use fitment_domain::matching;
 use fitment_domain::package::PackageLimits;
+use fitment_domain::reach;
 use fitment_domain::signature::{self, BadSignature, PublicKey, Wanted};
 use fitment_runner_client::ComponentRef;
 
@@ -71,7 +72,7 @@ pub fn admit(item: &Item, component: Vec<u8>, release_key: PublicKey, facts: &Fa
         let words: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
         return Err(Refusal::DoesNotFit(words.join("; ")));
     }
-    let asked = Ceiling::Only(manifest.asked()?);
+    let asked = Ceiling::Only(reach::bind_config(manifest.asked()?, &item.config));
     if capability::effective(&item.grants, [&asked]) != item.grants {
         return Err(Refusal::GrantsWider);
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fitment_domain::finding::{self, FindingLimits};
 use fitment_domain::protocol::{Outcome, RunResult};
-use fitment_domain::run::{End, Fact, Invocation, Returned};
+use fitment_domain::run::{End, Fact, Invocation, Returned, State};
 use fitment_runner_client::{NoHostCalls, RunSpec};
 use tokio::sync::Semaphore;
 
@@ -77,6 +77,7 @@ impl Runs {
             budget: item.budget.clone(),
             facts: self.facts.clone(),
             now: started,
+            state: State::new(),
         };
         let report = sandbox.run(&admitted.component, spec, Arc::new(NoHostCalls)).await;
         result.usage = report.usage;
@@ -97,7 +98,9 @@ fn outcome(end: End) -> Outcome {
             Ok(()) => Outcome::Findings(findings),
             Err(bad) => failed("bad-findings", &bad.to_string()),
         },
-        End::Returned(Returned::Connector(_)) => failed("bad-answer", "a check answered like a connector"),
+        End::Returned(Returned::Connector(_) | Returned::Script(_)) => {
+            failed("bad-answer", "a check answered like another kind")
+        }
         End::Fault(fault) => failed("fault", &fault.to_string()),
         End::Exhausted(field) => failed("exhausted", &format!("the budget's {field} was reached")),
         End::Trapped(backtrace) => failed("trapped", &backtrace),

@@ -6,48 +6,64 @@ use serde::{Deserialize, Serialize};
 
 /// A permission by name. Names that the contract reserves but this version does not host are known, and refused as such.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 pub enum Permission {
+    #[serde(rename = "metrics")]
     Metrics,
+    #[serde(rename = "http")]
     Http,
+    #[serde(rename = "services:read")]
+    ServicesRead,
+    #[serde(rename = "services:control")]
+    ServicesControl,
+    #[serde(rename = "files:read")]
+    FilesRead,
+    #[serde(rename = "files:write")]
+    FilesWrite,
+    #[serde(rename = "packages")]
+    Packages,
+    #[serde(rename = "net")]
+    Net,
+    #[serde(rename = "state")]
+    State,
 }
 
 /// Permission names that the contract reserves for later versions.
-pub const RESERVED: &[&str] = &[
-    "processes",
-    "services:read",
-    "services:control",
-    "logs",
-    "files:read",
-    "files:write",
-    "packages",
-    "exec",
-    "net",
-    "state",
-    "mail",
-    "sign",
-    "fleet",
-    "scan",
-];
+pub const RESERVED: &[&str] = &["processes", "logs", "exec", "mail", "sign", "fleet", "scan"];
 
 /// Why a permission name is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadPermission {
     #[error("permission {0:?} is not supported by this version of the platform")]
     NotSupported(String),
-    #[error("unknown permission {0:?}: known are metrics, http")]
+    #[error("unknown permission {got:?}: known are {known}", got = .0, known = Permission::names())]
     Unknown(String),
 }
 
 impl Permission {
+    /// Every permission that this version hosts.
+    pub const ALL: [Permission; 9] = [
+        Permission::Metrics,
+        Permission::Http,
+        Permission::ServicesRead,
+        Permission::ServicesControl,
+        Permission::FilesRead,
+        Permission::FilesWrite,
+        Permission::Packages,
+        Permission::Net,
+        Permission::State,
+    ];
+
     /// Reads a permission by its name.
     pub fn parse(name: &str) -> Result<Self, BadPermission> {
-        match name {
-            "metrics" => Ok(Permission::Metrics),
-            "http" => Ok(Permission::Http),
-            reserved if RESERVED.contains(&reserved) => Err(BadPermission::NotSupported(reserved.to_owned())),
-            other => Err(BadPermission::Unknown(other.chars().take(60).collect())),
-        }
+        let known = Self::ALL.into_iter().find(|permission| permission.name() == name);
+        known.ok_or_else(|| match RESERVED.contains(&name) {
+            true => BadPermission::NotSupported(name.to_owned()),
+            false => BadPermission::Unknown(name.chars().take(60).collect()),
+        })
+    }
+
+    fn names() -> String {
+        Self::ALL.map(Permission::name).join(", ")
     }
 
     /// Returns its name.
@@ -55,6 +71,13 @@ impl Permission {
         match self {
             Permission::Metrics => "metrics",
             Permission::Http => "http",
+            Permission::ServicesRead => "services:read",
+            Permission::ServicesControl => "services:control",
+            Permission::FilesRead => "files:read",
+            Permission::FilesWrite => "files:write",
+            Permission::Packages => "packages",
+            Permission::Net => "net",
+            Permission::State => "state",
         }
     }
 
@@ -63,20 +86,96 @@ impl Permission {
         match self {
             Permission::Metrics => "fitment:accessory/metrics",
             Permission::Http => "fitment:accessory/http",
+            Permission::ServicesRead => "fitment:accessory/services",
+            Permission::ServicesControl => "fitment:accessory/services-control",
+            Permission::FilesRead => "fitment:accessory/files",
+            Permission::FilesWrite => "fitment:accessory/files-write",
+            Permission::Packages => "fitment:accessory/packages",
+            Permission::Net => "fitment:accessory/net",
+            Permission::State => "fitment:accessory/state",
+        }
+    }
+
+    /// Returns whether it lets an accessory change the device.
+    pub fn changes_the_device(self) -> bool {
+        matches!(self, Permission::ServicesControl | Permission::FilesWrite)
+    }
+
+    /// Returns which part of a scope says how far it reaches; none if it has no scope.
+    pub fn reach(self) -> Option<Reach> {
+        match self {
+            Permission::Http => Some(Reach::Origins),
+            Permission::ServicesControl => Some(Reach::Units),
+            Permission::FilesRead | Permission::FilesWrite => Some(Reach::Globs),
+            Permission::Net => Some(Reach::Hosts),
+            Permission::Metrics | Permission::ServicesRead | Permission::Packages | Permission::State => None,
         }
     }
 }
 
-/// How far one permission reaches. An empty scope of a scoped permission opens nothing.
+/// The parts of a scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    Origins,
+    Units,
+    Globs,
+    Hosts,
+}
+
+impl Reach {
+    /// Returns the field's name in `fitment.toml`.
+    pub fn field(self) -> &'static str {
+        match self {
+            Reach::Origins => "origins",
+            Reach::Units => "units",
+            Reach::Globs => "globs",
+            Reach::Hosts => "hosts",
+        }
+    }
+}
+
+/// How far one permission reaches. An empty scope of a scoped permission opens nothing. New parts are left out when empty: older
+/// agents refuse what they do not know.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scope {
-    /// `http`: origins such as `https://psa.example.com`; `connection` stands for the origin of the accessory's connection.
+    /// `http`: origins such as `https://psa.example.com`; `connection` stands for the origin of the accessory's connection,
+    /// `target` for those of a probe's targets, `config:KEY` for what the configuration holds there.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub origins: BTreeSet<String>,
     /// `http`: names of the secrets that the host may put in, towards these origins only.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub secrets: BTreeSet<String>,
+    /// `services:control`: unit names; `*` stands for any run of characters. `config:KEY` as above.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub units: BTreeSet<String>,
+    /// `files:read`, `files:write`: absolute paths; `*` stands for characters within one name, a last `/**` for everything below.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub globs: BTreeSet<String>,
+    /// `net`: `host:port`, `host:*`, `*.example.com:443`; `target` and `config:KEY` as above.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub hosts: BTreeSet<String>,
+}
+
+impl Scope {
+    /// Returns the part that says how far a permission reaches.
+    pub fn part(&self, reach: Reach) -> &BTreeSet<String> {
+        match reach {
+            Reach::Origins => &self.origins,
+            Reach::Units => &self.units,
+            Reach::Globs => &self.globs,
+            Reach::Hosts => &self.hosts,
+        }
+    }
+
+    fn part_mut(&mut self, reach: Reach) -> &mut BTreeSet<String> {
+        match reach {
+            Reach::Origins => &mut self.origins,
+            Reach::Units => &mut self.units,
+            Reach::Globs => &mut self.globs,
+            Reach::Hosts => &mut self.hosts,
+        }
+    }
 }
 
 /// A set of permissions with their scopes: what is asked, what a layer allows, or what remains.
@@ -95,14 +194,29 @@ impl Grants {
         self.0.get(&permission)
     }
 
-    /// Returns the set with a placeholder origin replaced: `connection` becomes the origin of the connection.
-    pub fn bind_origin(mut self, placeholder: &str, origin: &str) -> Self {
-        for scope in self.0.values_mut() {
-            if scope.origins.remove(placeholder) {
-                scope.origins.insert(origin.to_owned());
+    /// Returns whether the permission is in the set and reaches anything.
+    pub fn opens(&self, permission: Permission) -> bool {
+        self.scope(permission).is_some_and(|scope| permission.reach().is_none_or(|reach| !scope.part(reach).is_empty()))
+    }
+
+    /// Returns the set with a placeholder replaced, in every part of every scope: `values` says what it stands for there.
+    pub fn bind(mut self, placeholder: &str, values: impl Fn(Reach) -> Vec<String>) -> Self {
+        for (permission, scope) in &mut self.0 {
+            let Some(reach) = permission.reach() else { continue };
+            let part = scope.part_mut(reach);
+            if part.remove(placeholder) {
+                part.extend(values(reach));
             }
         }
         self
+    }
+
+    /// Returns the set with a placeholder origin replaced: `connection` becomes the origin of the connection.
+    pub fn bind_origin(self, placeholder: &str, origin: &str) -> Self {
+        self.bind(placeholder, |reach| match reach {
+            Reach::Origins => vec![origin.to_owned()],
+            _ => Vec::new(),
+        })
     }
 }
 
@@ -130,6 +244,9 @@ fn intersect(left: &Grants, right: &Grants) -> Grants {
         let scope = Scope {
             origins: scope.origins.intersection(&other.origins).cloned().collect(),
             secrets: scope.secrets.intersection(&other.secrets).cloned().collect(),
+            units: scope.units.intersection(&other.units).cloned().collect(),
+            globs: scope.globs.intersection(&other.globs).cloned().collect(),
+            hosts: scope.hosts.intersection(&other.hosts).cloned().collect(),
         };
         Some((*permission, scope))
     });
@@ -138,28 +255,45 @@ fn intersect(left: &Grants, right: &Grants) -> Grants {
 
 /// Renders one permission as the sentence that an approver reads.
 pub fn sentence(permission: Permission, scope: &Scope) -> String {
+    let list = |reach| scope.part(reach).iter().map(|entry| in_words(entry)).collect::<Vec<_>>().join(", ");
+    if let Some(reach) = permission.reach()
+        && scope.part(reach).is_empty()
+    {
+        return format!("Asks for {} and names no {}, which opens nothing.", permission.name(), reach.field());
+    }
     match permission {
         Permission::Metrics => {
             "May read the machine's figures: memory, file systems, processors, network counters.".to_owned()
         }
         Permission::Http => {
-            let origins: Vec<String> = scope
-                .origins
-                .iter()
-                .map(|o| if o == "connection" { "the address of its connection".to_owned() } else { o.clone() })
-                .collect();
             let secrets = if scope.secrets.is_empty() {
                 String::new()
             } else {
                 let names: Vec<&str> = scope.secrets.iter().map(String::as_str).collect();
                 format!(", signed in with {} (which it never sees)", names.join(", "))
             };
-            if origins.is_empty() {
-                "May make no HTTP request.".to_owned()
-            } else {
-                format!("May send HTTP requests to {}{secrets}.", origins.join(", "))
-            }
+            format!("May send HTTP requests to {}{secrets}.", list(Reach::Origins))
         }
+        Permission::ServicesRead => "May see which services there are and how they are.".to_owned(),
+        Permission::ServicesControl => {
+            format!("May start, stop, restart, enable and disable these services: {}.", list(Reach::Units))
+        }
+        Permission::FilesRead => format!("May read files in {}.", list(Reach::Globs)),
+        Permission::FilesWrite => format!("May change and remove files in {}.", list(Reach::Globs)),
+        Permission::Packages => "May see which packages wait for an update.".to_owned(),
+        Permission::Net => format!("May connect to {}.", list(Reach::Hosts)),
+        Permission::State => "May keep a few kilobytes of its own on the device between runs.".to_owned(),
+    }
+}
+
+fn in_words(entry: &str) -> String {
+    match entry {
+        "connection" => "the address of its connection".to_owned(),
+        "target" => "each target of its configuration".to_owned(),
+        other => match other.strip_prefix("config:") {
+            Some(key) => format!("what its configuration says under {key:?}"),
+            None => other.to_owned(),
+        },
     }
 }
 
@@ -171,9 +305,10 @@ mod tests {
 
     fn grants() -> impl Strategy<Value = Grants> {
         let names = || proptest::collection::btree_set("[a-c]", 0..3);
-        let scope = (names(), names()).prop_map(|(origins, secrets)| Scope { origins, secrets });
-        let permission = prop_oneof![Just(Permission::Metrics), Just(Permission::Http)];
-        proptest::collection::btree_map(permission, scope, 0..3).prop_map(Grants)
+        let scope = (names(), names(), names(), names(), names())
+            .prop_map(|(origins, secrets, units, globs, hosts)| Scope { origins, secrets, units, globs, hosts });
+        let permission = proptest::sample::select(&Permission::ALL[..]);
+        proptest::collection::btree_map(permission, scope, 0..4).prop_map(Grants)
     }
 
     fn layer() -> impl Strategy<Value = Ceiling> {
@@ -182,7 +317,13 @@ mod tests {
 
     fn within(inner: &Grants, outer: &Grants) -> bool {
         inner.0.iter().all(|(p, s)| {
-            outer.0.get(p).is_some_and(|o| s.origins.is_subset(&o.origins) && s.secrets.is_subset(&o.secrets))
+            outer.0.get(p).is_some_and(|o| {
+                s.origins.is_subset(&o.origins)
+                    && s.secrets.is_subset(&o.secrets)
+                    && s.units.is_subset(&o.units)
+                    && s.globs.is_subset(&o.globs)
+                    && s.hosts.is_subset(&o.hosts)
+            })
         })
     }
 

@@ -74,6 +74,10 @@ ids! {
     ZeroId = "zer";
     /// Names a release of an accessory.
     ReleaseId = "rel";
+    /// Names one execution that was asked for; who knows it may fetch nothing without the device's certificate.
+    TransactionId = "txn";
+    /// Names one request for executions on one or many devices.
+    RequestId = "req";
     /// Names an installation.
     InstallationId = "ins";
     /// Names a connection to a ticketing system.

@@ -17,6 +17,7 @@ pub mod signature;
 
 pub mod budget;
 pub mod capability;
+pub mod reach;
 
 pub mod release;
 pub mod validation;
@@ -27,6 +28,9 @@ pub mod installation;
 pub mod instruction;
 
 pub mod run;
+
+pub mod act;
+pub mod request;
 
 pub mod finding;
 

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::budget::{Budget, BudgetAsked, OverCeiling};
 use crate::capability::{BadPermission, Grants, Permission, Scope};
-use crate::origin::Origin;
 use crate::tenant::{BadName, check_identifier};
 
 /// The custom section that holds the manifest.
@@ -23,27 +22,22 @@ const TEXT_CHARS_MAX: usize = 200;
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     Monitor,
+    Probe,
+    Script,
     TicketingConnector,
 }
 
 /// Kinds that the product reserves for later versions.
-pub const RESERVED_KINDS: &[&str] = &[
-    "probe",
-    "script",
-    "plugin",
-    "report",
-    "data-view",
-    "search",
-    "antivirus-definition",
-    "definition",
-    "system-component",
-];
+pub const RESERVED_KINDS: &[&str] =
+    &["plugin", "report", "data-view", "search", "antivirus-definition", "definition", "system-component"];
 
 impl Kind {
     /// Returns the name, which is also the name of the world.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Monitor => "monitor",
+            Kind::Probe => "probe",
+            Kind::Script => "script",
             Kind::TicketingConnector => "ticketing-connector",
         }
     }
@@ -52,6 +46,8 @@ impl Kind {
     pub fn parse(text: &str) -> Result<Self, BadManifest> {
         match text {
             "monitor" => Ok(Kind::Monitor),
+            "probe" => Ok(Kind::Probe),
+            "script" => Ok(Kind::Script),
             "ticketing-connector" => Ok(Kind::TicketingConnector),
             reserved if RESERVED_KINDS.contains(&reserved) => Err(BadManifest::KindNotSupported(reserved.to_owned())),
             other => Err(BadManifest::UnknownKind(other.chars().take(60).collect())),
@@ -60,7 +56,12 @@ impl Kind {
 
     /// Returns whether agents run it; the server runs the others.
     pub fn runs_on_devices(self) -> bool {
-        matches!(self, Kind::Monitor)
+        matches!(self, Kind::Monitor | Kind::Probe | Kind::Script)
+    }
+
+    /// Returns whether it runs by itself, at intervals; scripts run when somebody asks.
+    pub fn is_scheduled(self) -> bool {
+        matches!(self, Kind::Monitor | Kind::Probe)
     }
 }
 
@@ -132,6 +133,12 @@ pub struct PermissionAsked {
     pub origins: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub units: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub globs: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
 }
 
 /// The whole manifest, as it travels.
@@ -146,6 +153,9 @@ pub struct Manifest {
     pub permissions: Vec<PermissionAsked>,
     /// JSON Schema of the configuration.
     pub config_schema: serde_json::Value,
+    /// JSON Schema of the parameters of one run; scripts only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters_schema: Option<serde_json::Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval_s: Option<u64>,
     #[serde(default)]
@@ -166,7 +176,7 @@ pub enum BadManifest {
     Name(String),
     #[error("accessory.kind {0:?} is not supported by this version of the platform")]
     KindNotSupported(String),
-    #[error("accessory.kind {0:?} is unknown: use monitor or ticketing-connector")]
+    #[error("accessory.kind {0:?} is unknown: use monitor, probe, script or ticketing-connector")]
     UnknownKind(String),
     #[error("permission {0}: the permission is asked twice")]
     PermissionTwice(String),
@@ -182,8 +192,16 @@ pub enum BadManifest {
     UnknownPlatform { field: &'static str, got: String, known: &'static str },
     #[error("schedule.interval_s is {0}, it must be {INTERVAL_S_MIN} to {INTERVAL_S_MAX}")]
     Interval(u64),
-    #[error("schedule.interval_s is {0}: only kinds that run on devices have a schedule")]
-    ScheduleWithoutDevice(u64),
+    #[error("schedule.interval_s is {0}: only monitors and probes have a schedule")]
+    NotScheduled(u64),
+    #[error("parameters.schema: only scripts take parameters, this is a {0}")]
+    ParametersWithoutScript(&'static str),
+    #[error("permission {name}: a {kind} changes nothing on the device, only scripts may ask this")]
+    ChangesDevice { name: String, kind: &'static str },
+    #[error(
+        "config.schema: a probe's configuration has a list \"targets\"; the schema must have properties.targets of type array"
+    )]
+    TargetsMissing,
     #[error(transparent)]
     Budget(#[from] OverCeiling),
 }
@@ -217,15 +235,26 @@ impl Manifest {
     }
 
     fn problems_of_kind(&self, kind: Kind, problems: &mut Vec<BadManifest>) {
-        if kind.runs_on_devices() {
-            if self.requires.agent.is_none() {
-                problems.push(BadManifest::AgentMissing(kind.as_str()));
-            }
-            if let Some(interval) = self.interval_s.filter(|i| !(INTERVAL_S_MIN..=INTERVAL_S_MAX).contains(i)) {
+        if kind.runs_on_devices() && self.requires.agent.is_none() {
+            problems.push(BadManifest::AgentMissing(kind.as_str()));
+        }
+        match self.interval_s {
+            Some(interval) if !kind.is_scheduled() => problems.push(BadManifest::NotScheduled(interval)),
+            Some(interval) if !(INTERVAL_S_MIN..=INTERVAL_S_MAX).contains(&interval) => {
                 problems.push(BadManifest::Interval(interval));
             }
-        } else if let Some(interval) = self.interval_s {
-            problems.push(BadManifest::ScheduleWithoutDevice(interval));
+            _ => {}
+        }
+        if self.parameters_schema.is_some() && kind != Kind::Script {
+            problems.push(BadManifest::ParametersWithoutScript(kind.as_str()));
+        }
+        if kind == Kind::Probe && self.config_schema.pointer("/properties/targets/type") != Some(&"array".into()) {
+            problems.push(BadManifest::TargetsMissing);
+        }
+        let changing =
+            |entry: &&PermissionAsked| Permission::parse(&entry.name).is_ok_and(Permission::changes_the_device);
+        for entry in self.permissions.iter().filter(changing).filter(|_| kind != Kind::Script) {
+            problems.push(BadManifest::ChangesDevice { name: entry.name.clone(), kind: kind.as_str() });
         }
     }
 
@@ -275,34 +304,18 @@ fn platform(got: &[String], field: &'static str, known: &[&str], words: &'static
 
 fn asked(entry: &PermissionAsked) -> Result<(Permission, Scope), BadManifest> {
     let permission = Permission::parse(&entry.name)?;
-    check_scope(permission, entry)?;
-    let scope =
-        Scope { origins: entry.origins.iter().cloned().collect(), secrets: entry.secrets.iter().cloned().collect() };
-    Ok((permission, scope))
-}
-
-fn check_scope(permission: Permission, entry: &PermissionAsked) -> Result<(), BadManifest> {
-    let refuse = |problem: String| BadManifest::PermissionScope { name: entry.name.clone(), problem };
-    match permission {
-        Permission::Metrics if !entry.origins.is_empty() || !entry.secrets.is_empty() => {
-            Err(refuse("has no scope: leave origins and secrets out".to_owned()))
-        }
-        Permission::Metrics => Ok(()),
-        Permission::Http if entry.origins.is_empty() => {
-            Err(refuse("origins is empty, which opens nothing: name an origin, or \"connection\"".to_owned()))
-        }
-        Permission::Http => {
-            let bad_origin = entry.origins.iter().find(|o| *o != "connection" && Origin::parse(o).is_err());
-            if let Some(origin) = bad_origin {
-                return Err(refuse(format!(
-                    "{:?} is no origin: write scheme://host or scheme://host:port, without path",
-                    shorten(origin)
-                )));
-            }
-            let bad_secret = entry.secrets.iter().find(|s| check_identifier("secret", s).is_err());
-            bad_secret
-                .map_or(Ok(()), |s| Err(refuse(format!("secret name {:?} must be a-z, 0-9 and hyphens", shorten(s)))))
-        }
+    let set = |part: &[String]| part.iter().cloned().collect();
+    let scope = Scope {
+        origins: set(&entry.origins),
+        secrets: set(&entry.secrets),
+        units: set(&entry.units),
+        globs: set(&entry.globs),
+        hosts: set(&entry.hosts),
+    };
+    let problem = crate::reach::problem(permission, &scope);
+    match problem {
+        Some(problem) => Err(BadManifest::PermissionScope { name: entry.name.clone(), problem }),
+        None => Ok((permission, scope)),
     }
 }
 

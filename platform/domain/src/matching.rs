@@ -8,7 +8,7 @@ use crate::manifest::{Kind, Requirements};
 use crate::release::Publication;
 
 /// The version of the contract that this platform hosts.
-pub const CONTRACT_VERSION: Version = Version::new(0, 1, 0);
+pub const CONTRACT_VERSION: Version = Version::new(0, 1, 1);
 
 /// What the platform is, for requirements on it.
 #[derive(Debug, Clone, PartialEq, Eq)]

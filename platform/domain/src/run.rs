@@ -1,7 +1,10 @@
 //! One run of an accessory, as it crosses the boundary between a supervisor and its runner.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use crate::act::{Act, Done};
 use crate::budget::{Budget, Usage};
 use crate::capability::Grants;
 use crate::finding::Finding;
@@ -16,6 +19,12 @@ pub type RunNumber = u64;
 
 /// Names compiled code: the digest of (component, target, engine configuration, processor).
 pub type ArtifactKey = String;
+
+/// The most bytes of state, keys and values together, that an installation may keep on a device.
+pub const STATE_BYTES_MAX: usize = 64 * 1024;
+
+/// What a run finds from earlier runs of its installation on its device, and leaves for later ones.
+pub type State = BTreeMap<String, serde_bytes::ByteBuf>;
 
 /// The value of a fact about a device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +43,10 @@ pub enum Invocation {
     Check,
     /// One function of `ticketing`.
     Connector(remote::Call),
+    /// `probe-run.check`
+    Probe { target: String },
+    /// `script-run.run`
+    Script,
 }
 
 /// One run that is due.
@@ -53,6 +66,7 @@ pub struct RunRequest {
     pub facts: Vec<(String, Fact)>,
     /// The corrected time at which the run starts.
     pub now: UnixMs,
+    pub state: State,
 }
 
 /// What the supervisor tells the runner.
@@ -94,18 +108,116 @@ pub enum FromRunner {
     },
     /// A batch of ended runs.
     Done(Vec<RunReport>),
+    /// What a script says while it runs.
+    Told {
+        run: RunNumber,
+        told: Told,
+    },
+}
+
+/// What a script says while it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Told {
+    Progress { percent: u8, message: String },
+    AutomationSaved { seconds: u32, reason: String },
 }
 
 /// A host call that the supervisor answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum HostRequest {
     Http(HttpRequest),
+    Net(NetRequest),
+    Act(Act),
+}
+
+/// One look at another machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NetRequest {
+    Tcp {
+        host: String,
+        port: u16,
+        #[serde(with = "serde_bytes")]
+        send: Option<Vec<u8>>,
+        read_bytes_max: u32,
+        timeout_ms: u32,
+    },
+    Tls {
+        host: String,
+        port: u16,
+        server_name: Option<String>,
+        timeout_ms: u32,
+    },
+    Dns {
+        name: String,
+        record_type: String,
+        server: Option<String>,
+        timeout_ms: u32,
+    },
+    Ping {
+        host: String,
+        count: u32,
+        timeout_ms: u32,
+    },
+}
+
+/// What was seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum NetAnswer {
+    Tcp {
+        timing: NetTiming,
+        #[serde(with = "serde_bytes")]
+        read: Vec<u8>,
+    },
+    Tls {
+        timing: NetTiming,
+        /// As sent, the server's own first.
+        chain: Vec<Certificate>,
+        problem: Option<String>,
+    },
+    Dns {
+        duration_ms: f64,
+        records: Vec<DnsRecord>,
+    },
+    /// Milliseconds per request; none for a lost one.
+    Ping(Vec<Option<f64>>),
+}
+
+/// How long the steps of a connection took.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NetTiming {
+    pub resolve_ms: f64,
+    pub connect_ms: f64,
+    pub total_ms: f64,
+    /// The address that was reached.
+    pub address: String,
+}
+
+/// One certificate of a chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    pub subject: String,
+    pub issuer: String,
+    pub names: Vec<String>,
+    pub not_before: UnixMs,
+    pub not_after: UnixMs,
+    pub sha256: String,
+}
+
+/// One record of a DNS answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsRecord {
+    pub record_type: String,
+    pub value: String,
+    pub ttl_s: u32,
 }
 
 /// The supervisor's answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum HostReply {
     Http(Result<HttpResponse, Fault>),
+    Net(Result<NetAnswer, Fault>),
+    Act(Result<Done, Fault>),
 }
 
 /// A header value as the guest wrote it; the host puts secrets in.
@@ -172,6 +284,18 @@ pub enum Fault {
 pub enum Returned {
     Findings(Vec<Finding>),
     Connector(Result<remote::Answer, remote::Error>),
+    Script(ScriptOutcome),
+}
+
+/// What a script did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptOutcome {
+    /// Whether anything on the device is different now.
+    pub changed: bool,
+    /// One line for people.
+    pub summary: String,
+    /// Named values, in the script's order.
+    pub output: Vec<(String, String)>,
 }
 
 /// How a run ended.
@@ -220,6 +344,8 @@ pub struct RunReport {
     pub end: End,
     pub usage: Usage,
     pub log: Vec<LogLine>,
+    /// What the run left, if it changed it and came to its end.
+    pub state: Option<State>,
 }
 
 /// Why bytes are no frame.
@@ -260,18 +386,21 @@ mod grants_on_the_wire {
 
     use crate::capability::{Grants, Permission, Scope};
 
-    type Row = (Permission, BTreeSet<String>, BTreeSet<String>);
+    /// The parts of a scope, in the order of its fields.
+    type Parts = [BTreeSet<String>; 5];
 
     pub(super) fn serialize<S: Serializer>(grants: &Grants, serializer: S) -> Result<S::Ok, S::Error> {
-        let rows: Vec<(&Permission, &BTreeSet<String>, &BTreeSet<String>)> =
-            grants.0.iter().map(|(permission, scope)| (permission, &scope.origins, &scope.secrets)).collect();
+        let rows: Vec<(&Permission, [&BTreeSet<String>; 5])> = grants
+            .0
+            .iter()
+            .map(|(permission, s)| (permission, [&s.origins, &s.secrets, &s.units, &s.globs, &s.hosts]))
+            .collect();
         rows.serialize(serializer)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Grants, D::Error> {
-        let rows = Vec::<Row>::deserialize(deserializer)?;
-        Ok(Grants(
-            rows.into_iter().map(|(permission, origins, secrets)| (permission, Scope { origins, secrets })).collect(),
-        ))
+        let rows = Vec::<(Permission, Parts)>::deserialize(deserializer)?;
+        let scope = |[origins, secrets, units, globs, hosts]: Parts| Scope { origins, secrets, units, globs, hosts };
+        Ok(Grants(rows.into_iter().map(|(permission, parts)| (permission, scope(parts))).collect()))
     }
 }

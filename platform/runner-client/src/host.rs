@@ -1,7 +1,7 @@
 //! Host calls that the runner cannot answer itself: it holds no key, no secret and no socket.
 
 use fitment_domain::capability::Grants;
-use fitment_domain::run::{Fault, HostReply, HostRequest};
+use fitment_domain::run::{Fault, HostReply, HostRequest, Told};
 use futures_util::future::BoxFuture;
 
 /// What is left for one host call.
@@ -15,6 +15,9 @@ pub struct CallLimits {
 
 /// Answers the host calls of runs.
 pub trait HostCalls: Send + Sync {
+    /// Hears what a script says while it runs. Must not wait.
+    fn told(&self, _told: Told) {}
+
     /// Answers one call under the grants of its run. The future is dropped when the run ends first.
     fn call<'a>(&'a self, request: HostRequest, grants: &'a Grants, limits: CallLimits) -> BoxFuture<'a, HostReply>;
 }
@@ -25,7 +28,7 @@ pub struct NoHostCalls;
 
 impl HostCalls for NoHostCalls {
     fn call<'a>(&'a self, request: HostRequest, _grants: &'a Grants, _limits: CallLimits) -> BoxFuture<'a, HostReply> {
-        Box::pin(async move { refused(&request, Fault::Denied("http".to_owned())) })
+        Box::pin(async move { refused(&request, Fault::Unsupported("host calls in this place".to_owned())) })
     }
 }
 
@@ -33,5 +36,7 @@ impl HostCalls for NoHostCalls {
 pub(crate) fn refused(request: &HostRequest, fault: Fault) -> HostReply {
     match request {
         HostRequest::Http(_) => HostReply::Http(Err(fault)),
+        HostRequest::Net(_) => HostReply::Net(Err(fault)),
+        HostRequest::Act(_) => HostReply::Act(Err(fault)),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fitment_domain::budget::{Budget, Usage};
 use fitment_domain::bytes::Digest;
 use fitment_domain::capability::Grants;
-use fitment_domain::run::{ArtifactKey, End, Fact, Invocation, RunReport, RunRequest};
+use fitment_domain::run::{ArtifactKey, End, Fact, Invocation, RunReport, RunRequest, State};
 use fitment_domain::time::UnixMs;
 use fitment_domain::validation::Inspection;
 
@@ -66,6 +66,8 @@ pub struct RunSpec {
     pub facts: Vec<(String, Fact)>,
     /// The corrected time at which the run starts.
     pub now: UnixMs,
+    /// What earlier runs of this installation left on this device.
+    pub state: State,
 }
 
 /// Inspects, compiles and runs components in processes of their own. Cheap to clone; the last clone ends them.
@@ -131,6 +133,7 @@ impl Sandbox {
             budget: spec.budget,
             facts: spec.facts,
             now: spec.now,
+            state: spec.state,
         };
         process.run(request, host).await
     }
@@ -142,5 +145,5 @@ impl Sandbox {
 }
 
 fn unstarted(end: End) -> RunReport {
-    RunReport { run: 0, end, usage: Usage::default(), log: Vec::new() }
+    RunReport { run: 0, end, usage: Usage::default(), log: Vec::new(), state: None }
 }

@@ -7,14 +7,22 @@ pub mod offered {
         inline: "
             package fitment:host;
             world everything {
-                import fitment:accessory/types@0.1.0;
-                import fitment:accessory/run-context@0.1.0;
-                import fitment:accessory/logging@0.1.0;
-                import fitment:accessory/clock@0.1.0;
-                import fitment:accessory/device@0.1.0;
-                import fitment:accessory/metrics@0.1.0;
-                import fitment:accessory/http@0.1.0;
-                import fitment:accessory/ticketing-types@0.1.0;
+                import fitment:accessory/types@0.1.1;
+                import fitment:accessory/run-context@0.1.1;
+                import fitment:accessory/logging@0.1.1;
+                import fitment:accessory/clock@0.1.1;
+                import fitment:accessory/device@0.1.1;
+                import fitment:accessory/metrics@0.1.1;
+                import fitment:accessory/http@0.1.1;
+                import fitment:accessory/services@0.1.1;
+                import fitment:accessory/services-control@0.1.1;
+                import fitment:accessory/files@0.1.1;
+                import fitment:accessory/files-write@0.1.1;
+                import fitment:accessory/packages@0.1.1;
+                import fitment:accessory/net@0.1.1;
+                import fitment:accessory/state@0.1.1;
+                import fitment:accessory/script-host@0.1.1;
+                import fitment:accessory/ticketing-types@0.1.1;
             }
         ",
         imports: {

@@ -31,24 +31,28 @@ enum World {
 }
 
 impl Profile {
-    fn of(invocation: &Invocation, grants: &Grants) -> Self {
+    fn of(invocation: &Invocation, grants: &Grants) -> Result<Self, String> {
         let world = match invocation {
             Invocation::Check => World::Monitor,
             Invocation::Connector(_) => World::TicketingConnector,
+            Invocation::Probe { .. } | Invocation::Script => {
+                return Err("this runner does not support this kind".to_owned());
+            }
         };
-        Self {
+        Ok(Self {
             world,
             metrics: world == World::Monitor && grants.has(Permission::Metrics),
             // An empty scope of a scoped permission opens nothing.
             http: world == World::TicketingConnector
                 && grants.scope(Permission::Http).is_some_and(|s| !s.origins.is_empty()),
-        }
+        })
     }
 
     fn grants(self, permission: Permission) -> bool {
         match permission {
             Permission::Metrics => self.metrics,
             Permission::Http => self.http,
+            _ => false,
         }
     }
 }
@@ -96,7 +100,7 @@ impl Library {
     /// Returns the artifact linked with what was granted, or why it cannot run.
     pub fn linked(&mut self, key: &str, invocation: &Invocation, grants: &Grants) -> Result<Arc<Linked>, String> {
         let artifact = self.artifacts.get_mut(key).ok_or_else(|| format!("artifact {key} is not loaded"))?;
-        let profile = Profile::of(invocation, grants);
+        let profile = Profile::of(invocation, grants)?;
         if let Some(linked) = artifact.linked.get(&profile) {
             return Ok(Arc::clone(linked));
         }
@@ -152,7 +156,7 @@ fn not_granted(engine: &Engine, component: &Component, profile: Profile) -> Opti
     let imports = component.component_type();
     let mut refusals = imports.imports(engine).filter_map(|(name, _)| {
         let interface = name.split('@').next().unwrap_or(name);
-        [Permission::Metrics, Permission::Http]
+        Permission::ALL
             .into_iter()
             .find(|permission| permission.interface() == interface && !profile.grants(*permission))
             .map(|permission| {

@@ -71,7 +71,7 @@ async fn start(
             let answer = connector_call(guest.fitment_accessory_ticketing(), store, call).await?;
             Ok(End::Returned(Returned::Connector(answer.map_err(Into::into))))
         }
-        (Linked::Monitor(_), Invocation::Connector(_)) | (Linked::Connector(_), Invocation::Check) => {
+        (Linked::Monitor(_) | Linked::Connector(_), _) => {
             Ok(End::Refused("the component was linked for another world".to_owned()))
         }
     }
@@ -158,7 +158,7 @@ fn text(error: &wasmtime::Error) -> String {
 }
 
 fn unstarted(run: u64, end: End) -> RunReport {
-    RunReport { run, end, usage: Default::default(), log: Vec::new() }
+    RunReport { run, end, usage: Default::default(), log: Vec::new(), state: None }
 }
 
 fn report(run: u64, end: End, store: &mut Store<RunState>) -> RunReport {
@@ -173,7 +173,7 @@ fn report(run: u64, end: End, store: &mut Store<RunState>) -> RunReport {
     usage.memory_bytes_peak = state.limiter.memory_bytes_peak();
     (usage.log_bytes, usage.log_bytes_dropped) = log.bytes();
     let end = sized(end, state.budget.result_bytes_max, &mut usage.result_bytes);
-    RunReport { run, end, usage, log: log.into_lines() }
+    RunReport { run, end, usage, log: log.into_lines(), state: None }
 }
 
 /// Counts the bytes of the result as they cross to the supervisor.

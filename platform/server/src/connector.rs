@@ -7,7 +7,7 @@ use fitment_domain::capability::Grants;
 use fitment_domain::id::{ConnectionId, TenantId};
 use fitment_domain::manifest::BadManifest;
 use fitment_domain::origin::Origin;
-use fitment_domain::run::{End, Invocation, Returned, RunReport};
+use fitment_domain::run::{End, Invocation, Returned, RunReport, State};
 use fitment_domain::tenant::Scope;
 use fitment_domain::ticket::remote::{Answer, Call, Error};
 use fitment_runner_client::{ComponentRef, HttpHost, HttpHostError, PrepareError, RunSpec, Secrets, Trust};
@@ -138,6 +138,7 @@ pub async fn call(app: &App, opened: &Opened, call: Call) -> Result<Answer, Conn
         budget: opened.budget.clone(),
         facts: Vec::new(),
         now: app.now(),
+        state: State::new(),
     };
     let RunReport { end, log, .. } = app.sandbox.run(&opened.component, spec, opened.host.clone()).await;
     for line in log {
@@ -146,7 +147,7 @@ pub async fn call(app: &App, opened: &Opened, call: Call) -> Result<Answer, Conn
     match end {
         End::Returned(Returned::Connector(Ok(answer))) => Ok(answer),
         End::Returned(Returned::Connector(Err(error))) => Err(ConnectorError::Remote { call: name, error }),
-        End::Returned(Returned::Findings(_)) => Err(ConnectorError::WrongAnswer(name)),
+        End::Returned(Returned::Findings(_) | Returned::Script(_)) => Err(ConnectorError::WrongAnswer(name)),
         End::Fault(fault) => Err(ended(name, fault.to_string(), writes)),
         End::Exhausted(bound) => Err(ended(name, format!("its budget's {bound} was used up"), writes)),
         End::Trapped(trace) => Err(ended(name, format!("it trapped: {trace}"), writes)),

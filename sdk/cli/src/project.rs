@@ -30,6 +30,8 @@ struct Document {
     #[serde(default)]
     config: Option<Config>,
     #[serde(default)]
+    parameters: Option<Config>,
+    #[serde(default)]
     schedule: Option<Schedule>,
     #[serde(default)]
     budget: BudgetAsked,
@@ -116,7 +118,16 @@ impl Project {
         let document: Document = toml::from_str(&text)
             .map_err(|e| Failure::environment(format!("{}: {}", path.display(), e.to_string().trim_end())))?;
         let stack_bytes = stack_bytes(&document.build, &path)?;
-        let config_schema = schema(folder, &path, document.config.as_ref())?;
+        let config_schema = match &document.config {
+            Some(config) => schema(folder, &path, "config", config)?,
+            // An accessory without a schema takes no configuration.
+            None => json!({ "type": "object", "additionalProperties": false }),
+        };
+        let parameters_schema = document
+            .parameters
+            .as_ref()
+            .map(|parameters| schema(folder, &path, "parameters", parameters))
+            .transpose()?;
         let Accessory { name, version, kind, summary, license, authors, categories, source } = document.accessory;
         let manifest = Manifest {
             name,
@@ -125,6 +136,7 @@ impl Project {
             requires: document.requires,
             permissions: document.permissions,
             config_schema,
+            parameters_schema,
             interval_s: document.schedule.map(|schedule| schedule.interval_s),
             budget: document.budget,
             improves: document.improves.map(|improves| improves.measure),
@@ -144,22 +156,18 @@ fn stack_bytes(build: &Build, path: &Path) -> Result<u32, Failure> {
     Err(Failure::environment(format!("{}: build.stack_bytes is {bytes}: {bounds}", path.display())))
 }
 
-/// An accessory without a schema takes no configuration.
-fn schema(folder: &Path, toml: &Path, config: Option<&Config>) -> Result<Value, Failure> {
-    let Some(Config { schema }) = config else {
-        return Ok(json!({ "type": "object", "additionalProperties": false }));
-    };
+fn schema(folder: &Path, toml: &Path, table: &str, Config { schema }: &Config) -> Result<Value, Failure> {
     let inside = Path::new(schema).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if schema.is_empty() || !inside {
         return Err(Failure::environment(format!(
-            "{}: config.schema is {schema:?}: name a file in the same folder",
+            "{}: {table}.schema is {schema:?}: name a file in the same folder",
             toml.display()
         )));
     }
     let path = folder.join(schema);
     if !path.exists() {
         return Err(Failure::environment(format!(
-            "{}: config.schema names {schema:?}, and there is no such file",
+            "{}: {table}.schema names {schema:?}, and there is no such file",
             toml.display()
         )));
     }

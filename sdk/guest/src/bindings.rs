@@ -24,10 +24,11 @@ pub mod ticketing_connector {
         pub_export_macro: true,
         export_macro_name: "export_ticketing_connector",
         with: {
-            "fitment:accessory/types@0.1.0": crate::bindings::monitor::fitment::accessory::types,
-            "fitment:accessory/run-context@0.1.0": crate::bindings::monitor::fitment::accessory::run_context,
-            "fitment:accessory/logging@0.1.0": crate::bindings::monitor::fitment::accessory::logging,
-            "fitment:accessory/clock@0.1.0": crate::bindings::monitor::fitment::accessory::clock,
+            "fitment:accessory/types@0.1.1": crate::bindings::monitor::fitment::accessory::types,
+            "fitment:accessory/run-context@0.1.1": crate::bindings::monitor::fitment::accessory::run_context,
+            "fitment:accessory/logging@0.1.1": crate::bindings::monitor::fitment::accessory::logging,
+            "fitment:accessory/http@0.1.1": crate::bindings::monitor::fitment::accessory::http,
+            "fitment:accessory/clock@0.1.1": crate::bindings::monitor::fitment::accessory::clock,
         },
         generate_all,
     });

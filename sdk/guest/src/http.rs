@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Fault;
-use crate::bindings::ticketing_connector::fitment::accessory::http as host;
+use crate::bindings::monitor::fitment::accessory::http as host;
 
 pub use host::{HeaderValue, Request, Response};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fitment_domain::budget::Budget;
 use fitment_domain::capability::{Grants, Permission, Scope};
-use fitment_domain::run::{End, Fact, Invocation, Returned, RunReport};
+use fitment_domain::run::{End, Fact, Invocation, Returned, RunReport, State};
 use fitment_domain::ticket::remote::Call;
 use fitment_domain::time::UnixMs;
 use fitment_runner_client::{ComponentRef, HostCalls, NoHostCalls, RunSpec, Sandbox, SandboxConfig};
@@ -106,6 +106,7 @@ pub(super) fn check() -> RunSpec {
         budget: Budget::default_for_accessories(),
         facts: vec![("hostname".to_owned(), Fact::Text("device".to_owned()))],
         now: UnixMs(1_700_000_000_000),
+        state: State::new(),
     }
 }
 
@@ -125,7 +126,7 @@ pub(super) fn describe(url: &str, secret: &str, grants: Grants) -> RunSpec {
 /// Returns the permission `http` for these origins and secrets.
 pub(super) fn http(origins: &[&str], secrets: &[&str]) -> Grants {
     let set = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-    Grants([(Permission::Http, Scope { origins: set(origins), secrets: set(secrets) })].into())
+    Grants([(Permission::Http, Scope { origins: set(origins), secrets: set(secrets), ..Scope::default() })].into())
 }
 
 /// Returns the end of a run that reached a bound.

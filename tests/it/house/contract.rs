@@ -8,9 +8,9 @@ use wit_parser::{PackageId, Resolve, World, WorldItem, WorldKey};
 use super::assert_none;
 use super::source::root;
 
-/// What hosts and guests of version 0.1.0 agree on. An exported interface can never grow: a longer list is a new version.
+/// What hosts and guests of version 0.1.1 agree on. An exported interface can never grow: a longer list is a new version.
 const SNAPSHOT: &str = "\
-fitment:accessory@0.1.0
+fitment:accessory@0.1.1
 world base
   import clock: now-ms, monotonic-ns
   import logging: log
@@ -19,9 +19,42 @@ world monitor
   export monitor-run: check
   import clock: now-ms, monotonic-ns
   import device: get-fact, list-facts
+  import files: stat, list-directory, read
+  import http: send
   import logging: log
-  import metrics: read-cpu, read-memory, read-filesystems, read-networks, read-temperatures
+  import metrics: read-cpu, read-memory, read-filesystems, read-networks, read-temperatures, read-uptime
+  import net: tcp, tls, dns, ping
+  import packages: list-pending, refreshed-ms, reboot-required
   import run-context: config, parameters, remaining-ms
+  import services: list-services, get-service
+  import state: get, set, remove
+  import types:
+world probe
+  export probe-run: check
+  import clock: now-ms, monotonic-ns
+  import device: get-fact, list-facts
+  import http: send
+  import logging: log
+  import net: tcp, tls, dns, ping
+  import run-context: config, parameters, remaining-ms
+  import state: get, set, remove
+  import types:
+world script
+  export script-run: run
+  import clock: now-ms, monotonic-ns
+  import device: get-fact, list-facts
+  import files-write: write, remove
+  import files: stat, list-directory, read
+  import http: send
+  import logging: log
+  import metrics: read-cpu, read-memory, read-filesystems, read-networks, read-temperatures, read-uptime
+  import net: tcp, tls, dns, ping
+  import packages: list-pending, refreshed-ms, reboot-required
+  import run-context: config, parameters, remaining-ms
+  import script-host: progress, automation-saved
+  import services-control: control
+  import services: list-services, get-service
+  import state: get, set, remove
   import types:
 world ticketing-connector
   export ticketing: describe, get-ticket, find-by-external-ref, create-ticket, update-ticket, add-note, list-notes
@@ -77,11 +110,11 @@ fn one(resolve: &Resolve, key: &WorldKey, item: &WorldItem) -> String {
     format!("{name}: {}", functions.join(", ")).trim_end().to_owned()
 }
 
-// proves C2 (the worlds monitor and ticketing-connector are documented and versioned)
+// proves C2 (the worlds monitor and probe and script and ticketing-connector are documented and versioned)
 #[test]
 fn the_contract_is_documented_and_versioned() {
     let (resolve, package) = contract();
-    assert_eq!(resolve.packages[package].name.to_string(), "fitment:accessory@0.1.0");
+    assert_eq!(resolve.packages[package].name.to_string(), "fitment:accessory@0.1.1");
     assert_none("contract", &undocumented(&resolve, package));
     assert_eq!(outline(&resolve, package), SNAPSHOT, "the contract changed: is this a new version of the package?");
 }

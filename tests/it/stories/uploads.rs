@@ -151,7 +151,15 @@ async fn small_files_that_would_cost_a_compiler_minutes_are_refused_in_seconds()
 
 fn permission(name: &str) -> PermissionAsked {
     let reason = "Because the test asks for it.".to_owned();
-    PermissionAsked { name: name.to_owned(), reason, origins: Vec::new(), secrets: Vec::new() }
+    PermissionAsked {
+        name: name.to_owned(),
+        reason,
+        origins: Vec::new(),
+        secrets: Vec::new(),
+        units: Vec::new(),
+        globs: Vec::new(),
+        hosts: Vec::new(),
+    }
 }
 
 // proves M4 (world, permissions)

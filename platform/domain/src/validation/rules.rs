@@ -8,7 +8,7 @@ use crate::package::BadPackage;
 use crate::release::{LISTING_BYTES_MAX, Listing};
 
 /// Interfaces that every accessory may import without asking.
-const FREE: &[&str] = &["run-context", "logging", "clock", "device", "types", "ticketing-types"];
+const FREE: &[&str] = &["run-context", "logging", "clock", "device", "types", "ticketing-types", "script-host"];
 
 /// Judges what the author wrote about the accessory.
 pub fn of_manifest(manifest: &Manifest) -> Vec<Problem> {
@@ -16,6 +16,10 @@ pub fn of_manifest(manifest: &Manifest) -> Vec<Problem> {
     if let Err(bad) = check_schema(&manifest.config_schema) {
         let remedy = "mend the JSON Schema that [config] schema names; it refers to no other document";
         problems.push(Problem::error("config-schema", bad.to_string(), remedy));
+    }
+    if let Some(Err(bad)) = manifest.parameters_schema.as_ref().map(check_schema) {
+        let remedy = "mend the JSON Schema that [parameters] schema names; it refers to no other document";
+        problems.push(Problem::error("parameters-schema", bad.to_string(), remedy));
     }
     too_large("manifest", manifest, MANIFEST_BYTES_MAX, &mut problems);
     problems
@@ -108,9 +112,10 @@ fn manifest_problem(bad: &BadManifest) -> Problem {
         BadManifest::Permission(BadPermission::NotSupported(_)) => {
             ("permission-not-supported", "leave it out until this platform hosts it")
         }
-        BadManifest::PermissionScope { .. } | BadManifest::PermissionTwice(_) | BadManifest::Reason(_) => {
-            ("permission-scope", mend)
-        }
+        BadManifest::PermissionScope { .. }
+        | BadManifest::PermissionTwice(_)
+        | BadManifest::ChangesDevice { .. }
+        | BadManifest::Reason(_) => ("permission-scope", mend),
         BadManifest::KindNotSupported(_) | BadManifest::UnknownKind(_) => {
             ("kind", "choose a kind that this version runs")
         }
@@ -121,7 +126,9 @@ fn manifest_problem(bad: &BadManifest) -> Problem {
         | BadManifest::AgentMissing(_)
         | BadManifest::UnknownPlatform { .. }
         | BadManifest::Interval(_)
-        | BadManifest::ScheduleWithoutDevice(_) => ("manifest", mend),
+        | BadManifest::NotScheduled(_)
+        | BadManifest::ParametersWithoutScript(_)
+        | BadManifest::TargetsMissing => ("manifest", mend),
     };
     Problem::error(rule, bad.to_string(), remedy)
 }

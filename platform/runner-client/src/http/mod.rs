@@ -8,13 +8,13 @@ mod send;
 mod tls;
 
 use fitment_domain::capability::Grants;
-use fitment_domain::run::{HostReply, HostRequest};
+use fitment_domain::run::{Fault, HostReply, HostRequest};
 use futures_util::future::BoxFuture;
 
 pub use secrets::Secrets;
 pub use tls::Trust;
 
-use crate::host::{CallLimits, HostCalls};
+use crate::host::{CallLimits, HostCalls, refused};
 
 /// Why host HTTP cannot be offered.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +47,7 @@ impl HostCalls for HttpHost {
                 HostRequest::Http(request) => {
                     HostReply::Http(send::send(&self.client, &self.secrets, request, grants, limits).await)
                 }
+                other => refused(&other, Fault::Unsupported("this host call on the server".to_owned())),
             }
         })
     }

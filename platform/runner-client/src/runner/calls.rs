@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use fitment_domain::capability::Grants;
-use fitment_domain::run::{Fault, HostRequest, RunNumber, RunReport, RunRequest, ToRunner};
+use fitment_domain::run::{Fault, HostRequest, RunNumber, RunReport, RunRequest, ToRunner, Told};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -49,6 +49,14 @@ impl Runs {
         let ended = self.all().remove(&report.run);
         if let Some(run) = ended {
             let _ = run.report.send(report);
+        }
+    }
+
+    /// Hands on what a script said while it runs.
+    pub(super) fn told(&self, run: RunNumber, told: Told) {
+        let host = self.all().get(&run).map(|under_way| Arc::clone(&under_way.host));
+        if let Some(host) = host {
+            host.told(told);
         }
     }
 

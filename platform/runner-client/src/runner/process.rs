@@ -151,7 +151,7 @@ impl Process {
 
     fn lost_run(&self, run: RunNumber) -> RunReport {
         let reason = self.lost().unwrap_or("the runner is ending").to_owned();
-        RunReport { run, end: End::RunnerLost(reason), usage: Usage::default(), log: Vec::new() }
+        RunReport { run, end: End::RunnerLost(reason), usage: Usage::default(), log: Vec::new(), state: None }
     }
 }
 
@@ -219,6 +219,7 @@ async fn read(
         };
         let Some(replies) = replies.upgrade() else { return "nobody needs it any more".to_owned() };
         match frame {
+            FromRunner::Told { run, told } => shared.runs.told(run, told),
             FromRunner::Done(reports) => reports.into_iter().for_each(|report| shared.runs.end(report)),
             FromRunner::Call { run, call, request } => shared.runs.answer(run, call, request, &replies),
             FromRunner::Loaded { artifact } => {

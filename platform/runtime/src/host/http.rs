@@ -18,7 +18,7 @@ impl Host for RunState {
         };
         let answer = match self.supervisor.call(self.run, HostRequest::Http(request)).await {
             Some(HostReply::Http(answer)) => answer,
-            None => Err(run::Fault::Failed("the supervisor did not answer".to_owned())),
+            _ => Err(run::Fault::Failed("the supervisor did not answer".to_owned())),
         };
         Ok(answer.map(response).map_err(Fault::from))
     }

@@ -1,6 +1,6 @@
 //! `metrics`: readings of the machine, made in this process because they need no privilege.
 
-use crate::contract::offered::metrics::{Cpu, Filesystem, Host, Memory, Network, Temperature};
+use crate::contract::offered::metrics::{Cpu, Filesystem, Host, Memory, Network, Temperature, Uptime};
 use crate::contract::offered::types::Fault;
 use crate::readings;
 use crate::state::RunState;
@@ -29,5 +29,10 @@ impl Host for RunState {
     fn read_temperatures(&mut self) -> wasmtime::Result<Result<Vec<Temperature>, Fault>> {
         self.host_call()?;
         Ok(readings::unsupported("metrics.read-temperatures"))
+    }
+
+    fn read_uptime(&mut self) -> wasmtime::Result<Result<Uptime, Fault>> {
+        self.host_call()?;
+        Ok(readings::unsupported("metrics.read-uptime"))
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use fitment_domain::matching::CONTRACT_VERSION;
 use fitment_domain::validation::{Inspection, Problem};
+use semver::Version;
 use wit_parser::decoding::{DecodedWasm, decode};
 use wit_parser::{PackageId, Resolve, SourceMap, WorldId};
 
@@ -15,19 +17,20 @@ const CONTRACT: &[(&str, &str)] = &[
     ("worlds.wit", include_str!("../../../../wit/worlds.wit")),
 ];
 
+const PACKAGE_NAME: &str = "fitment:accessory";
 const PACKAGE: &str = "fitment:accessory/";
 /// What one report names, so that a component of a thousand imports makes no report of a thousand lines.
 const NAMED_MAX: usize = 20;
 
 /// Reads imports and exports, and finds the worlds that the component fits.
 pub(super) fn check(bytes: &[u8], inspection: &mut Inspection) {
-    let (contract, package) = match contract() {
-        Ok(contract) => contract,
-        Err(reason) => return inspection.problems.push(broken(reason)),
-    };
     let (imports, exports) = match interface(bytes) {
         Ok(interface) => interface,
         Err(problem) => return inspection.problems.push(problem),
+    };
+    let (contract, package) = match contract(built_against(imports.iter().chain(&exports))) {
+        Ok(contract) => contract,
+        Err(reason) => return inspection.problems.push(broken(reason)),
     };
     let worlds = accessory_worlds(&contract, package);
     unknown_imports(&contract, &worlds, &imports, inspection);
@@ -39,10 +42,26 @@ pub(super) fn check(bytes: &[u8], inspection: &mut Inspection) {
     }
 }
 
-fn contract() -> Result<(Resolve, PackageId), String> {
+/// Returns the earlier version that a component was built against, if this contract still holds everything of it.
+fn built_against<'a>(names: impl Iterator<Item = &'a String>) -> Version {
+    let built: BTreeSet<Version> = names
+        .filter(|name| name.starts_with(PACKAGE))
+        .filter_map(|name| Version::parse(name.split_once('@')?.1).ok())
+        .collect();
+    let compatible =
+        |v: &Version| v.pre.is_empty() && (v.major, v.minor) == (CONTRACT_VERSION.major, CONTRACT_VERSION.minor);
+    match built.into_iter().next_back() {
+        Some(version) if compatible(&version) && version < CONTRACT_VERSION => version,
+        _ => CONTRACT_VERSION,
+    }
+}
+
+/// Parses the contract under a version's name: within one minor version it only grows, and names are compared exactly.
+fn contract(version: Version) -> Result<(Resolve, PackageId), String> {
     let mut sources = SourceMap::new();
+    let ours = format!("{PACKAGE_NAME}@{CONTRACT_VERSION};");
     for (path, text) in CONTRACT {
-        sources.push_str(path, *text);
+        sources.push_str(path, text.replacen(&ours, &format!("{PACKAGE_NAME}@{version};"), 1));
     }
     let group = sources.parse().map_err(|(_, error)| error.to_string())?;
     let mut resolve = Resolve::new();
@@ -86,7 +105,7 @@ fn unknown_imports(contract: &Resolve, worlds: &[(String, WorldId)], imports: &[
         let remedy = if import.starts_with("wasi:") {
             "Accessories get no WASI: build Rust for wasm32-unknown-unknown, JavaScript with every feature disabled, Python with --stub-wasi."
         } else {
-            "Import interfaces of the contract only: run-context, logging, clock, device, metrics, http."
+            "Import interfaces of the contract only; docs/permissions.md lists them."
         };
         inspection.problems.push(Problem::error(
             "unknown-import",

@@ -10,6 +10,7 @@ use fitment_domain::id::{ClientId, DeviceId, InstallationId, JobId, LocationId};
 use fitment_domain::installation::{Installation, Target, check_config, check_consent};
 use fitment_domain::manifest::AccessoryName;
 use fitment_domain::matching::platform_mismatches;
+use fitment_domain::reach::bind_config;
 use fitment_domain::tenant::Action;
 use fitment_store::{Release, Tx};
 use serde::{Deserialize, Serialize};
@@ -189,7 +190,7 @@ pub async fn install(
         nowhere.iter().for_each(|reason| detail.push_str(&format!("; {reason}")));
         return Err(Problem::conflict("does-not-fit", detail).with("devices", fit.devices));
     }
-    let asked = release.manifest.asked().map_err(Problem::internal)?;
+    let asked = bind_config(release.manifest.asked().map_err(Problem::internal)?, &config);
     let installation = Installation {
         id: InstallationId::from_random(clock::random()?),
         release: release.id.clone(),

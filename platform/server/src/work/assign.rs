@@ -7,6 +7,7 @@ use fitment_domain::id::{DeviceId, TenantId};
 use fitment_domain::installation::Installation;
 use fitment_domain::instruction::{InstructionSet, Item, SET_LIFETIME_MS, SET_TYPE, SetTime};
 use fitment_domain::matching::{device_mismatches, platform_mismatches};
+use fitment_domain::reach::bind_config;
 use fitment_domain::signature::Envelope;
 use fitment_domain::tenant::Scope;
 use fitment_store::{Release, StoredSet};
@@ -63,7 +64,7 @@ async fn item(
     };
     let mut reasons = platform_mismatches(release.state, &release.manifest.requires, &app.platform);
     reasons.extend(device_mismatches(kind, &release.manifest.requires, &device.facts));
-    if !kind.runs_on_devices() || device.revoked.is_some() || !reasons.is_empty() {
+    if !kind.is_scheduled() || device.revoked.is_some() || !reasons.is_empty() {
         return Ok(None);
     }
     let passed = door::open(app, release).await?;
@@ -76,7 +77,7 @@ async fn item(
         publisher_key: passed.publisher_key,
         config: installation.config.clone(),
         interval_s: installation.interval_s,
-        grants: effective(&asked, [&Ceiling::Only(installation.grants.clone())]),
+        grants: effective(&bind_config(asked, &installation.config), [&Ceiling::Only(installation.grants.clone())]),
         budget,
     }))
 }

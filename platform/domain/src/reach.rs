@@ -1,0 +1,317 @@
+//! How far a scoped permission reaches: the shape of its patterns, what they match, and what placeholders stand for.
+
+use serde_json::Value;
+
+use crate::capability::{Ceiling, Grants, Permission, Reach, Scope, effective};
+use crate::origin::Origin;
+use crate::tenant::check_identifier;
+
+/// The most entries of one part of a scope, and the most targets of one probe.
+pub const ENTRIES_MAX: usize = 50;
+const ENTRY_CHARS_MAX: usize = 300;
+
+/// Says what is wrong with an asked scope; none if nothing is.
+pub fn problem(permission: Permission, scope: &Scope) -> Option<String> {
+    let reach = permission.reach();
+    for other in [Reach::Origins, Reach::Units, Reach::Globs, Reach::Hosts] {
+        if Some(other) != reach && !scope.part(other).is_empty() {
+            return Some(format!("{} does not belong here: leave it out", other.field()));
+        }
+    }
+    if permission != Permission::Http && !scope.secrets.is_empty() {
+        return Some("secrets belong to http alone: leave them out".to_owned());
+    }
+    if let Some(bad) = scope.secrets.iter().find(|s| check_identifier("secret", s).is_err()) {
+        return Some(format!("secret name {:?} must be a-z, 0-9 and hyphens", shorten(bad)));
+    }
+    let reach = reach?;
+    let entries = scope.part(reach);
+    if entries.is_empty() {
+        return Some(format!("{} is empty, which opens nothing: {}", reach.field(), example(reach)));
+    }
+    if entries.len() > ENTRIES_MAX {
+        return Some(format!("{} has {} entries, at most {ENTRIES_MAX} are accepted", reach.field(), entries.len()));
+    }
+    let bad = entries.iter().find(|entry| !is_placeholder(reach, entry) && !is_well_formed(reach, entry))?;
+    Some(format!("{:?} in {} does not read: {}", shorten(bad), reach.field(), example(reach)))
+}
+
+fn example(reach: Reach) -> &'static str {
+    match reach {
+        Reach::Origins => {
+            "name an origin such as https://host or http://host:port without path, or \"connection\", \"target\", \"config:KEY\""
+        }
+        Reach::Units => "name a unit such as \"nginx.service\" or \"app-*.service\", or \"config:KEY\"",
+        Reach::Globs => "name an absolute path such as \"/var/log/*.log\" or \"/tmp/**\", without \"..\"",
+        Reach::Hosts => "name \"host:port\", \"host:*\" or \"*.example.com:443\", or \"target\", \"config:KEY\"",
+    }
+}
+
+fn is_placeholder(reach: Reach, entry: &str) -> bool {
+    let config = entry.strip_prefix("config:").is_some_and(|key| !key.is_empty() && !key.contains(['/', '.', ':']));
+    match reach {
+        Reach::Origins => config || entry == "connection" || entry == "target",
+        Reach::Hosts => config || entry == "target",
+        Reach::Units => config,
+        // A path that an MSP types would be as wide as the device.
+        Reach::Globs => false,
+    }
+}
+
+/// Returns whether an entry is a pattern of its part.
+pub fn is_well_formed(reach: Reach, entry: &str) -> bool {
+    if entry.chars().count() > ENTRY_CHARS_MAX || entry.chars().any(char::is_control) {
+        return false;
+    }
+    match reach {
+        Reach::Origins => Origin::parse(entry).is_ok(),
+        Reach::Units => is_unit(entry, true),
+        Reach::Globs => is_glob(entry),
+        Reach::Hosts => {
+            split_host(entry).is_some_and(|(host, port)| is_host(host) && (port == "*" || port.parse::<u16>().is_ok()))
+        }
+    }
+}
+
+fn is_unit(text: &str, pattern: bool) -> bool {
+    // A pattern of stars alone would be every service there is.
+    !text.is_empty()
+        && text.bytes().any(|b| b.is_ascii_alphanumeric())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"@._:-\\".contains(&b) || (pattern && b == b'*'))
+}
+
+fn is_glob(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix('/') else { return false };
+    let body = rest.strip_suffix("/**").unwrap_or(rest);
+    !body.is_empty() && body.split('/').all(|name| !matches!(name, "" | "." | ".." | "*") && !name.contains("**"))
+}
+
+fn is_host(text: &str) -> bool {
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    let bare = name.strip_prefix('[').and_then(|n| n.strip_suffix(']'));
+    match bare {
+        Some(address) => address.parse::<core::net::Ipv6Addr>().is_ok(),
+        None => {
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-' || b == b'_')
+        }
+    }
+}
+
+fn split_host(text: &str) -> Option<(&str, &str)> {
+    let (host, port) = text.rsplit_once(':')?;
+    (!host.contains(':') || (host.starts_with('[') && host.ends_with(']'))).then_some((host, port))
+}
+
+/// Returns whether a unit is within the grant.
+pub fn unit_is_within(units: &std::collections::BTreeSet<String>, unit: &str) -> bool {
+    is_unit(unit, false) && units.iter().any(|pattern| stars(pattern.as_bytes(), unit.as_bytes()))
+}
+
+/// Returns whether an absolute path is within the grant. Paths with empty names, `.` or `..` are in none.
+pub fn path_is_within(globs: &std::collections::BTreeSet<String>, path: &str) -> bool {
+    let clean = path.strip_prefix('/').is_some_and(|rest| {
+        !path.bytes().any(|b| b == 0) && rest.split('/').all(|name| !matches!(name, "" | "." | ".."))
+    });
+    clean && globs.iter().any(|glob| path_matches(glob, path))
+}
+
+fn path_matches(glob: &str, path: &str) -> bool {
+    let (names, below) = match glob.strip_suffix("/**") {
+        Some(parent) => (parent, true),
+        None => (glob, false),
+    };
+    let mut path = path.split('/');
+    for name in names.split('/') {
+        match path.next() {
+            Some(got) if stars(name.as_bytes(), got.as_bytes()) => {}
+            _ => return false,
+        }
+    }
+    // "/tmp/**" is what lies below /tmp, never /tmp itself.
+    below == path.next().is_some()
+}
+
+/// Returns whether a host and port are within the grant. Names are compared without case, addresses as written.
+pub fn host_is_within(hosts: &std::collections::BTreeSet<String>, host: &str, port: u16) -> bool {
+    let host = bare_host(host);
+    hosts.iter().filter_map(|entry| split_host(entry)).any(|(pattern, allowed)| {
+        let port_fits = allowed == "*" || allowed.parse() == Ok(port);
+        let pattern = bare_host(pattern);
+        let host_fits = match pattern.strip_prefix("*.") {
+            Some(domain) => host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.') && rest.len() > 1),
+            None => host == pattern,
+        };
+        port_fits && host_fits
+    })
+}
+
+fn bare_host(host: &str) -> String {
+    host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// Matches with `*` for any run of characters, without backtracking beyond the last star.
+fn stars(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        if pattern.get(p) == Some(&b'*') {
+            star = Some((p, t));
+            p += 1;
+        } else if pattern.get(p) == Some(&text[t]) {
+            p += 1;
+            t += 1;
+        } else if let Some((at, from)) = star {
+            star = Some((at, from + 1));
+            p = at + 1;
+            t = from + 1;
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|b| *b == b'*')
+}
+
+/// Returns the targets that a probe's configuration names.
+pub fn targets(config: &Value) -> Vec<String> {
+    let entries = config.get("targets").and_then(Value::as_array);
+    entries.into_iter().flatten().filter_map(Value::as_str).take(ENTRIES_MAX).map(str::to_owned).collect()
+}
+
+/// Replaces `target` and `config:KEY` by what a configuration holds. What stands for nothing opens nothing.
+pub fn bind_config(grants: Grants, config: &Value) -> Grants {
+    let keys = placeholders(&grants);
+    let bound = bind_targets(grants, &targets(config));
+    keys.into_iter().fold(bound, |grants, key| {
+        let values = strings(config.get(&key));
+        grants.bind(&format!("config:{key}"), |reach| values.iter().filter_map(|v| entry(reach, v)).collect())
+    })
+}
+
+/// Replaces `target` by these targets alone: a run of a probe reaches the one it was called for.
+pub fn bind_targets(grants: Grants, targets: &[String]) -> Grants {
+    grants.bind("target", |reach| targets.iter().filter_map(|target| entry(reach, target)).collect())
+}
+
+/// Returns what a run of a probe may reach when it is called for one target: no more than was granted, and of that the part which
+/// the accessory asks for this target.
+pub fn for_target(asked: &Grants, config: &Value, target: &str, granted: &Grants) -> Grants {
+    let mut one = config.clone();
+    if let Some(targets) = one.get_mut("targets") {
+        *targets = Value::Array(vec![target.into()]);
+    }
+    effective(&bind_config(asked.clone(), &one), [&Ceiling::Only(granted.clone())])
+}
+
+fn placeholders(grants: &Grants) -> Vec<String> {
+    let parts = grants.0.iter().filter_map(|(permission, scope)| Some(scope.part(permission.reach()?)));
+    parts.flatten().filter_map(|entry| entry.strip_prefix("config:")).map(str::to_owned).collect()
+}
+
+fn strings(value: Option<&Value>) -> Vec<String> {
+    match value {
+        Some(Value::String(one)) => vec![one.clone()],
+        Some(Value::Array(all)) => all.iter().take(ENTRIES_MAX).filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Reads what a person typed (an address, `host:port`, a host, a unit) as an entry of a part.
+fn entry(reach: Reach, text: &str) -> Option<String> {
+    let read = match reach {
+        Reach::Origins => Origin::of_url(text).ok()?.as_str().to_owned(),
+        Reach::Units | Reach::Globs => text.to_owned(),
+        Reach::Hosts => host_entry(text)?,
+    };
+    is_well_formed(reach, &read).then_some(read)
+}
+
+fn host_entry(text: &str) -> Option<String> {
+    if let Ok(origin) = Origin::of_url(text) {
+        let (scheme, authority) = origin.as_str().split_once("://")?;
+        let default_port = if scheme == "https" { 443 } else { 80 };
+        return Some(match split_host(authority) {
+            Some(_) => authority.to_owned(),
+            None => format!("{authority}:{default_port}"),
+        });
+    }
+    if text.parse::<core::net::Ipv6Addr>().is_ok() {
+        return Some(format!("[{text}]:*"));
+    }
+    Some(if split_host(text).is_some() { text.to_owned() } else { format!("{text}:*") })
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(entries: &[&str]) -> std::collections::BTreeSet<String> {
+        entries.iter().map(|e| (*e).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_path_is_in_a_grant_by_its_names_alone() {
+        let globs = set(&["/tmp/**", "/var/log/*.log"]);
+        for inside in ["/tmp/a", "/tmp/a/b", "/var/log/x.log"] {
+            assert!(path_is_within(&globs, inside), "{inside}");
+        }
+        for outside in [
+            "/tmp",
+            "/tmp/",
+            "/tmp/../etc/passwd",
+            "/tmpx/a",
+            "/var/log/x.log/y",
+            "/var/log/d/x.log",
+            "tmp/a",
+            "/tmp//a",
+            "/tmp/./a",
+        ] {
+            assert!(!path_is_within(&globs, outside), "{outside}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_in_a_grant_with_its_port() {
+        let hosts = set(&["example.com:443", "*.example.org:*", "[::1]:80"]);
+        assert!(host_is_within(&hosts, "EXAMPLE.com.", 443));
+        assert!(host_is_within(&hosts, "a.b.example.org", 1));
+        assert!(host_is_within(&hosts, "::1", 80));
+        for (host, port) in [
+            ("example.com", 80),
+            ("example.org", 443),
+            ("xexample.org", 443),
+            ("example.com.evil.net", 443),
+            (".example.org", 1),
+        ] {
+            assert!(!host_is_within(&hosts, host, port), "{host}:{port}");
+        }
+    }
+
+    #[test]
+    fn a_unit_is_in_a_grant_by_pattern() {
+        let units = set(&["nginx.service", "app-*.service"]);
+        assert!(unit_is_within(&units, "nginx.service"));
+        assert!(unit_is_within(&units, "app-a-b.service"));
+        for outside in ["nginx", "ssh.service", "app-x.socket", "app-*.service", "", "app-/x.service"] {
+            assert!(!unit_is_within(&units, outside), "{outside}");
+        }
+        assert!(!is_well_formed(Reach::Units, "*"));
+        assert!(!is_well_formed(Reach::Globs, "/**"));
+        assert!(!is_well_formed(Reach::Globs, "/*/x"));
+    }
+
+    #[test]
+    fn placeholders_stand_for_what_the_configuration_holds() {
+        let scope = Scope { hosts: set(&["target", "config:server"]), ..Scope::default() };
+        let grants = Grants([(Permission::Net, scope)].into());
+        let config = serde_json::json!({"targets": ["https://a.example/x", "b.example:25", "c.example"], "server": "192.0.2.1:53"});
+        let bound = bind_config(grants.clone(), &config);
+        let got = bound.scope(Permission::Net).map(|s| s.hosts.clone());
+        assert_eq!(got, Some(set(&["a.example:443", "b.example:25", "c.example:*", "192.0.2.1:53"])));
+        let nothing = bind_config(grants, &serde_json::json!({}));
+        assert!(!nothing.opens(Permission::Net));
+    }
+}

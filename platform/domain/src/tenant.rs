@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, ClientId, LocationId, PublisherId, TenantId};
 
-pub use access::{Access, Action, BadRole, Clients, Role, check_role, may, roles_that_may};
+pub use access::{Access, Action, BadRole, Clients, Role, check_role, keeps_an_owner, may, roles_that_may};
 
 /// What an account may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,15 +1,15 @@
-//! Accounts are made by whoever runs the server, on its own command line.
+//! Accounts of publishers, MSPs and staff: made by whoever runs the server on its own command line, or by staff through the API.
 
 use fitment_domain::id::{AccountId, CategoryId, ClientId, LocationId, PublisherId, RuleId, TenantId};
 use fitment_domain::mapping::{Category, DEFAULT_CATEGORIES, Rule};
 use fitment_domain::tenant::{
-    AccountKind, BadName, Client, Location, Role, Scope, check_display_name, check_email, check_identifier,
-    check_password,
+    AccountKind, BadName, BadRole, Client, Clients, Location, Role, Scope, check_display_name, check_email,
+    check_identifier, check_password, check_role,
 };
 use fitment_domain::time::UnixMs;
 use fitment_store::{Account, Store, StoreError};
 
-use crate::auth::{HashError, hash_password};
+use crate::auth::HashError;
 use crate::clock::{self, NoRandomness};
 
 /// Why an account cannot be made.
@@ -19,6 +19,8 @@ pub enum AccountError {
     Name(#[from] BadName),
     #[error("an account with this e-mail or a publisher with this name exists already")]
     Exists,
+    #[error(transparent)]
+    Role(#[from] BadRole),
     #[error(transparent)]
     Store(StoreError),
     #[error(transparent)]
@@ -36,43 +38,59 @@ impl From<StoreError> for AccountError {
     }
 }
 
-/// Adds an account. An MSP gets its tenant with a first client, a first location and the default categories and rules.
+/// An account to be.
+pub struct NewAccount<'a> {
+    pub kind: AccountKind,
+    pub role: Role,
+    /// A publisher's namespace or an MSP's name.
+    pub name: &'a str,
+    pub email: &'a str,
+}
+
+/// Checks what was asked for, before anything costs time.
+pub fn check(new: &NewAccount<'_>, password: &str) -> Result<(), AccountError> {
+    check_email(new.email)?;
+    check_password(password)?;
+    check_role(new.kind, new.role, &Clients::All)?;
+    match new.kind {
+        AccountKind::Publisher => check_identifier("name", new.name)?,
+        AccountKind::Msp | AccountKind::Operator => check_display_name("name", new.name)?,
+    }
+    Ok(())
+}
+
+/// Adds an account that was checked. An MSP gets its tenant with a first client, a first location and the default categories
+/// and rules.
 pub async fn add(
     store: &Store,
-    kind: AccountKind,
-    name: &str,
-    email: &str,
-    password: &str,
+    new: &NewAccount<'_>,
+    password_hash: String,
+    actor: &str,
     now: UnixMs,
-) -> Result<AccountId, AccountError> {
-    check_email(email)?;
-    check_password(password)?;
-    match kind {
-        AccountKind::Publisher => check_identifier("name", name)?,
-        AccountKind::Msp | AccountKind::Operator => check_display_name("name", name)?,
-    }
+) -> Result<Account, AccountError> {
+    let kind = new.kind;
     let account = Account {
         id: AccountId::from_random(clock::random()?),
         kind,
-        role: Role::Owner,
+        role: new.role,
         all_clients: true,
         // An address is the same however it is written.
-        email: email.to_lowercase(),
-        password_hash: hash_password(password, clock::random()?)?,
+        email: new.email.to_lowercase(),
+        password_hash,
         tenant: if kind == AccountKind::Msp { Some(TenantId::from_random(clock::random()?)) } else { None },
         publisher: if kind == AccountKind::Publisher { Some(PublisherId::from_random(clock::random()?)) } else { None },
         created: now,
         disabled: None,
     };
     let mut tx = store.begin(Scope::Platform).await?;
-    tx.insert_account(&account, name).await?;
-    let details = serde_json::json!({ "kind": kind, "name": name });
-    tx.append_audit("server command line", "account.add", account.id.as_str(), &details, now).await?;
+    tx.insert_account(&account, new.name).await?;
+    let details = serde_json::json!({ "kind": kind, "name": new.name, "role": new.role });
+    tx.append_audit(actor, "account.add", account.id.as_str(), &details, now).await?;
     tx.commit().await?;
     if let Some(tenant) = &account.tenant {
-        furnish(store, tenant, name).await?;
+        furnish(store, tenant, new.name).await?;
     }
-    Ok(account.id)
+    Ok(account)
 }
 
 async fn furnish(store: &Store, tenant: &TenantId, name: &str) -> Result<(), AccountError> {

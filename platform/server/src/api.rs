@@ -1,5 +1,6 @@
 //! The public API, version 1. One file per noun; a handler parses, asks the domain, stores, and answers.
 
+pub mod accounts;
 pub mod audit;
 pub mod connections;
 pub mod devices;
@@ -9,6 +10,7 @@ pub mod health;
 pub mod installations;
 pub mod mapping;
 pub mod openapi;
+pub mod people;
 pub mod releases;
 pub mod sessions;
 pub mod tenants;
@@ -49,6 +51,7 @@ pub fn router(app: Shared) -> Router {
         // Everybody who is signed in.
         .route("/api/v1/sessions/current", delete(sessions::sign_out))
         .route("/api/v1/me", get(sessions::me))
+        .route("/api/v1/me/password", put(sessions::change_password))
         .route("/api/v1/releases/{publisher}/{name}/{version}", get(releases::show))
         .route("/api/v1/audit", get(audit::list))
         // Publishers.
@@ -56,7 +59,10 @@ pub fn router(app: Shared) -> Router {
         .route("/api/v1/uploads", get(uploads::list))
         // The marketplace's operators.
         .route("/api/v1/releases/{publisher}/{name}/{version}/approval", post(releases::approve))
+        .route("/api/v1/accounts", get(accounts::list).post(accounts::add))
         // MSPs.
+        .route("/api/v1/people", get(people::list).post(people::add))
+        .route("/api/v1/people/{id}", put(people::change).delete(people::disable))
         .route("/api/v1/clients", get(tenants::clients).post(tenants::add_client))
         .route("/api/v1/locations", get(tenants::locations).post(tenants::add_location))
         .route("/api/v1/zero-certificates", get(zero_certificates::list).post(zero_certificates::issue))

@@ -13,7 +13,7 @@ use semver::Version;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::PasswordChecks;
+use crate::auth::{Attempts, PasswordChecks};
 use crate::authority::Authorities;
 use crate::clock::Clock;
 use crate::connector::Connectors;
@@ -32,6 +32,7 @@ pub struct App {
     pub set_times: SetTimes,
     pub connectors: Connectors,
     pub password_checks: PasswordChecks,
+    pub attempts: Attempts,
     /// Wakes the worker when a job was enqueued.
     pub wake: Notify,
     /// Cancelled when the server is to stop: whoever waits for something to say says what there is.

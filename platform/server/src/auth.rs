@@ -1,5 +1,6 @@
 //! Passwords and tokens, and below `caller` who calls and what that person may do.
 
+mod attempts;
 mod caller;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::clock::{self, NoRandomness};
 use crate::problem::Problem;
 
+pub use attempts::Attempts;
 pub use caller::{Caller, Msp, Operator, Permitted, Publisher};
 
 /// How long a token is valid.
@@ -58,6 +60,16 @@ impl PasswordChecks {
             check_password(&password, stored.as_deref())
         });
         checked.await.map_err(Problem::internal)
+    }
+
+    /// Hashes a new password as `hash_password` does, in turn with the checks.
+    pub async fn hash(&self, password: String) -> Result<String, Problem> {
+        let (place, salt) = (self.place().await?, clock::random()?);
+        let hashed = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            hash_password(&password, salt)
+        });
+        hashed.await.map_err(Problem::internal)?.map_err(Problem::internal)
     }
 
     async fn place(&self) -> Result<OwnedSemaphorePermit, Problem> {

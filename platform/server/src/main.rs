@@ -27,8 +27,9 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use fitment_domain::tenant::AccountKind;
+use fitment_domain::tenant::{AccountKind, Role};
 
+use crate::accounts::NewAccount;
 use crate::clock::{Clock as _, SystemClock};
 use crate::serve::Settings;
 
@@ -98,6 +99,9 @@ enum AccountAction {
         place: Place,
         #[arg(long, value_enum)]
         kind: Kind,
+        /// Of staff: `owner` does everything, `reviewer` decides about releases. Publishers and MSPs begin with an owner.
+        #[arg(long, value_enum, default_value = "owner")]
+        role: StaffRole,
         /// A publisher's namespace (a-z, 0-9, hyphens), or the name of the MSP or operator.
         #[arg(long)]
         name: String,
@@ -114,6 +118,21 @@ enum Kind {
     Publisher,
     Msp,
     Operator,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum StaffRole {
+    Owner,
+    Reviewer,
+}
+
+impl From<StaffRole> for Role {
+    fn from(role: StaffRole) -> Self {
+        match role {
+            StaffRole::Owner => Role::Owner,
+            StaffRole::Reviewer => Role::Reviewer,
+        }
+    }
 }
 
 impl From<Kind> for AccountKind {
@@ -144,13 +163,16 @@ async fn main() -> anyhow::Result<()> {
     log_to_stderr(command.log_format);
     match command.action {
         Action::Serve(args) => serve::run(settings(args)?).await,
-        Action::Account(AccountAction::Add { place, kind, name, email, password_stdin: _ }) => {
+        Action::Account(AccountAction::Add { place, kind, role, name, email, password_stdin: _ }) => {
             let mut password = String::new();
             std::io::stdin().take(4096).read_to_string(&mut password)?;
             let store = Settings::store(&place.data, place.database.as_deref()).await?;
             let password = password.trim_end_matches(['\r', '\n']);
-            let id = accounts::add(&store, kind.into(), &name, &email, password, SystemClock.now()).await?;
-            println!("{id}");
+            let new = NewAccount { kind: kind.into(), role: role.into(), name: &name, email: &email };
+            accounts::check(&new, password)?;
+            let password_hash = auth::hash_password(password, clock::random()?)?;
+            let account = accounts::add(&store, &new, password_hash, "server command line", SystemClock.now()).await?;
+            println!("{}", account.id);
             Ok(())
         }
         Action::NewEpoch(place) => {

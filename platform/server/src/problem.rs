@@ -86,6 +86,12 @@ impl Problem {
         Self { retry_after_s: Some(retry_after_s), ..problem }
     }
 
+    /// This caller does this too often; the same request may succeed after this time.
+    pub fn too_often(detail: &str, retry_after_s: u64) -> Self {
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", detail);
+        Self { retry_after_s: Some(retry_after_s), ..problem }
+    }
+
     /// Nobody is signed in.
     pub fn unauthenticated(detail: &str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)

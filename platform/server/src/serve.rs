@@ -15,7 +15,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, SetTimes};
-use crate::auth::PasswordChecks;
+use crate::auth::{Attempts, PasswordChecks};
 use crate::authority::Authorities;
 use crate::clock::{Clock as _, SystemClock};
 use crate::connector::Connectors;
@@ -84,6 +84,7 @@ async fn assemble(settings: &Settings, agents_url: String) -> anyhow::Result<App
         set_times: SetTimes::new(times.into_iter().map(|(_, device, time)| (device, time))),
         connectors: Connectors::default(),
         password_checks: PasswordChecks::default(),
+        attempts: Attempts::default(),
         wake: tokio::sync::Notify::new(),
         stop: CancellationToken::new(),
     })

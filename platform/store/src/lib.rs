@@ -10,6 +10,7 @@ mod part;
 mod row;
 mod transaction;
 
+mod account;
 mod alert;
 mod audit;
 mod connection;
@@ -37,6 +38,7 @@ use tokio::sync::Mutex;
 
 use crate::dialect::Dialect;
 
+pub use crate::account::{Account, AccountSummary, TokenRow};
 pub use crate::alert::AlertRow;
 pub use crate::audit::{AUDIT_PAGE_MAX, AuditPage};
 pub use crate::connection::Connection;
@@ -47,7 +49,7 @@ pub use crate::instruction::StoredSet;
 pub use crate::job::Job;
 pub use crate::objects::{Objects, ObjectsConfig};
 pub use crate::release::Release;
-pub use crate::tenant::{Account, Publisher, TokenRow};
+pub use crate::tenant::Publisher;
 pub use crate::ticket::TicketRow;
 pub use crate::transaction::Tx;
 pub use crate::zero::{EnrolOutcome, Zero};

@@ -7,8 +7,8 @@ use fitment_domain::tenant::Role;
 use fitment_domain::time::UnixMs;
 use sqlx::query;
 
+use crate::account::{account, account_columns, insertion};
 use crate::row::Row;
-use crate::tenant::{account, account_columns, insertion};
 use crate::{Account, Result, StoreError, Tx};
 
 impl Tx {
@@ -56,15 +56,6 @@ impl Tx {
             self.execute(query(sql).bind(tenant.as_str()).bind(id.as_str()).bind(client.as_str())).await?;
         }
         Ok(())
-    }
-
-    /// Returns for which clients an account is there, where it is not there for all.
-    pub async fn clients_of(&mut self, id: &AccountId) -> Result<BTreeSet<ClientId>> {
-        self.platform()?;
-        let sql = "select tenant_id, account_id, client_id from account_clients \
-                   where tenant_id = (select tenant from accounts where id = $1) and account_id = $1";
-        let rows = self.rows(query(sql).bind(id.as_str())).await?;
-        rows.iter().map(|row| Row::of("account_clients", row).parsed("client_id", ClientId::parse)).collect()
     }
 
     /// Returns every person's clients, where they are not all.

@@ -245,5 +245,11 @@ pub fn check_role(kind: AccountKind, role: Role, clients: &Clients) -> Result<()
     }
 }
 
+/// Returns whether an owner is left among these people (those who can sign in) when one of them is one no more. Without an owner
+/// nobody could ever change again who may do what.
+pub fn keeps_an_owner<'a>(people: impl IntoIterator<Item = (&'a AccountId, Role)>, without: &AccountId) -> bool {
+    people.into_iter().any(|(id, role)| role == Role::Owner && id != without)
+}
+
 #[cfg(test)]
 mod tests;

@@ -5,8 +5,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::{
-    audit, connections, devices, findings, fit, health, installations, mapping, releases, sessions, tenants, tickets,
-    uploads, zero_certificates,
+    accounts, audit, connections, devices, findings, fit, health, installations, mapping, people, releases, sessions,
+    tenants, tickets, uploads, zero_certificates,
 };
 
 /// OpenAPI of the web listener. Errors are `application/problem+json` with `code` and `request_id`.
@@ -17,7 +17,8 @@ use super::{
     security(("token" = [])),
     paths(
         health::healthz, health::readyz,
-        sessions::sign_in, sessions::sign_out, sessions::me,
+        sessions::sign_in, sessions::sign_out, sessions::me, sessions::change_password,
+        accounts::list, accounts::add, people::list, people::add, people::change, people::disable,
         releases::register_key, uploads::upload, releases::list, releases::show, uploads::list, releases::approve,
         tenants::clients, tenants::add_client, tenants::locations, tenants::add_location,
         zero_certificates::issue, zero_certificates::list, zero_certificates::revoke,

@@ -109,3 +109,11 @@ fn roles_and_their_clients_go_together() {
     assert!(check_role(AccountKind::Publisher, Role::Viewer, &Clients::All).is_err());
     assert!(check_role(AccountKind::Operator, Role::Reviewer, &Clients::All).is_ok());
 }
+
+#[test]
+fn an_owner_stays() {
+    let [one, two] = [1, 2].map(|number| AccountId::from_random([number; 16]));
+    assert!(!keeps_an_owner([(&one, Role::Owner), (&two, Role::Technician)], &one));
+    assert!(keeps_an_owner([(&one, Role::Owner), (&two, Role::Owner)], &one));
+    assert!(keeps_an_owner([(&one, Role::Owner), (&two, Role::Technician)], &two));
+}

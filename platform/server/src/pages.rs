@@ -1,15 +1,20 @@
 //! The console: pages that the server renders, one file per noun. A page asks the same functions as the API, and shows what
 //! they answer; without JavaScript everything works.
 
+mod alerts;
 mod assets;
+mod audit;
 mod devices;
 mod fault;
 mod fields;
 mod guard;
 mod home;
+mod installations;
 mod markdown;
+mod releases;
 mod sign_in;
 mod store;
+mod tickets;
 mod view;
 mod words;
 
@@ -33,6 +38,17 @@ pub fn router() -> Router<Shared> {
         .route("/assets/{name}", get(assets::show))
         .route("/store", get(store::list::show))
         .route("/store/{publisher}/{name}", get(store::detail::show))
+        .route("/installations", get(installations::list))
+        .route("/installations/{id}", get(installations::show))
+        .route("/installations/{id}/remove", post(installations::remove))
+        .route("/alerts", get(alerts::list))
+        .route("/tickets", get(tickets::list))
+        .route("/tickets/{id}", get(tickets::show))
+        .route("/releases", get(releases::list))
+        .route("/releases/{publisher}/{name}/{version}", get(releases::show))
+        .route("/review", get(releases::queue))
+        .route("/review/{publisher}/{name}/{version}/approve", post(releases::approve))
+        .route("/audit", get(audit::list))
         .route("/devices", get(devices::list))
         .route("/devices/{id}", get(devices::show))
         .layer(from_fn(guard::layer))

@@ -21,6 +21,7 @@ pub(crate) enum Thing {
     WasmTarget,
     PostgreSql,
     RequestTracker,
+    Chromium,
     CargoDeny,
 }
 
@@ -31,6 +32,7 @@ impl Thing {
             Self::WasmTarget => "WebAssembly target",
             Self::PostgreSql => "PostgreSQL",
             Self::RequestTracker => "Request Tracker",
+            Self::Chromium => "Chromium",
             Self::CargoDeny => "cargo-deny",
         }
     }
@@ -57,6 +59,7 @@ pub(crate) fn prepare(steps: &mut Steps, workspace: &Workspace, things: &[Thing]
             Thing::WasmTarget => wasm_target(workspace, reporter),
             Thing::PostgreSql => postgresql(workspace, reporter),
             Thing::RequestTracker => request_tracker(workspace, reporter),
+            Thing::Chromium => chromium(workspace, reporter),
             Thing::CargoDeny => deny::ensure(workspace, reporter),
         });
         match outcome {
@@ -192,6 +195,15 @@ fn request_tracker(workspace: &Workspace, reporter: &mut Reporter) -> Result<Str
     shell::run(install, &workspace.logs()?.join("request-tracker.log"), |line| reporter.says(line))?
         .ok("installing Request Tracker")?;
     Ok("installed by apt".to_owned())
+}
+
+fn chromium(workspace: &Workspace, reporter: &mut Reporter) -> Result<String> {
+    let driver = || shell::answer("chromedriver", &["--version"]);
+    if let Some(version) = driver() {
+        return Ok(version);
+    }
+    apt(workspace, &["chromium", "chromium-driver"], "Chromium and its driver are missing", reporter)?;
+    driver().context("chromium-driver is installed, yet chromedriver is not to be found")
 }
 
 fn apt(workspace: &Workspace, packages: &[&str], why: &str, reporter: &mut Reporter) -> Result<()> {

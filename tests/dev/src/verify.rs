@@ -34,7 +34,7 @@ pub(crate) fn command(workspace: &Workspace, arguments: &Arguments) -> Result<bo
     let quick = arguments.quick;
     let mut things = vec![Thing::CCompiler, Thing::WasmTarget, Thing::CargoDeny];
     if !quick {
-        things.extend([Thing::PostgreSql, Thing::RequestTracker]);
+        things.extend([Thing::PostgreSql, Thing::RequestTracker, Thing::Chromium]);
     }
     let mut steps = Steps::new(things.len() + programs::STEPS + CHECKS);
     machine::prepare(&mut steps, workspace, &things)?;

@@ -13,6 +13,7 @@ pub(crate) mod full_disk;
 pub(crate) mod install;
 pub(crate) mod instructions;
 pub(crate) mod outages;
+mod pages;
 mod publisher;
 pub(crate) mod renewal;
 pub(crate) mod tenancy;

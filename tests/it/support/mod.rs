@@ -2,7 +2,9 @@
 
 pub(crate) mod agent;
 pub(crate) mod binary;
+pub(crate) mod browser;
 pub(crate) mod cable;
+pub(crate) mod chromium;
 pub(crate) mod databases;
 pub(crate) mod disk;
 pub(crate) mod package;
@@ -11,6 +13,7 @@ pub(crate) mod ports;
 pub(crate) mod programs;
 pub(crate) mod records;
 pub(crate) mod relay;
+pub(crate) mod showcase;
 pub(crate) mod small_disk;
 pub(crate) mod tamper;
 pub(crate) mod tracker;

@@ -249,7 +249,7 @@ impl Drop for Platform {
 }
 
 /// The tests' own client speaks plain HTTP to loopback; it still wants a TLS back end to exist.
-fn no_tls() -> rustls::ClientConfig {
+pub(crate) fn no_tls() -> rustls::ClientConfig {
     rustls::ClientConfig::builder_with_provider(std::sync::Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()

@@ -118,7 +118,12 @@ impl Wire {
 
     /// Enrols with a key; the answer as it comes.
     pub(crate) async fn enrol(&self, key: &KeyPair) -> Answer {
-        self.post(route::ENROL, &Enrol { request_pem: request_pem(key), facts: facts() }).await
+        self.enrol_with(key, facts()).await
+    }
+
+    /// Enrols with a key, and says this of the machine.
+    pub(crate) async fn enrol_with(&self, key: &KeyPair, facts: Facts) -> Answer {
+        self.post(route::ENROL, &Enrol { request_pem: request_pem(key), facts }).await
     }
 }
 
@@ -166,8 +171,13 @@ pub(crate) struct HandDevice {
 impl HandDevice {
     /// Enrols with a key of its own.
     pub(crate) async fn enrol(bundle: &Value) -> Self {
+        Self::enrol_with(bundle, facts()).await
+    }
+
+    /// Enrols a machine of which this is known.
+    pub(crate) async fn enrol_with(bundle: &Value, facts: Facts) -> Self {
         let key = KeyPair::generate().unwrap();
-        let answer = Wire::zero(bundle).enrol(&key).await.ok();
+        let answer = Wire::zero(bundle).enrol_with(&key, facts).await.ok();
         let enrolled: Enrolled = serde_json::from_value(answer).unwrap();
         let shown = Shown { certificate: enrolled.certificate_pem.clone(), key: key.serialize_pem() };
         Self { wire: Wire::to_server_of(bundle, Some(&shown)), shown, enrolled }

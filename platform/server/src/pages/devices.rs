@@ -55,6 +55,16 @@ impl Names {
         self.by_id.get(id).and_then(|at| self.devices.get(*at)).map_or_else(|| id.to_owned(), |d| d.name.clone())
     }
 
+    /// Returns the name of a client.
+    pub(super) fn client(&self, id: &str) -> String {
+        self.clients.get(id).cloned().unwrap_or_else(|| id.to_owned())
+    }
+
+    /// Returns the name of a location.
+    pub(super) fn location(&self, id: &str) -> String {
+        self.locations.get(id).cloned().unwrap_or_else(|| id.to_owned())
+    }
+
     fn line(&self, device: &DeviceView, now: UnixMs) -> Line {
         let known = |names: &HashMap<String, String>, id: &str| names.get(id).cloned().unwrap_or_default();
         let fact = |name: &str| device.facts.get(name).map(plain).unwrap_or_default();
@@ -201,7 +211,7 @@ pub(super) async fn show(
 }
 
 /// Writes a fact's value for people.
-fn plain(value: &Value) -> String {
+pub(super) fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Bool(flag) => if *flag { "yes" } else { "no" }.to_owned(),

@@ -94,16 +94,27 @@ impl Frame {
 
 fn entries(kind: AccountKind) -> &'static [(&'static str, &'static str)] {
     match kind {
-        AccountKind::Msp => &[("/", "Home"), ("/store", "Storefront"), ("/devices", "Devices")],
-        AccountKind::Publisher => &[("/", "Home")],
-        AccountKind::Operator => &[("/", "Home"), ("/store", "Storefront")],
+        AccountKind::Msp => &[
+            ("/", "Home"),
+            ("/store", "Storefront"),
+            ("/installations", "Installations"),
+            ("/devices", "Devices"),
+            ("/alerts", "Alerts"),
+            ("/tickets", "Tickets"),
+            ("/audit", "Audit log"),
+        ],
+        AccountKind::Publisher => &[("/", "Home"), ("/releases", "Releases"), ("/audit", "Audit log")],
+        AccountKind::Operator => {
+            &[("/", "Home"), ("/review", "Review"), ("/store", "Storefront"), ("/audit", "Audit log")]
+        }
     }
 }
 
 /// Says what was done, by the word that the redirect after a form carries. A word that is not here says nothing.
 fn told(word: &str) -> Option<&'static str> {
     match word {
-        "signed-in" => Some("You are signed in."),
+        "removed" => Some("Removed. Devices stop running it as soon as they ask."),
+        "approved" => Some("Approved: MSPs see the release now."),
         _ => None,
     }
 }

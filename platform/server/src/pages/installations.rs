@@ -1,0 +1,113 @@
+//! Installations: what runs where, and how to take it away.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::{Html, Redirect};
+use serde_json::Value;
+
+use super::devices::{Names, plain};
+use super::view::{Frame, Page};
+use super::{page, words};
+use crate::api::findings::{self, OfDevice, RunView};
+use crate::api::installations::{self, InstallationView};
+use crate::app::Shared;
+use crate::auth::Msp;
+use crate::problem::Problem;
+
+/// One installation in the list.
+struct Line {
+    installation: InstallationView,
+    target: String,
+    devices: usize,
+    failing: usize,
+}
+
+#[derive(Template)]
+#[template(path = "installations.html")]
+struct InstallationsPage {
+    frame: Frame,
+    lines: Vec<Line>,
+}
+
+#[derive(Template)]
+#[template(path = "installation.html")]
+struct InstallationPage {
+    frame: Frame,
+    installation: InstallationView,
+    target: String,
+    every: String,
+    config: Vec<(String, String)>,
+    runs: Vec<(RunView, String)>,
+}
+
+/// Lists the installations.
+pub(super) async fn list(State(app): State<Shared>, view: Page, msp: Msp) -> Result<Html<String>, Problem> {
+    let names = Names::read(&app, &msp).await?;
+    let rows = installations::list(State(app.clone()), msp.clone()).await?.0.installations;
+    let mut runs: HashMap<String, (usize, usize)> = HashMap::new();
+    for run in findings::list(State(app), msp, Query(OfDevice { device: None })).await?.0.runs {
+        let (count, failing) = runs.entry(run.installation).or_default();
+        *count += 1;
+        *failing += usize::from(run.outcome != "findings");
+    }
+    let line = |installation: InstallationView| {
+        let (devices, failing) = runs.get(&installation.id).copied().unwrap_or_default();
+        Line { target: names.target(&installation.target), installation, devices, failing }
+    };
+    let lines = rows.into_iter().map(line).collect();
+    page(&InstallationsPage { frame: view.frame("Installations"), lines })
+}
+
+async fn find(app: &Shared, msp: &Msp, id: &str) -> Result<InstallationView, Problem> {
+    let rows = installations::list(State(app.clone()), msp.clone()).await?.0.installations;
+    rows.into_iter().find(|row| row.id == id).ok_or_else(|| Problem::not_found("installation"))
+}
+
+/// Shows one installation.
+pub(super) async fn show(
+    State(app): State<Shared>,
+    view: Page,
+    msp: Msp,
+    Path(id): Path<String>,
+) -> Result<Html<String>, Problem> {
+    let installation = find(&app, &msp, &id).await?;
+    let names = Names::read(&app, &msp).await?;
+    let runs = findings::list(State(app), msp, Query(OfDevice { device: None })).await?.0.runs;
+    let config = installation.config.as_object().into_iter().flatten();
+    page(&InstallationPage {
+        frame: view.frame(installation.accessory.clone()),
+        target: names.target(&installation.target),
+        every: words::span(installation.interval_s.saturating_mul(1_000)),
+        config: config.map(|(name, value)| (name.clone(), plain(value))).collect(),
+        runs: runs
+            .into_iter()
+            .filter(|r| r.installation == id)
+            .map(|r| (names.device(&r.device), r))
+            .map(|(n, r)| (r, n))
+            .collect(),
+        installation,
+    })
+}
+
+/// Takes an installation away.
+pub(super) async fn remove(State(app): State<Shared>, msp: Msp, Path(id): Path<String>) -> Result<Redirect, Problem> {
+    installations::remove(State(app), msp, Path(id)).await?;
+    Ok(Redirect::to("/installations?done=removed"))
+}
+
+impl Names {
+    /// Says in words where an installation applies.
+    pub(super) fn target(&self, target: &Value) -> String {
+        let Some((kind, id)) = target.as_object().and_then(|object| object.iter().next()) else {
+            return "all devices".to_owned();
+        };
+        match (kind.as_str(), id.as_str().unwrap_or_default()) {
+            ("client", id) => format!("client {}", self.client(id)),
+            ("location", id) => format!("location {}", self.location(id)),
+            ("device", id) => format!("device {}", self.device(id)),
+            (other, _) => other.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Tickets: ours, and where each is in the other system.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::Html;
+use serde::Deserialize;
+
+use super::devices::Names;
+use super::page;
+use super::view::{Frame, Page};
+use crate::api::connections::{self, ConnectionView};
+use crate::api::tickets::{self, TicketView};
+use crate::app::Shared;
+use crate::auth::Msp;
+use crate::problem::Problem;
+
+/// What the list is narrowed to.
+#[derive(Deserialize)]
+pub(super) struct Filter {
+    #[serde(default = "open")]
+    state: String,
+    #[serde(default)]
+    q: String,
+}
+
+fn open() -> String {
+    "open".to_owned()
+}
+
+#[derive(Template)]
+#[template(path = "tickets.html")]
+struct TicketsPage {
+    frame: Frame,
+    state: String,
+    q: String,
+    all: usize,
+    tickets: Vec<TicketView>,
+    connections: Vec<ConnectionView>,
+}
+
+#[derive(Template)]
+#[template(path = "ticket.html")]
+struct TicketPage {
+    frame: Frame,
+    ticket: TicketView,
+    device: Option<String>,
+    connection: Option<String>,
+}
+
+/// Returns an address that a browser may be led to: a connector gave it, and only the web's own schemes are safe.
+fn web_address(ticket: &TicketView) -> Option<&str> {
+    let url = ticket.external_url.as_deref()?;
+    (url.starts_with("https://") || url.starts_with("http://")).then_some(url)
+}
+
+/// Lists the tickets; those that are open unless something else is asked.
+pub(super) async fn list(
+    State(app): State<Shared>,
+    view: Page,
+    msp: Msp,
+    Query(filter): Query<Filter>,
+) -> Result<Html<String>, Problem> {
+    let tickets = tickets::list(State(app.clone()), msp.clone()).await?.0.tickets;
+    let connections = connections::list(State(app), msp).await?.0.connections;
+    let (all, text) = (tickets.len(), filter.q.trim().to_lowercase());
+    let wanted = tickets.into_iter().filter(|ticket| {
+        let whole = format!("#{} {} {} {}", ticket.number, ticket.summary, ticket.category, ticket.board);
+        (filter.state.is_empty() || ticket.state == filter.state)
+            && (text.is_empty() || whole.to_lowercase().contains(&text))
+    });
+    let tickets = wanted.collect();
+    page(&TicketsPage { frame: view.frame("Tickets"), all, tickets, connections, state: filter.state, q: filter.q })
+}
+
+/// Shows one ticket.
+pub(super) async fn show(
+    State(app): State<Shared>,
+    view: Page,
+    msp: Msp,
+    Path(id): Path<String>,
+) -> Result<Html<String>, Problem> {
+    let ticket = tickets::show(State(app.clone()), msp.clone(), Path(id)).await?.0;
+    let names = Names::read(&app, &msp).await?;
+    let connections = connections::list(State(app), msp).await?.0.connections;
+    page(&TicketPage {
+        frame: view.frame(format!("#{} {}", ticket.number, ticket.summary)),
+        device: ticket.device.as_deref().map(|id| names.device(id)),
+        connection: connections.into_iter().find(|c| Some(&c.id) == ticket.connection.as_ref()).map(|c| c.name),
+        ticket,
+    })
+}

@@ -24,6 +24,8 @@ pub mod validation;
 
 pub mod matching;
 
+#[cfg(feature = "server")]
+pub mod form;
 pub mod installation;
 pub mod instruction;
 

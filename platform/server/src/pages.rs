@@ -7,6 +7,7 @@ mod audit;
 mod devices;
 mod fault;
 mod fields;
+mod form;
 mod guard;
 mod home;
 mod installations;
@@ -38,6 +39,7 @@ pub fn router() -> Router<Shared> {
         .route("/assets/{name}", get(assets::show))
         .route("/store", get(store::list::show))
         .route("/store/{publisher}/{name}", get(store::detail::show))
+        .route("/store/{publisher}/{name}/install", get(store::install::form).post(store::install::install))
         .route("/installations", get(installations::list))
         .route("/installations/{id}", get(installations::show))
         .route("/installations/{id}/remove", post(installations::remove))

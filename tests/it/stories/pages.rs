@@ -188,3 +188,92 @@ async fn errors_are_pages_with_code_and_request_id() {
     let large = "a".repeat(300 * 1024);
     assert_eq!(browser.post("/sign-out", &[("x", &large)]).await.status, 413);
 }
+
+// proves M8 (by page)
+#[tokio::test]
+async fn one_installs_by_form_sees_where_it_fits_first_and_takes_it_away_again() {
+    let world = Showcase::build().await;
+    let mut browser = Browser::sign_in(&world.platform, "msp@example.com").await;
+    let path = "/store/fitment/disk-space/install";
+    let form = browser.get(&format!("{path}?version=0.1.0")).await.ok();
+    let form = form.says(&[
+        "Northwind Bakery",
+        "Mill Road (Northwind Bakery)",
+        "files-01",
+        "Warn from",
+        "value=\"80\"",
+        "May read the machine",
+    ]);
+    let client = form.html.split("value=\"client:").find(|rest| rest.contains("Northwind Bakery")).unwrap();
+    let client = format!("client:{}", client.split('"').next().unwrap());
+    let device = format!("device:{}", world.device("till-01"));
+
+    let fields = [("version", "0.1.0"), ("target", &client), ("set.warning_percent", "70"), ("interval_s", "30")];
+    let preview = browser.post(path, &[&fields[..], &[("act", "preview")]].concat()).await.ok();
+    preview.says(&["Fits 3 of 3 devices there", "till-01: fits", "value=\"70\""]).never_says(&["files-01: fits"]);
+    let refused = browser.post(path, &fields).await;
+    assert_eq!(refused.status, 409);
+    refused.says(&["Agree to each permission", "value=\"70\""]);
+    let wrong = [("version", "0.1.0"), ("target", &device), ("consent", "metrics"), ("set.warning_percent", "200")];
+    let refused = browser.post(path, &wrong).await;
+    assert_eq!(refused.status, 422);
+    refused.says(&[
+        "aria-invalid=\"true\" aria-describedby=\"set.warning_percent-problem\"",
+        "200 is greater than",
+        "checked",
+    ]);
+    let nowhere = [("version", "0.1.0"), ("target", "client:cli_nobody"), ("consent", "metrics")];
+    assert_eq!(browser.post(path, &nowhere).await.status, 404);
+    assert_eq!(browser.get("/store/fitment/request-tracker/install").await.status, 409, "it runs on the server");
+    let hostile = browser.get(&format!("{path}?version=0.2.0")).await.ok();
+    hostile.never_says(&[HOSTILE]).says(&["&#60;script&#62;"]);
+    let unfit = [("version", "0.2.0"), ("target", "all"), ("consent", "metrics")];
+    let refused = browser.post(path, &unfit).await;
+    assert_eq!(refused.status, 409);
+    refused.says(&["fits none of the 5 devices"]);
+    let before = world.msp.get("/api/v1/installations").await.ok();
+    assert_eq!(before["installations"].as_array().unwrap().len(), 1, "nothing of this installed anything");
+
+    let good = [&fields[..], &[("consent", "metrics"), ("act", "install")]].concat();
+    let installed = browser.post(path, &good).await;
+    let page = installed.leads_to().to_owned();
+    let shown = browser.get(&page).await.ok();
+    shown.says(&["Installed.", "client Northwind Bakery", "30 s", "warning_percent", "70"]);
+    let after = world.msp.get("/api/v1/installations").await.ok();
+    let one = &after["installations"][1];
+    assert_eq!((&one["config"]["warning_percent"], &one["interval_s"]), (&70.into(), &30.into()));
+
+    let remove = format!("{}/remove", page.split('?').next().unwrap());
+    let mut neighbour = Browser::sign_in(&world.platform, "globex@example.com").await;
+    neighbour.get("/").await.ok();
+    assert_eq!(neighbour.post(&remove, &[]).await.status, 404, "what is another's is not there");
+    assert_eq!(browser.post(&remove, &[]).await.leads_to(), "/installations?done=removed");
+    assert_eq!(browser.post(&remove, &[]).await.status, 404);
+    browser.get("/installations?done=removed").await.ok().says(&["Removed.", &world.installation]);
+}
+
+#[tokio::test]
+async fn a_reviewer_reads_the_report_and_approves_by_form() {
+    let world = Showcase::build().await;
+    let mut operator = Browser::sign_in(&world.platform, "operator@example.com").await;
+    operator.get("/review").await.ok().says(&["0.3.0", "in-review", "metrics"]);
+    let path = "/releases/fitment/disk-space/0.3.0";
+    operator.get(path).await.ok().says(&[
+        "Approve 0.3.0",
+        "Report of validation",
+        "Reads how full each file system is.",
+    ]);
+    let mut publisher = Browser::sign_in(&world.platform, "publisher@example.com").await;
+    publisher.get(path).await.ok().never_says(&["Approve 0.3.0"]);
+    assert_eq!(publisher.post("/review/fitment/disk-space/0.3.0/approve", &[]).await.status, 403);
+    publisher.get("/releases").await.ok().says(&["Refused uploads", "What to do", "0.3.0"]);
+    assert_eq!(
+        operator.post("/review/fitment/disk-space/0.3.0/approve", &[]).await.leads_to(),
+        "/review?done=approved"
+    );
+    assert_eq!(operator.post("/review/fitment/disk-space/0.3.0/approve", &[]).await.status, 409);
+    let mut msp = Browser::sign_in(&world.platform, "msp@example.com").await;
+    msp.get("/store/fitment/disk-space?version=0.3.0").await.ok().says(&["Fits 5 of your 5 devices"]);
+    assert_eq!(msp.get(path).await.status, 403);
+    assert_eq!(msp.get("/review").await.status, 403);
+}

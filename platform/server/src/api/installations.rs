@@ -101,7 +101,7 @@ fn view(installation: &Installation) -> InstallationView {
     }
 }
 
-async fn target(tx: &mut Tx, body: &TargetBody) -> Result<Target, Problem> {
+pub async fn target(tx: &mut Tx, body: &TargetBody) -> Result<Target, Problem> {
     match body {
         TargetBody::All => Ok(Target::All),
         TargetBody::Client(id) => {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Html;
+use fitment_domain::tenant::Action;
 use fitment_domain::time::UnixMs;
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,7 +14,7 @@ use super::page;
 use super::view::{Frame, Page};
 use crate::api::devices::{self, DeviceView};
 use crate::api::findings::{self, AlertView, FindingRowView, OfDevice, RunView};
-use crate::api::tenants;
+use crate::api::{installations, tenants};
 use crate::app::Shared;
 use crate::auth::Msp;
 use crate::problem::Problem;
@@ -29,6 +30,8 @@ pub(super) struct Names {
     by_id: HashMap<String, usize>,
     clients: HashMap<String, String>,
     locations: HashMap<String, String>,
+    /// The client of each location.
+    locations_of: HashMap<String, String>,
 }
 
 impl Names {
@@ -37,10 +40,12 @@ impl Names {
         let devices = devices::list(State(app.clone()), msp.clone()).await?.0.devices;
         let clients = tenants::clients(State(app.clone()), msp.clone()).await?.0.clients;
         let locations = tenants::locations(State(app.clone()), msp.clone()).await?.0.locations;
+        let clients: HashMap<String, String> = clients.into_iter().map(|client| (client.id, client.name)).collect();
         Ok(Self {
             by_id: devices.iter().enumerate().map(|(at, device)| (device.id.clone(), at)).collect(),
             devices,
-            clients: clients.into_iter().map(|client| (client.id, client.name)).collect(),
+            clients,
+            locations_of: locations.iter().map(|l| (l.id.clone(), l.client.clone())).collect(),
             locations: locations.into_iter().map(|location| (location.id, location.name)).collect(),
         })
     }
@@ -58,6 +63,20 @@ impl Names {
     /// Returns the name of a client.
     pub(super) fn client(&self, id: &str) -> String {
         self.clients.get(id).cloned().unwrap_or_else(|| id.to_owned())
+    }
+
+    /// Returns ids and names of the clients, by name.
+    pub(super) fn all_clients(&self) -> Vec<(String, String)> {
+        by_name(&self.clients)
+    }
+
+    /// Returns ids and names of the locations, by name; each with its client's.
+    pub(super) fn all_locations(&self) -> Vec<(String, String)> {
+        let named = |(id, name): (&String, &String)| {
+            let client = self.locations_of.get(id).map(|client| format!(" ({})", self.client(client)));
+            (id.clone(), format!("{name}{}", client.unwrap_or_default()))
+        };
+        by_name(&self.locations.iter().map(named).collect())
     }
 
     /// Returns the name of a location.
@@ -80,6 +99,12 @@ impl Names {
             state: state(device, now),
         }
     }
+}
+
+fn by_name(names: &HashMap<String, String>) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = names.iter().map(|(id, name)| (id.clone(), name.clone())).collect();
+    all.sort_by(|a, b| a.1.cmp(&b.1).then_with(|| a.0.cmp(&b.0)));
+    all
 }
 
 /// Tells whether a device that should speak has not been heard of for a while.
@@ -194,7 +219,12 @@ pub(super) async fn show(
     let of = Query(OfDevice { device: Some(device.id.clone()) });
     let found = findings::list(State(app.clone()), msp.clone(), of).await?.0;
     let alerts = findings::alerts(State(app.clone()), msp.clone()).await?.0.alerts;
-    let installations = crate::api::installations::list(State(app.clone()), msp).await?.0.installations;
+    // Whoever sees devices alone does not learn how the MSP works.
+    let installations = if view.may(Action::SeeSetup) {
+        installations::list(State(app.clone()), msp).await?.0.installations
+    } else {
+        Vec::new()
+    };
     let accessory = |id: &str| {
         installations.iter().find(|i| i.id == id).map_or_else(String::new, |i| format!("{} {}", i.accessory, i.version))
     };

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Html;
+use fitment_domain::tenant::Action;
 use serde::Deserialize;
 
 use super::devices::Names;
@@ -53,6 +54,14 @@ fn web_address(ticket: &TicketView) -> Option<&str> {
     (url.starts_with("https://") || url.starts_with("http://")).then_some(url)
 }
 
+/// Returns the connections, to whoever may know how tickets travel.
+async fn read_connections(app: &Shared, view: &Page, msp: Msp) -> Result<Vec<ConnectionView>, Problem> {
+    if !view.may(Action::SeeSetup) {
+        return Ok(Vec::new());
+    }
+    Ok(connections::list(State(app.clone()), msp).await?.0.connections)
+}
+
 /// Lists the tickets; those that are open unless something else is asked.
 pub(super) async fn list(
     State(app): State<Shared>,
@@ -61,7 +70,7 @@ pub(super) async fn list(
     Query(filter): Query<Filter>,
 ) -> Result<Html<String>, Problem> {
     let tickets = tickets::list(State(app.clone()), msp.clone()).await?.0.tickets;
-    let connections = connections::list(State(app), msp).await?.0.connections;
+    let connections = read_connections(&app, &view, msp).await?;
     let (all, text) = (tickets.len(), filter.q.trim().to_lowercase());
     let wanted = tickets.into_iter().filter(|ticket| {
         let whole = format!("#{} {} {} {}", ticket.number, ticket.summary, ticket.category, ticket.board);
@@ -81,7 +90,7 @@ pub(super) async fn show(
 ) -> Result<Html<String>, Problem> {
     let ticket = tickets::show(State(app.clone()), msp.clone(), Path(id)).await?.0;
     let names = Names::read(&app, &msp).await?;
-    let connections = connections::list(State(app), msp).await?.0.connections;
+    let connections = read_connections(&app, &view, msp).await?;
     page(&TicketPage {
         frame: view.frame(format!("#{} {}", ticket.number, ticket.summary)),
         device: ticket.device.as_deref().map(|id| names.device(id)),

@@ -34,6 +34,10 @@ pub(super) struct Frame {
     pub(super) style: &'static str,
     pub(super) csrf: String,
     pub(super) nav: Vec<NavItem>,
+    /// What the one who looks may do: pages offer nothing else.
+    pub(super) sees_store: bool,
+    pub(super) sees_setup: bool,
+    pub(super) installs: bool,
     /// What was just done.
     pub(super) done: Option<&'static str>,
     now: UnixMs,
@@ -58,6 +62,11 @@ impl Page {
         self.caller.account.kind
     }
 
+    /// Tells whether the one who looks may do this.
+    pub(super) fn may(&self, action: Action) -> bool {
+        self.caller.may(action).is_ok()
+    }
+
     /// Returns the MSP's account that looks, if it is one.
     pub(super) fn msp(&self) -> Option<Msp> {
         self.caller.clone().msp().ok()
@@ -71,14 +80,17 @@ impl Page {
     /// Makes the frame of a page with this title.
     pub(super) fn frame(&self, title: impl Into<String>) -> Frame {
         let current = |href: &str| if href == "/" { self.path == "/" } else { self.path.starts_with(href) };
-        let may_see = |href: &str| href != "/store" || self.caller.may(Action::SeeReleases).is_ok();
-        let entries = entries(self.kind()).iter().filter(|(href, _)| may_see(href));
+        let own =
+            ENTRIES.iter().filter(|(kind, _, _, action)| *kind == self.kind() && action.is_none_or(|a| self.may(a)));
         Frame {
             title: title.into(),
             email: self.caller.account.email.clone(),
             style: assets::style_path(),
             csrf: self.csrf.clone(),
-            nav: entries.map(|&(href, label)| NavItem { href, label, current: current(href) }).collect(),
+            nav: own.map(|&(_, href, label, _)| NavItem { href, label, current: current(href) }).collect(),
+            sees_store: self.may(Action::SeeReleases),
+            sees_setup: self.may(Action::SeeSetup),
+            installs: self.may(Action::Install),
             done: self.done,
             now: self.now,
         }
@@ -92,27 +104,28 @@ impl Frame {
     }
 }
 
-fn entries(kind: AccountKind) -> &'static [(&'static str, &'static str)] {
-    match kind {
-        AccountKind::Msp => &[
-            ("/", "Home"),
-            ("/store", "Storefront"),
-            ("/installations", "Installations"),
-            ("/devices", "Devices"),
-            ("/alerts", "Alerts"),
-            ("/tickets", "Tickets"),
-            ("/audit", "Audit log"),
-        ],
-        AccountKind::Publisher => &[("/", "Home"), ("/releases", "Releases"), ("/audit", "Audit log")],
-        AccountKind::Operator => {
-            &[("/", "Home"), ("/review", "Review"), ("/store", "Storefront"), ("/audit", "Audit log")]
-        }
-    }
-}
+/// The navigation: whose, where to, and what one must be allowed to do.
+const ENTRIES: &[(AccountKind, &str, &str, Option<Action>)] = &[
+    (AccountKind::Msp, "/", "Home", None),
+    (AccountKind::Msp, "/store", "Storefront", Some(Action::SeeReleases)),
+    (AccountKind::Msp, "/installations", "Installations", Some(Action::SeeSetup)),
+    (AccountKind::Msp, "/devices", "Devices", Some(Action::SeeDevices)),
+    (AccountKind::Msp, "/alerts", "Alerts", Some(Action::SeeDevices)),
+    (AccountKind::Msp, "/tickets", "Tickets", Some(Action::SeeDevices)),
+    (AccountKind::Msp, "/audit", "Audit log", Some(Action::SeeAudit)),
+    (AccountKind::Publisher, "/", "Home", None),
+    (AccountKind::Publisher, "/releases", "Releases", Some(Action::Publish)),
+    (AccountKind::Publisher, "/audit", "Audit log", Some(Action::SeeAudit)),
+    (AccountKind::Operator, "/", "Home", None),
+    (AccountKind::Operator, "/review", "Review", Some(Action::Review)),
+    (AccountKind::Operator, "/store", "Storefront", Some(Action::SeeReleases)),
+    (AccountKind::Operator, "/audit", "Audit log", Some(Action::SeeAudit)),
+];
 
 /// Says what was done, by the word that the redirect after a form carries. A word that is not here says nothing.
 fn told(word: &str) -> Option<&'static str> {
     match word {
+        "installed" => Some("Installed. Devices that it fits run it as soon as they ask."),
         "removed" => Some("Removed. Devices stop running it as soon as they ask."),
         "approved" => Some("Approved: MSPs see the release now."),
         _ => None,

@@ -92,6 +92,8 @@ ids! {
     RuleId = "rul";
     /// Names a job.
     JobId = "job";
+    /// Names a series of samples: derived from what the series is about.
+    SeriesId = "ser";
     /// Names one start of an agent's spool.
     SpoolEpoch = "spo";
 }

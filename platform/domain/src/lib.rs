@@ -35,6 +35,7 @@ pub mod act;
 pub mod request;
 
 pub mod finding;
+pub mod series;
 
 pub mod alert;
 

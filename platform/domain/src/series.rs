@@ -57,9 +57,14 @@ impl SeriesKey {
     }
 }
 
+/// Returns a unit or a part of a label as it is kept: at most 120 characters, none of them a control character.
+pub fn plain(text: &str) -> String {
+    text.chars().take(120).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 /// Brings labels into their one order. Of a name that comes twice the first one stays.
 pub fn canonical_labels(labels: &[(String, String)]) -> Vec<(String, String)> {
-    let mut labels = labels.to_vec();
+    let mut labels: Vec<_> = labels.iter().map(|(name, value)| (plain(name), plain(value))).collect();
     labels.sort_by(|a, b| a.0.cmp(&b.0));
     labels.dedup_by(|later, earlier| later.0 == earlier.0);
     labels
@@ -153,7 +158,9 @@ impl Retention {
 
 /// A retention that no tenant may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("retention must be at least 2 hours for samples, not shorter for five minutes, not shorter for hours, at most 10 years")]
+#[error(
+    "retention must be at least 2 hours for samples, not shorter for five minutes, not shorter for hours, at most 10 years"
+)]
 pub struct BadRetention;
 
 /// Why a sample is not kept. The finding that brought it is.

@@ -12,6 +12,7 @@ pub mod mapping;
 pub mod openapi;
 pub mod people;
 pub mod releases;
+pub mod series;
 pub mod sessions;
 pub mod tenants;
 pub mod tickets;
@@ -77,6 +78,8 @@ pub fn router(app: Shared) -> Router {
         .route("/api/v1/connections/{id}/check", post(connections::check))
         .route("/api/v1/findings", get(findings::list))
         .route("/api/v1/alerts", get(findings::alerts))
+        .route("/api/v1/series", get(series::list))
+        .route("/api/v1/series/{id}/points", get(series::points))
         .route("/api/v1/tickets", get(tickets::list))
         .route("/api/v1/tickets/{id}", get(tickets::show))
         .route("/api/v1/categories", get(mapping::categories).post(mapping::add_category))

@@ -2,15 +2,17 @@
 
 use fitment_domain::alert::{AlertKey, AlertState, Change, Hysteresis, Track, step};
 use fitment_domain::device::Device;
-use fitment_domain::finding::{Finding, FindingLimits, check};
+use fitment_domain::finding::{Finding, FindingLimits, Sample, check};
 use fitment_domain::id::{AlertId, InstallationId, JobId, TicketId};
 use fitment_domain::installation::Installation;
 use fitment_domain::mapping::{FALLBACK_CATEGORY, Subject, pick};
 use fitment_domain::protocol::{Outcome, RunResult};
+use fitment_domain::series::points::Point;
+use fitment_domain::series::{SeriesKey, canonical_labels, plain};
 use fitment_domain::tenant::check_identifier;
 use fitment_domain::ticket::{Delivery, SOURCE_AUTOMATIC, TicketState};
 use fitment_domain::time::UnixMs;
-use fitment_store::{AlertRow, StoreError, TicketRow, Tx};
+use fitment_store::{AlertRow, NewSample, StoreError, TicketRow, Tx};
 
 use crate::clock::{self, NoRandomness};
 use crate::problem::Problem;
@@ -82,6 +84,25 @@ pub async fn take(tx: &mut Tx, seen: &Observation<'_>) -> Result<(), ObserveErro
         }
     }
     Ok(())
+}
+
+/// Returns the samples of a result, each with the series that it belongs to.
+pub fn samples(seen: &Observation<'_>) -> Vec<NewSample> {
+    let Outcome::Findings(findings) = &seen.result.outcome else { return Vec::new() };
+    let at = seen.result.started.min(seen.received);
+    let of = |finding: &Finding, sample: &Sample| NewSample {
+        key: SeriesKey {
+            device: seen.device.id.clone(),
+            installation: seen.installation.id.clone(),
+            condition: finding.condition.clone(),
+            subject: finding.subject.clone().unwrap_or_default(),
+            name: sample.name.clone(),
+            labels: canonical_labels(&sample.labels),
+            unit: plain(&sample.unit),
+        },
+        point: Point { at, value: sample.value },
+    };
+    findings.iter().flat_map(|finding| finding.samples.iter().map(move |sample| of(finding, sample))).collect()
 }
 
 async fn take_finding(tx: &mut Tx, seen: &Observation<'_>, finding: &Finding) -> Result<(), ObserveError> {

@@ -72,6 +72,7 @@ async fn assemble(settings: &Settings, agents_url: String) -> anyhow::Result<App
         mac_key: keys.cache_mac,
     })
     .await?;
+    work::ask_for_upkeep(&store, clock.now()).await?;
     let times = store.read(Scope::Platform).await?.instruction_times().await?;
     Ok(App {
         store,

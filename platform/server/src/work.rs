@@ -2,24 +2,29 @@
 
 pub mod assign;
 pub mod deliver;
+pub mod retain;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use fitment_domain::id::{DeviceId, TicketId};
+use fitment_domain::id::{DeviceId, JobId, TicketId};
 use fitment_domain::tenant::Scope;
 use fitment_domain::ticket::retry_delay_ms;
 use fitment_domain::time::UnixMs;
-use fitment_store::{Job, StoreError};
+use fitment_store::{Job, Store, StoreError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Shared};
+use crate::clock;
 
 /// Computes a device's instruction set; the subject is the device.
 pub const ASSIGN: &str = "assign";
 /// Carries a ticket into the other system; the subject is the ticket.
 pub const DELIVER: &str = "deliver";
+
+/// Rolls samples up and lets old ones go; the subject is the platform.
+pub const RETAIN: &str = "retain";
 
 /// A server that dies leaves its jobs to whoever comes after this time. One that lives renews the lease.
 const LEASE_MS: u64 = 15_000;
@@ -73,6 +78,13 @@ pub async fn run(app: Shared, stop: CancellationToken) {
         }
     }
     while running.join_next().await.is_some() {}
+}
+
+/// Asks for the work that comes again and again. A server that starts asks for it; asking twice is asking once.
+pub async fn ask_for_upkeep(store: &Store, now: UnixMs) -> Result<(), JobError> {
+    let mut tx = store.begin(Scope::Platform).await?;
+    tx.enqueue(&JobId::from_random(clock::random()?), RETAIN, "platform", now).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Starts what is due, and returns how long nothing else will be.
@@ -143,6 +155,9 @@ async fn renew(app: &App, job: &Job, lease: UnixMs, until: UnixMs) -> Result<boo
 }
 
 async fn execute(app: &App, job: &Job) -> Result<Next, JobError> {
+    if job.kind == RETAIN {
+        return retain::run(app).await;
+    }
     let subject = || JobError::Subject(job.subject.clone());
     let tenant = job.tenant.clone().ok_or_else(subject)?;
     match job.kind.as_str() {

@@ -23,6 +23,7 @@ mod mapping;
 mod person;
 mod platform;
 mod release;
+mod series;
 mod tenant;
 mod ticket;
 mod zero;
@@ -49,6 +50,7 @@ pub use crate::instruction::StoredSet;
 pub use crate::job::Job;
 pub use crate::objects::{Objects, ObjectsConfig};
 pub use crate::release::Release;
+pub use crate::series::{DropRow, NewSample, SERIES_LIST_MAX, SeriesRow};
 pub use crate::tenant::Publisher;
 pub use crate::ticket::TicketRow;
 pub use crate::transaction::Tx;
@@ -57,12 +59,13 @@ pub use crate::zero::{EnrolOutcome, Zero};
 /// How long anybody waits for a connection or for the turn to write.
 const WAIT_MAX: Duration = Duration::from_secs(5);
 
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "people", include_str!("../migrations/0001_people.sql")),
     (2, "devices", include_str!("../migrations/0002_devices.sql")),
     (3, "accessories", include_str!("../migrations/0003_accessories.sql")),
     (4, "tickets", include_str!("../migrations/0004_tickets.sql")),
     (5, "people", include_str!("../migrations/0005_people.sql")),
+    (9, "series", include_str!("../migrations/0009_series.sql")),
 ];
 
 /// The store. Clones share their connections.
@@ -148,8 +151,8 @@ impl Store {
 }
 
 async fn migrate(pool: &AnyPool, dialect: Dialect) -> Result<()> {
-    let migrations = MIGRATIONS.into_iter().map(|(version, name, sql)| {
-        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    let migrations = MIGRATIONS.iter().map(|(version, name, sql)| {
+        Migration::new(*version, (*name).into(), MigrationType::Simple, (*sql).into_sql_str(), false)
     });
     Migrator::with_migrations(migrations.collect()).run(pool).await.map_err(|error| match error {
         sqlx::migrate::MigrateError::Execute(inner) => inner.into(),

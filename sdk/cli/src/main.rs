@@ -26,7 +26,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     alerts, approve, audit, build, categories, check, clients, connections, devices, findings, fit, install,
-    installations, keygen, locations, login, publish, releases, sign, tickets, zero_certificates,
+    installations, keygen, locations, login, publish, releases, series, sign, tickets, zero_certificates,
 };
 use crate::context::Context;
 use crate::failure::Failure;
@@ -105,6 +105,8 @@ enum Command {
     },
     /// MSP: what the monitors concluded
     Findings(findings::Arguments),
+    /// MSP: samples over time
+    Series(series::Arguments),
     /// MSP: alerts
     Alerts,
     /// MSP: tickets
@@ -160,6 +162,7 @@ async fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Installations { command } => installations::run(context, command.as_ref()).await,
         Command::Connections { command } => connections::run(context, command.as_ref()).await,
         Command::Findings(arguments) => findings::run(context, &arguments).await,
+        Command::Series(arguments) => series::run(context, &arguments).await,
         Command::Alerts => alerts::run(context).await,
         Command::Tickets { command } => tickets::run(context, command.as_ref()).await,
         Command::Categories { command } => categories::run(context, command.as_ref()).await,

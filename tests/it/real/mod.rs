@@ -7,6 +7,7 @@ mod doors;
 mod full_disk;
 mod instructions;
 mod outages;
+mod series;
 mod store;
 mod tenancy;
 mod tickets;

@@ -10,6 +10,7 @@ pub(crate) mod isolation;
 pub(crate) mod jobs;
 pub(crate) mod releases;
 pub(crate) mod results;
+pub(crate) mod series;
 pub(crate) mod tickets;
 
 /// Makes one test of each scenario, on the database that the expression makes.
@@ -22,6 +23,7 @@ macro_rules! scenarios {
             enrolment: twenty_enrolments_on_five_uses_give_five, the_same_key_is_the_same_device, revocation_is_seen;
             releases: a_version_is_given_once, who_sees_which_release, only_a_newer_set_replaces_a_set;
             results: a_result_counts_once, a_finding_is_the_latest_one;
+            series: samples_come_back_whenever_and_however_often_they_come, numbers_are_rolled_up_and_go, series_are_bounded_and_what_is_not_kept_is_counted, nobody_sees_anothers_series;
             tickets: numbers_are_given_once, an_alert_has_one_open_ticket, everything_reads_back, no_change_is_lost;
             jobs: the_same_work_waits_once, work_asked_for_while_it_runs_runs_again, a_lease_runs_out, a_worker_that_lost_its_lease_touches_nothing, what_was_asked_for_meanwhile_is_not_put_off;
             audit: the_chain_holds_and_shows_an_edit, pages_lead_from_the_newest_entry_to_the_first, a_tail_that_was_cut_off_shows

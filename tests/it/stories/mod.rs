@@ -16,5 +16,6 @@ pub(crate) mod outages;
 mod pages;
 mod publisher;
 pub(crate) mod renewal;
+pub(crate) mod series;
 pub(crate) mod tenancy;
 pub(crate) mod uploads;

@@ -4,8 +4,8 @@
 //! kept as differences of whole numbers, all others as what differs from the value before, bit by bit (as in Gorilla, VLDB 2015,
 //! section 4.1.2, in whole bytes). Every value comes back bit for bit.
 
-use super::points::{Bucket, Point};
 use super::CHUNK_SAMPLES_MAX;
+use super::points::{Bucket, Point};
 use crate::time::UnixMs;
 
 const RAW_1: u8 = 1;

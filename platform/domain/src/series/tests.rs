@@ -77,8 +77,9 @@ proptest! {
 
 #[test]
 fn a_regular_series_of_short_decimals_takes_few_bytes() {
-    let points: Vec<Point> =
-        (0..60_i32).map(|i| Point { at: START.plus_ms(i as u64 * 60_000), value: f64::from(412 + i % 5) / 10.0 }).collect();
+    let points: Vec<Point> = (0..60_i32)
+        .map(|i| Point { at: START.plus_ms(i as u64 * 60_000), value: f64::from(412 + i % 5) / 10.0 })
+        .collect();
     let bytes = write_points(START, &points);
     assert!(bytes.len() <= 2 * points.len() + 12, "{} bytes", bytes.len());
 }

@@ -28,6 +28,7 @@ pub(super) async fn take(
     let mut acknowledged = Acknowledged { sequences: Vec::new(), refused: Vec::new() };
     let mut installations: HashMap<InstallationId, Option<Installation>> = HashMap::new();
     let mut tx = app.store.begin(peer.scope()).await?;
+    let mut samples = Vec::new();
     let device = tx.device(&peer.device).await?.ok_or_else(|| Problem::not_found("device"))?;
     for result in &batch.results {
         if !installations.contains_key(&result.installation) {
@@ -48,11 +49,16 @@ pub(super) async fn take(
         {
             let seen = Observation { device: &device, installation, result, received };
             observe::take(&mut tx, &seen).await?;
+            samples.extend(observe::samples(&seen));
         }
         acknowledged.sequences.push(result.sequence);
     }
+    let dropped = tx.record_samples(&samples, received).await?;
     tx.touch_device(&device.id, received).await?;
     tx.commit().await?;
+    if !dropped.is_empty() {
+        tracing::warn!(device = %device.id, ?dropped, "samples were not kept; GET /api/v1/series lists them by reason");
+    }
     app.wake.notify_one();
     Ok(Json(acknowledged))
 }

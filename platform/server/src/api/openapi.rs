@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::{
-    accounts, audit, connections, devices, findings, fit, health, installations, mapping, people, releases, sessions,
+    accounts, audit, connections, devices, findings, fit, health, installations, mapping, people, releases, series, sessions,
     tenants, tickets, uploads, zero_certificates,
 };
 
@@ -25,7 +25,7 @@ use super::{
         devices::list, devices::show, devices::revoke,
         fit::show, installations::install, installations::list, installations::remove,
         connections::add, connections::list, connections::check,
-        findings::list, findings::alerts, tickets::list, tickets::show,
+        findings::list, findings::alerts, series::list, series::points, tickets::list, tickets::show,
         mapping::categories, mapping::add_category, mapping::change_category,
         mapping::rules, mapping::add_rule, mapping::remove_rule,
         audit::list,

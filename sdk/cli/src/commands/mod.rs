@@ -19,6 +19,7 @@ pub mod login;
 pub mod publish;
 pub mod releases;
 pub mod rules;
+pub mod series;
 pub mod sign;
 pub mod tickets;
 pub mod zero_certificates;

@@ -1,0 +1,103 @@
+//! A device reports numbers; the MSP asks for them over time.
+
+use fitment_domain::budget::Usage;
+use fitment_domain::finding::{Finding, Health, Sample};
+use fitment_domain::id::{InstallationId, SpoolEpoch};
+use fitment_domain::protocol::{Outcome, Results, RunResult, route};
+use fitment_domain::time::UnixMs;
+use serde_json::{Value, json};
+
+use crate::support::databases::Database;
+use crate::support::platform::{Platform, Session};
+use crate::support::wire::{HandDevice, now};
+
+const MINUTE_MS: i64 = 60_000;
+
+fn result(installation: &InstallationId, sequence: u64, at: UnixMs, value: f64) -> RunResult {
+    let labels = vec![("mount".to_owned(), "/".to_owned())];
+    let sample = Sample { name: "free".to_owned(), value, unit: "%".to_owned(), labels };
+    let finding = Finding {
+        health: Health::Ok,
+        summary: "fine".to_owned(),
+        details: None,
+        samples: vec![sample],
+        condition: "space".to_owned(),
+        subject: Some("/".to_owned()),
+    };
+    RunResult {
+        sequence,
+        installation: installation.clone(),
+        started: at,
+        usage: Usage::default(),
+        outcome: Outcome::Findings(vec![finding]),
+        log: vec![],
+    }
+}
+
+async fn points(msp: &Session, id: &str, query: &str) -> Value {
+    msp.get(&format!("/api/v1/series/{id}/points?{query}")).await.ok()
+}
+
+pub(crate) async fn story(database: Database) {
+    let platform = Platform::start(database).await;
+    platform.publish("disk-space").await;
+    let msp = platform.msp().await;
+    let body = json!({ "accessory": "fitment/disk-space", "target": "all", "config": {}, "consent": ["metrics"], "interval_s": 60 });
+    let bundle = msp.post("/api/v1/zero-certificates", json!({})).await.ok()["bundle"].clone();
+    let device = HandDevice::enrol(&bundle).await;
+    let installed = msp.post("/api/v1/installations", body).await.ok()["installation"]["id"].clone();
+    let installation = InstallationId::parse(installed.as_str().unwrap()).unwrap();
+
+    // Two days of an outage come up at once, the second half first, and all of it a second time from another spool.
+    let start = UnixMs(now().0 - 2_880 * MINUTE_MS);
+    let minutes: Vec<u64> = (0..2_880).step_by(30).collect();
+    let all: Vec<RunResult> = minutes
+        .iter()
+        .map(|m| result(&installation, m + 1, start.plus_ms(m * 60_000), 50.0 + (*m as f64) / 100.0))
+        .collect();
+    for spool in [[1; 16], [2; 16]] {
+        for half in [48..96, 0..48] {
+            let batch = Results { spool: SpoolEpoch::from_random(spool), results: all[half].to_vec() };
+            let answer = device.wire.post(route::RESULTS, &batch).await.ok();
+            assert_eq!(answer["sequences"].as_array().unwrap().len(), 48);
+        }
+    }
+
+    let device_id = device.enrolled.device.to_string();
+    let list = msp.get(&format!("/api/v1/series?device={device_id}")).await.ok();
+    assert_eq!(
+        (list["series"].as_array().unwrap().len(), &list["complete"], &list["dropped"]),
+        (1, &json!(true), &json!([]))
+    );
+    let series = &list["series"][0];
+    assert_eq!(
+        (&series["name"], &series["unit"], &series["labels"]),
+        (&json!("free"), &json!("%"), &json!([["mount", "/"]]))
+    );
+    let id = series["id"].as_str().unwrap();
+
+    let (from, to) = (start.0, now().0);
+    let raw = points(&msp, id, &format!("from={from}&to={to}&step=120000")).await;
+    assert_eq!((&raw["tier"], raw["points"].as_array().unwrap().len()), (&json!("raw"), 96), "each sample once");
+    let hours = points(&msp, id, &format!("from={from}&to={to}&step=3600000")).await;
+    assert_eq!((&hours["tier"], &hours["step_ms"]), (&json!("hour"), &json!(3_600_000)));
+    let counted: u64 = hours["points"].as_array().unwrap().iter().map(|p| p["count"].as_u64().unwrap()).sum();
+    assert_eq!(counted, 96);
+    let default = points(&msp, id, "").await;
+    assert_eq!(default["tier"], "raw");
+
+    for (query, words) in [("step=1", "ask for a larger step"), ("from=5&to=5", "to: must be later")] {
+        let refused = msp.get(&format!("/api/v1/series/{id}/points?{query}")).await;
+        assert_eq!((refused.status, refused.code()), (422, "invalid"));
+        assert!(refused.body["detail"].as_str().unwrap().contains(words), "{refused:?}");
+    }
+    platform.add_account("msp", "Other", "other@example.com");
+    let other = platform.sign_in("other@example.com").await;
+    assert_eq!(other.get(&format!("/api/v1/series/{id}/points")).await.status, 404);
+    assert_eq!(other.get("/api/v1/series").await.ok()["series"], json!([]));
+}
+
+#[tokio::test]
+async fn numbers_of_an_outage_come_late_twice_and_are_kept_once_on_sqlite() {
+    story(Database::sqlite()).await;
+}

@@ -12,6 +12,7 @@ use fitment_domain::time::{HOUR_MS, UnixMs};
 use sqlx::query;
 
 use self::chunks::{Place, placeholders};
+use crate::part::on_device_within;
 use crate::row::{Row, to_json};
 use crate::{Result, Tx};
 
@@ -208,33 +209,44 @@ impl Tx {
         device: Option<&DeviceId>,
         installation: Option<&InstallationId>,
     ) -> Result<Vec<SeriesRow>> {
-        let tenant = self.tenant()?;
-        let sql = "select s.id, s.device_id, s.installation_id, s.condition, s.subject, s.name, s.labels, s.unit, s.created, \
-                   (select max(c.start) from series_chunks c where c.tenant_id = s.tenant_id and c.tier = 0 \
-                    and c.series_id = s.id) as last_hour from series s \
-                   where s.tenant_id = $1 and ($2 = '' or s.device_id = $2) and ($3 = '' or s.installation_id = $3) \
-                   order by s.device_id, s.installation_id, s.condition, s.subject, s.name, s.id limit 2000";
-        let statement = query(sql).bind(tenant.as_str()).bind(device.map_or("", DeviceId::as_str));
+        let (tenant, who) = self.part()?;
+        let sql = concat!(
+            "select s.id, s.device_id, s.installation_id, s.condition, s.subject, s.name, s.labels, s.unit, s.created, \
+             (select max(c.start) from series_chunks c where c.tenant_id = s.tenant_id and c.tier = 0 \
+              and c.series_id = s.id) as last_hour from series s \
+             where s.tenant_id = $1 and ($3 = '' or s.device_id = $3) and ($4 = '' or s.installation_id = $4) and ",
+            on_device_within!("s.device_id"),
+            " order by s.device_id, s.installation_id, s.condition, s.subject, s.name, s.id limit 2000"
+        );
+        let statement = query(sql).bind(tenant.as_str()).bind(who).bind(device.map_or("", DeviceId::as_str));
         let rows = self.rows(statement.bind(installation.map_or("", InstallationId::as_str))).await?;
         rows.iter().map(|row| series_row(&Row::of("series", row))).collect()
     }
 
     /// Returns one series.
     pub async fn one_series(&mut self, id: &SeriesId) -> Result<Option<SeriesRow>> {
-        let tenant = self.tenant()?;
-        let sql = "select id, device_id, installation_id, condition, subject, name, labels, unit, created, \
-                   (select max(start) from series_chunks where tenant_id = $1 and tier = 0 and series_id = $2) as last_hour \
-                   from series where tenant_id = $1 and id = $2";
-        let found = self.row(query(sql).bind(tenant.as_str()).bind(id.as_str())).await?;
+        let (tenant, who) = self.part()?;
+        let sql = concat!(
+            "select id, device_id, installation_id, condition, subject, name, labels, unit, created, \
+             (select max(start) from series_chunks where tenant_id = $1 and tier = 0 and series_id = $3) as last_hour \
+             from series where tenant_id = $1 and id = $3 and ",
+            on_device_within!("device_id")
+        );
+        let found = self.row(query(sql).bind(tenant.as_str()).bind(who).bind(id.as_str())).await?;
         found.map(|row| series_row(&Row::of("series", &row))).transpose()
     }
 
     /// Returns what was not kept of a device's samples, or of all.
     pub async fn series_drops(&mut self, device: Option<&DeviceId>) -> Result<Vec<DropRow>> {
-        let tenant = self.tenant()?;
-        let sql = "select device_id, installation_id, reason, samples, last from series_drops \
-                   where tenant_id = $1 and ($2 = '' or device_id = $2) order by device_id, installation_id, reason limit 1000";
-        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(device.map_or("", DeviceId::as_str))).await?;
+        let (tenant, who) = self.part()?;
+        let sql = concat!(
+            "select device_id, installation_id, reason, samples, last from series_drops \
+             where tenant_id = $1 and ($3 = '' or device_id = $3) and ",
+            on_device_within!("device_id"),
+            " order by device_id, installation_id, reason limit 1000"
+        );
+        let statement = query(sql).bind(tenant.as_str()).bind(who).bind(device.map_or("", DeviceId::as_str));
+        let rows = self.rows(statement).await?;
         let read = |row: Row<'_>| {
             Ok(DropRow {
                 device: row.parsed("device_id", DeviceId::parse)?,
@@ -250,8 +262,12 @@ impl Tx {
     /// Returns what a tier knows of a series from one time to before another, in the order of time. What was not rolled up
     /// yet is rolled up on the way.
     pub async fn series_points(&mut self, id: &SeriesId, tier: Tier, from: UnixMs, to: UnixMs) -> Result<Vec<Bucket>> {
-        self.tenant()?;
+        self.part()?;
         let mut buckets = Vec::new();
+        // What follows looks at the tenant alone: whether this person may see the series is decided here.
+        if self.one_series(id).await?.is_none() {
+            return Ok(buckets);
+        }
         if tier == Tier::Raw {
             for (_, points) in self.raw_chunks_between(id, from, to, false).await? {
                 buckets.extend(roll_up(&points, 1));
@@ -272,7 +288,7 @@ impl Tx {
 
     /// Returns for how long this tenant's numbers are kept.
     pub async fn retention(&mut self) -> Result<Retention> {
-        let tenant = self.tenant()?;
+        let (tenant, _) = self.part()?;
         let sql = "select tenant_id, raw_ms, five_minutes_ms, hour_ms from retention where tenant_id = $1";
         let Some(row) = self.row(query(sql).bind(tenant.as_str())).await? else { return Ok(Retention::standard()) };
         let row = Row::of("retention", &row);

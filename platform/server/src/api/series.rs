@@ -5,13 +5,14 @@ use axum::extract::{Path, Query, State};
 use fitment_domain::id::{DeviceId, InstallationId, SeriesId};
 use fitment_domain::series::points::coarser;
 use fitment_domain::series::{POINTS_MAX, choose};
+use fitment_domain::tenant::Action;
 use fitment_domain::time::{DAY_MS, UnixMs};
 use fitment_store::{DropRow, SERIES_LIST_MAX, SeriesRow};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::{App, Shared};
-use crate::auth::Msp;
+use crate::auth::{Msp, Permitted};
 use crate::problem::Problem;
 
 /// Whose series.
@@ -129,6 +130,7 @@ pub async fn list(
     msp: Msp,
     Query(whose): Query<Whose>,
 ) -> Result<Json<SeriesList>, Problem> {
+    let msp = msp.may(Action::SeeDevices)?;
     let (no_device, no_installation) = (|| Problem::not_found("device"), || Problem::not_found("installation"));
     let mut tx = app.store.read(msp.scope()).await?;
     let device = match whose.device {
@@ -155,12 +157,13 @@ pub async fn points(
     Path(id): Path<String>,
     Query(range): Query<Range>,
 ) -> Result<Json<Points>, Problem> {
+    let msp = msp.may(Action::SeeDevices)?;
     let id = SeriesId::parse(&id).map_err(|_| Problem::not_found("series"))?;
     points_of(&app, &msp, &id, &range).await.map(Json)
 }
 
 /// Returns the points of a series, for answers and for charts.
-pub async fn points_of(app: &App, msp: &Msp, id: &SeriesId, range: &Range) -> Result<Points, Problem> {
+pub async fn points_of(app: &App, msp: &Permitted, id: &SeriesId, range: &Range) -> Result<Points, Problem> {
     let now = app.now();
     let to = range.to.map_or(now, UnixMs);
     let from = range.from.map_or(UnixMs(to.0.saturating_sub(DAY_MS.cast_signed())), UnixMs);

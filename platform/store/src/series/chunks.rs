@@ -113,7 +113,7 @@ impl Tx {
         to: UnixMs,
         stale_only: bool,
     ) -> Result<Vec<AnyRow>> {
-        let tenant = self.tenant()?;
+        let (tenant, _) = self.part()?;
         let sql = "select series_id, start, data from series_chunks where tenant_id = $1 and tier = $2 and series_id = $3 \
                    and start >= $4 and start < $5 and stale >= $6 order by start";
         let statement = query(sql).bind(tenant.as_str()).bind(tier_number(tier)).bind(id.as_str());

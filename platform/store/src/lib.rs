@@ -5,6 +5,7 @@
 
 mod dialect;
 mod error;
+mod many;
 mod objects;
 mod part;
 mod row;

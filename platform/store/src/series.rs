@@ -11,7 +11,8 @@ use fitment_domain::series::{Dropped, Retention, SERIES_OF_DEVICE_MAX, SERIES_OF
 use fitment_domain::time::{HOUR_MS, UnixMs};
 use sqlx::query;
 
-use self::chunks::{Place, placeholders};
+use self::chunks::Place;
+use crate::many::many;
 use crate::part::on_device_within;
 use crate::row::{Row, to_json};
 use crate::{Result, Tx};
@@ -126,9 +127,8 @@ impl Tx {
     async fn known_series(&mut self, ids: &[SeriesId]) -> Result<BTreeSet<SeriesId>> {
         let (tenant, mut known) = (self.tenant()?, BTreeSet::new());
         for part in ids.chunks(ROWS_MAX) {
-            let sql =
-                format!("select id from series where tenant_id = $1 and id in ({})", placeholders(part.len(), 1, 1));
-            let mut statement = query(sqlx::AssertSqlSafe(sql)).bind(tenant.as_str());
+            let beginning = "select id from series where tenant_id = $1 and id in (";
+            let mut statement = many(beginning, (part.len(), 1, 1), ")").bind(tenant.as_str());
             for id in part {
                 statement = statement.bind(id.as_str());
             }
@@ -152,12 +152,9 @@ impl Tx {
     async fn insert_series(&mut self, new: &[(SeriesId, &SeriesKey)], now: UnixMs) -> Result<()> {
         let tenant = self.tenant()?;
         for part in new.chunks(ROWS_MAX) {
-            let sql = format!(
-                "insert into series (tenant_id, id, device_id, installation_id, condition, subject, name, labels, unit, created) \
-                 values {} on conflict (tenant_id, id) do nothing",
-                placeholders(part.len(), 10, 0)
-            );
-            let mut statement = query(sqlx::AssertSqlSafe(sql));
+            let beginning = "insert into series (tenant_id, id, device_id, installation_id, condition, subject, name, labels, \
+                             unit, created) values";
+            let mut statement = many(beginning, (part.len(), 10, 0), "on conflict (tenant_id, id) do nothing");
             for (id, key) in part {
                 let statement_of = statement.bind(tenant.as_str()).bind(id.as_str()).bind(key.device.as_str());
                 let named = statement_of.bind(key.installation.as_str()).bind(&key.condition).bind(&key.subject);

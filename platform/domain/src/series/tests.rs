@@ -1,3 +1,5 @@
+//! What a chunk, a merge and a choice of tier must hold.
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 

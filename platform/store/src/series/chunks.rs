@@ -11,6 +11,7 @@ use sqlx::any::AnyRow;
 use sqlx::query;
 
 use super::ROWS_MAX;
+use crate::many::many;
 use crate::row::Row;
 use crate::{Result, Tx};
 
@@ -19,17 +20,6 @@ use crate::{Result, Tx};
 pub(super) struct Place {
     pub(super) series: SeriesId,
     pub(super) start: UnixMs,
-}
-
-/// Writes the placeholders of so many rows, after those that the statement has already: `($3, $4), ($5, $6)`.
-pub(super) fn placeholders(rows: usize, columns: usize, before: usize) -> String {
-    let row = |row: usize| {
-        let numbers = (1..=columns).map(|column| format!("${}", before + row * columns + column));
-        let numbers = numbers.collect::<Vec<_>>().join(", ");
-        // A list of single values needs no rows.
-        if columns == 1 { numbers } else { format!("({numbers})") }
-    };
-    (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
 
 fn tier_number(tier: Tier) -> i64 {
@@ -51,12 +41,9 @@ impl Tx {
     async fn chunks_at(&mut self, tier: Tier, places: &[Place]) -> Result<Vec<AnyRow>> {
         let (tenant, mut found) = (self.tenant()?, Vec::new());
         for part in places.chunks(ROWS_MAX) {
-            let sql = format!(
-                "select series_id, start, data from series_chunks where tenant_id = $1 and tier = $2 \
-                 and (series_id, start) in (values {})",
-                placeholders(part.len(), 2, 2)
-            );
-            let mut statement = query(sqlx::AssertSqlSafe(sql)).bind(tenant.as_str()).bind(tier_number(tier));
+            let beginning = "select series_id, start, data from series_chunks where tenant_id = $1 and tier = $2 \
+                             and (series_id, start) in (values";
+            let mut statement = many(beginning, (part.len(), 2, 2), ")").bind(tenant.as_str()).bind(tier_number(tier));
             for place in part {
                 statement = statement.bind(place.series.as_str()).bind(place.start.0);
             }
@@ -70,12 +57,10 @@ impl Tx {
         let mut chunks = chunks.into_iter().peekable();
         while chunks.peek().is_some() {
             let part: Vec<_> = chunks.by_ref().take(ROWS_MAX).collect();
-            let sql = format!(
-                "insert into series_chunks (tenant_id, tier, series_id, start, stale, data) values {} \
-                 on conflict (tenant_id, tier, series_id, start) do update set stale = excluded.stale, data = excluded.data",
-                placeholders(part.len(), 6, 0)
-            );
-            let mut statement = query(sqlx::AssertSqlSafe(sql));
+            let beginning = "insert into series_chunks (tenant_id, tier, series_id, start, stale, data) values";
+            let end = "on conflict (tenant_id, tier, series_id, start) do update set stale = excluded.stale, \
+                       data = excluded.data";
+            let mut statement = many(beginning, (part.len(), 6, 0), end);
             for (place, data) in part {
                 let keyed = statement.bind(tenant.as_str()).bind(tier_number(tier)).bind(place.series.as_str());
                 statement = keyed.bind(place.start.0).bind(i64::from(stale)).bind(data);

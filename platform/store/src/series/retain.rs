@@ -9,7 +9,8 @@ use fitment_domain::time::{HOUR_MS, UnixMs};
 use sqlx::query;
 
 use super::ROWS_MAX;
-use super::chunks::{Place, chunk, placeholders};
+use super::chunks::{Place, chunk};
+use crate::many::many;
 use crate::{Result, Tx};
 
 impl Tx {
@@ -49,11 +50,9 @@ impl Tx {
         if hours.is_empty() {
             return Ok(());
         }
-        let sql = format!(
-            "update series_chunks set stale = 0 where tenant_id = $1 and tier = 0 and (series_id, start) in (values {})",
-            placeholders(hours.len(), 2, 1)
-        );
-        let mut statement = query(sqlx::AssertSqlSafe(sql)).bind(tenant.as_str());
+        let beginning = "update series_chunks set stale = 0 where tenant_id = $1 and tier = 0 \
+                         and (series_id, start) in (values";
+        let mut statement = many(beginning, (hours.len(), 2, 1), ")").bind(tenant.as_str());
         for (hour, _) in hours {
             statement = statement.bind(hour.series.as_str()).bind(hour.start.0);
         }

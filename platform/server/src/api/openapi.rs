@@ -5,8 +5,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::{
-    accounts, audit, connections, devices, findings, fit, health, installations, mapping, people, releases, series, sessions,
-    tenants, tickets, uploads, zero_certificates,
+    accounts, audit, connections, devices, findings, fit, health, installations, mapping, people, releases, series,
+    sessions, tenants, tickets, uploads, zero_certificates,
 };
 
 /// OpenAPI of the web listener. Errors are `application/problem+json` with `code` and `request_id`.

@@ -1,7 +1,16 @@
-//! Linux: `/proc`, `/etc/os-release`, `uname` and `statvfs`.
+//! Linux: `/proc`, `/sys`, `statvfs`, `openat2`, systemd's D-Bus and apt's lists.
 
+mod apt;
+mod bus;
+pub(crate) mod cpu;
 pub(crate) mod facts;
+pub(crate) mod files;
 pub(crate) mod filesystems;
 pub(crate) mod memory;
 mod mountinfo;
+pub(crate) mod networks;
+pub(crate) mod packages;
 mod remote;
+pub(crate) mod services;
+pub(crate) mod temperatures;
+pub(crate) mod uptime;

@@ -1,5 +1,7 @@
 //! How far a scoped permission reaches: the shape of its patterns, what they match, and what placeholders stand for.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::capability::{Ceiling, Grants, Permission, Reach, Scope, effective};
@@ -103,16 +105,36 @@ fn split_host(text: &str) -> Option<(&str, &str)> {
 }
 
 /// Returns whether a unit is within the grant.
-pub fn unit_is_within(units: &std::collections::BTreeSet<String>, unit: &str) -> bool {
+pub fn unit_is_within(units: &BTreeSet<String>, unit: &str) -> bool {
     is_unit(unit, false) && units.iter().any(|pattern| stars(pattern.as_bytes(), unit.as_bytes()))
 }
 
 /// Returns whether an absolute path is within the grant. Paths with empty names, `.` or `..` are in none.
-pub fn path_is_within(globs: &std::collections::BTreeSet<String>, path: &str) -> bool {
+pub fn path_is_within(globs: &BTreeSet<String>, path: &str) -> bool {
     let clean = path.strip_prefix('/').is_some_and(|rest| {
         !path.bytes().any(|b| b == 0) && rest.split('/').all(|name| !matches!(name, "" | "." | ".."))
     });
     clean && globs.iter().any(|glob| path_matches(glob, path))
+}
+
+/// Returns whether a folder may be listed: one within the grant, or the folder that an entry hangs on.
+pub fn folder_may_be_listed(globs: &BTreeSet<String>, path: &str) -> bool {
+    path_is_within(globs, path) || globs.iter().any(|glob| base(glob) == path)
+}
+
+/// Returns the folder that the first entry hangs on within which a path is: what comes before the entry's first wildcard. Nothing
+/// outside of it is touched for this path.
+pub fn base_of(globs: &BTreeSet<String>, path: &str) -> Option<String> {
+    let only = |glob: &&String| path_is_within(&BTreeSet::from([(*glob).clone()]), path);
+    globs.iter().find(only).map(|glob| base(glob))
+}
+
+fn base(glob: &str) -> String {
+    let fixed = glob.split_once('*').map_or(glob, |(before, _)| before);
+    match fixed.rsplit_once('/') {
+        Some(("", _)) | None => "/".to_owned(),
+        Some((folder, _)) => folder.to_owned(),
+    }
 }
 
 fn path_matches(glob: &str, path: &str) -> bool {
@@ -132,7 +154,7 @@ fn path_matches(glob: &str, path: &str) -> bool {
 }
 
 /// Returns whether a host and port are within the grant. Names are compared without case, addresses as written.
-pub fn host_is_within(hosts: &std::collections::BTreeSet<String>, host: &str, port: u16) -> bool {
+pub fn host_is_within(hosts: &BTreeSet<String>, host: &str, port: u16) -> bool {
     let host = bare_host(host);
     hosts.iter().filter_map(|entry| split_host(entry)).any(|(pattern, allowed)| {
         let port_fits = allowed == "*" || allowed.parse() == Ok(port);
@@ -143,6 +165,12 @@ pub fn host_is_within(hosts: &std::collections::BTreeSet<String>, host: &str, po
         };
         port_fits && host_fits
     })
+}
+
+/// Returns whether a host is within the grant at any port: for what has none, a name to resolve or an echo.
+pub fn host_is_within_at_any_port(hosts: &BTreeSet<String>, host: &str) -> bool {
+    let ports = hosts.iter().filter_map(|entry| Some(split_host(entry)?.1.parse().unwrap_or(1)));
+    ports.collect::<BTreeSet<u16>>().into_iter().any(|port| host_is_within(hosts, host, port))
 }
 
 fn bare_host(host: &str) -> String {
@@ -248,7 +276,7 @@ fn shorten(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn set(entries: &[&str]) -> std::collections::BTreeSet<String> {
+    fn set(entries: &[&str]) -> BTreeSet<String> {
         entries.iter().map(|e| (*e).to_owned()).collect()
     }
 
@@ -271,6 +299,19 @@ mod tests {
         ] {
             assert!(!path_is_within(&globs, outside), "{outside}");
         }
+    }
+
+    #[test]
+    fn a_grant_hangs_on_what_comes_before_its_first_wildcard() {
+        let globs = set(&["/tmp/**", "/var/log/*.log", "/etc/motd"]);
+        for (path, base) in [("/tmp/a/b", "/tmp"), ("/var/log/x.log", "/var/log"), ("/etc/motd", "/etc")] {
+            assert_eq!(base_of(&globs, path).as_deref(), Some(base), "{path}");
+        }
+        assert_eq!(base_of(&globs, "/etc/passwd"), None);
+        assert!(folder_may_be_listed(&globs, "/tmp") && folder_may_be_listed(&globs, "/tmp/a"));
+        assert!(folder_may_be_listed(&globs, "/var/log") && folder_may_be_listed(&globs, "/etc"));
+        assert!(!folder_may_be_listed(&globs, "/") && !folder_may_be_listed(&globs, "/var/log/x"));
+        assert!(!folder_may_be_listed(&globs, "/tmp/../etc"));
     }
 
     #[test]

@@ -27,6 +27,22 @@ pub mod offered {
         ",
         imports: {
             "fitment:accessory/http.send": async | trappable,
+            "fitment:accessory/metrics.read-cpu": async | trappable,
+            "fitment:accessory/services.list-services": async | trappable,
+            "fitment:accessory/services.get-service": async | trappable,
+            "fitment:accessory/services-control.control": async | trappable,
+            "fitment:accessory/files.stat": async | trappable,
+            "fitment:accessory/files.list-directory": async | trappable,
+            "fitment:accessory/files.read": async | trappable,
+            "fitment:accessory/files-write.write": async | trappable,
+            "fitment:accessory/files-write.remove": async | trappable,
+            "fitment:accessory/packages.list-pending": async | trappable,
+            "fitment:accessory/packages.refreshed-ms": async | trappable,
+            "fitment:accessory/packages.reboot-required": async | trappable,
+            "fitment:accessory/net.tcp": async | trappable,
+            "fitment:accessory/net.tls": async | trappable,
+            "fitment:accessory/net.dns": async | trappable,
+            "fitment:accessory/net.ping": async | trappable,
             default: trappable,
         },
     });
@@ -38,6 +54,26 @@ pub mod monitor {
     wasmtime::component::bindgen!({
         path: "../../wit",
         world: "fitment:accessory/monitor",
+        exports: { default: async },
+        with: { "fitment:accessory": crate::contract::offered::fitment::accessory },
+    });
+}
+
+/// The world `probe`.
+pub mod probe {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "fitment:accessory/probe",
+        exports: { default: async },
+        with: { "fitment:accessory": crate::contract::offered::fitment::accessory },
+    });
+}
+
+/// The world `script`.
+pub mod script {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "fitment:accessory/script",
         exports: { default: async },
         with: { "fitment:accessory": crate::contract::offered::fitment::accessory },
     });

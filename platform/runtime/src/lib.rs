@@ -28,3 +28,5 @@ pub mod run;
 mod state;
 #[cfg(feature = "runner")]
 pub mod supervisor;
+#[cfg(feature = "runner")]
+pub mod world;

@@ -1,6 +1,6 @@
 //! Compiled code that is loaded, linked once per set of grants: what was not granted is absent from the linker.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use fitment_domain::capability::{Grants, Permission};
@@ -8,65 +8,33 @@ use fitment_domain::run::{ArtifactKey, Invocation};
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
-use crate::contract::connector::TicketingConnectorPre;
-use crate::contract::monitor::MonitorPre;
 use crate::contract::offered;
 use crate::state::RunState;
+use crate::world::{self, Guest, World};
 
 /// Compiled components that one runner holds at a time.
 const ARTIFACTS_MAX: usize = 512;
 
-/// What decides the linker: the world, and which interfaces were granted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What decides the linker: the interfaces that every component of the world has, and those that were granted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Profile {
-    world: World,
-    metrics: bool,
-    http: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum World {
-    Monitor,
-    TicketingConnector,
+    on_devices: bool,
+    tells: bool,
+    granted: BTreeSet<Permission>,
 }
 
 impl Profile {
-    fn of(invocation: &Invocation, grants: &Grants) -> Result<Self, String> {
-        let world = match invocation {
-            Invocation::Check => World::Monitor,
-            Invocation::Connector(_) => World::TicketingConnector,
-            Invocation::Probe { .. } | Invocation::Script => {
-                return Err("this runner does not support this kind".to_owned());
-            }
-        };
-        Ok(Self {
-            world,
-            metrics: world == World::Monitor && grants.has(Permission::Metrics),
-            // An empty scope of a scoped permission opens nothing.
-            http: world == World::TicketingConnector
-                && grants.scope(Permission::Http).is_some_and(|s| !s.origins.is_empty()),
-        })
+    /// What the world may be granted, as far as it was, and as far as its scope opens anything.
+    fn of(world: &World, grants: &Grants) -> Self {
+        let granted = world.permissions.iter().copied().filter(|permission| grants.opens(*permission)).collect();
+        Self { on_devices: world.on_devices, tells: world.tells, granted }
     }
-
-    fn grants(self, permission: Permission) -> bool {
-        match permission {
-            Permission::Metrics => self.metrics,
-            Permission::Http => self.http,
-            _ => false,
-        }
-    }
-}
-
-/// A component that is linked and type-checked: what is left per run is a store and an instance.
-#[derive(Clone)]
-pub enum Linked {
-    Monitor(MonitorPre<RunState>),
-    Connector(TicketingConnectorPre<RunState>),
 }
 
 struct Artifact {
     component: Component,
-    linked: HashMap<Profile, Arc<Linked>>,
+    /// By the world's name, too: two worlds may be granted the same.
+    linked: HashMap<(&'static str, Profile), Arc<dyn Guest>>,
 }
 
 /// The loaded artifacts of one runner.
@@ -98,23 +66,27 @@ impl Library {
     }
 
     /// Returns the artifact linked with what was granted, or why it cannot run.
-    pub fn linked(&mut self, key: &str, invocation: &Invocation, grants: &Grants) -> Result<Arc<Linked>, String> {
+    pub fn linked(&mut self, key: &str, invocation: &Invocation, grants: &Grants) -> Result<Arc<dyn Guest>, String> {
         let artifact = self.artifacts.get_mut(key).ok_or_else(|| format!("artifact {key} is not loaded"))?;
-        let profile = Profile::of(invocation, grants)?;
-        if let Some(linked) = artifact.linked.get(&profile) {
+        let world = world::of(invocation);
+        let profile = Profile::of(world, grants);
+        let name = (world.name, profile.clone());
+        if let Some(linked) = artifact.linked.get(&name) {
             return Ok(Arc::clone(linked));
         }
-        if let Some(refusal) = not_granted(&self.engine, &artifact.component, profile) {
+        if let Some(refusal) = not_granted(&self.engine, &artifact.component, &profile) {
             return Err(refusal);
         }
         let linker = match self.linkers.entry(profile) {
             std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::hash_map::Entry::Vacant(new) => {
-                new.insert(linker(&self.engine, profile).map_err(|e| format!("{e:#}"))?)
+                let linker = linker(&self.engine, new.key()).map_err(|e| format!("{e:#}"))?;
+                new.insert(linker)
             }
         };
-        let linked = Arc::new(link(linker, &artifact.component, profile).map_err(|e| format!("{e:#}"))?);
-        artifact.linked.insert(profile, Arc::clone(&linked));
+        let linked = linker.instantiate_pre(&artifact.component).and_then(world.check).map_err(|e| format!("{e:#}"))?;
+        let linked: Arc<dyn Guest> = Arc::from(linked);
+        artifact.linked.insert(name, Arc::clone(&linked));
         Ok(linked)
     }
 }
@@ -126,39 +98,47 @@ fn deserialize(engine: &Engine, compiled: &[u8]) -> wasmtime::Result<Component> 
     unsafe { Component::deserialize(engine, compiled) }
 }
 
-fn link(linker: &Linker<RunState>, component: &Component, profile: Profile) -> wasmtime::Result<Linked> {
-    let pre = linker.instantiate_pre(component)?;
-    Ok(match profile.world {
-        World::Monitor => Linked::Monitor(MonitorPre::new(pre)?),
-        World::TicketingConnector => Linked::Connector(TicketingConnectorPre::new(pre)?),
-    })
-}
-
-fn linker(engine: &Engine, profile: Profile) -> wasmtime::Result<Linker<RunState>> {
+fn linker(engine: &Engine, profile: &Profile) -> wasmtime::Result<Linker<RunState>> {
     let mut linker = Linker::new(engine);
     offered::run_context::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     offered::logging::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     offered::clock::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
-    if profile.world == World::Monitor {
+    if profile.on_devices {
         offered::device::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     }
-    if profile.metrics {
-        offered::metrics::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    if profile.tells {
+        offered::script_host::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     }
-    if profile.http {
-        offered::http::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    for permission in &profile.granted {
+        offer(&mut linker, *permission)?;
     }
     Ok(linker)
 }
 
+/// Adds the interface that a permission opens.
+fn offer(linker: &mut Linker<RunState>, permission: Permission) -> wasmtime::Result<()> {
+    let add = match permission {
+        Permission::Metrics => offered::metrics::add_to_linker::<_, HasSelf<_>>,
+        Permission::Http => offered::http::add_to_linker::<_, HasSelf<_>>,
+        Permission::ServicesRead => offered::services::add_to_linker::<_, HasSelf<_>>,
+        Permission::ServicesControl => offered::services_control::add_to_linker::<_, HasSelf<_>>,
+        Permission::FilesRead => offered::files::add_to_linker::<_, HasSelf<_>>,
+        Permission::FilesWrite => offered::files_write::add_to_linker::<_, HasSelf<_>>,
+        Permission::Packages => offered::packages::add_to_linker::<_, HasSelf<_>>,
+        Permission::Net => offered::net::add_to_linker::<_, HasSelf<_>>,
+        Permission::State => offered::state::add_to_linker::<_, HasSelf<_>>,
+    };
+    add(linker, |state| state)
+}
+
 /// Names the import that a missing permission leaves unsatisfied; wasmtime's own message would not know the permission.
-fn not_granted(engine: &Engine, component: &Component, profile: Profile) -> Option<String> {
+fn not_granted(engine: &Engine, component: &Component, profile: &Profile) -> Option<String> {
     let imports = component.component_type();
     let mut refusals = imports.imports(engine).filter_map(|(name, _)| {
         let interface = name.split('@').next().unwrap_or(name);
         Permission::ALL
             .into_iter()
-            .find(|permission| permission.interface() == interface && !profile.grants(*permission))
+            .find(|permission| permission.interface() == interface && !profile.granted.contains(permission))
             .map(|permission| {
                 format!("import {name} needs permission {}, which was not granted to this run", permission.name())
             })

@@ -4,16 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fitment_domain::budget::Budget;
-use fitment_domain::finding::{self, FindingLimits};
-use fitment_domain::run::{End, Fault, Invocation, Returned, RunReport, RunRequest};
-use fitment_domain::ticket::remote::{Answer, Call};
+use fitment_domain::run::{End, Invocation, RunReport, RunRequest};
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
-use crate::contract::connector::exports::fitment::accessory::ticketing::Guest;
 use crate::meter::metered;
-use crate::prepare::Linked;
 use crate::state::{Exhaustion, RunState};
 use crate::supervisor::Supervisor;
+use crate::world::Guest;
 
 /// The contract has no resources today; a component may still make handles among its own instances.
 const HANDLES_MAX: usize = 1_000;
@@ -22,7 +19,7 @@ const TRAP_BYTES_MAX: usize = 4096;
 /// Runs to the end, whatever that is.
 pub async fn run(
     engine: &Engine,
-    linked: Result<Arc<Linked>, String>,
+    linked: Result<Arc<dyn Guest>, String>,
     request: RunRequest,
     supervisor: Supervisor,
 ) -> RunReport {
@@ -40,7 +37,7 @@ pub async fn run(
         Err(error) => return unstarted(number, End::RunnerLost(text(&error))),
     };
     let wall = Duration::from_millis(budget.wall_ms_max);
-    let ended = tokio::time::timeout(wall, metered(meter, start(&mut store, &linked, invocation, &budget))).await;
+    let ended = tokio::time::timeout(wall, metered(meter, start(&mut store, linked.as_ref(), invocation, &budget))).await;
     let end = match ended {
         Err(_elapsed) => End::Exhausted("wall_ms_max".to_owned()),
         Ok(Err(panic)) => End::RunnerLost(format!("the host panicked: {panic}")),
@@ -52,29 +49,12 @@ pub async fn run(
 
 async fn start(
     store: &mut Store<RunState>,
-    linked: &Linked,
+    linked: &dyn Guest,
     invocation: Invocation,
     budget: &Budget,
 ) -> wasmtime::Result<End> {
     bound(store, budget)?;
-    match (linked, invocation) {
-        (Linked::Monitor(pre), Invocation::Check) => {
-            let guest = pre.instantiate_async(&mut *store).await?;
-            let findings = guest.fitment_accessory_monitor_run().call_check(&mut *store).await?;
-            Ok(match findings {
-                Ok(findings) => checked(findings.into_iter().map(finding::Finding::from).collect()),
-                Err(fault) => End::Fault(fault.into()),
-            })
-        }
-        (Linked::Connector(pre), Invocation::Connector(call)) => {
-            let guest = pre.instantiate_async(&mut *store).await?;
-            let answer = connector_call(guest.fitment_accessory_ticketing(), store, call).await?;
-            Ok(End::Returned(Returned::Connector(answer.map_err(Into::into))))
-        }
-        (Linked::Monitor(_) | Linked::Connector(_), _) => {
-            Ok(End::Refused("the component was linked for another world".to_owned()))
-        }
-    }
+    linked.call(store, invocation).await
 }
 
 /// Sets every bound that wasmtime keeps for us.
@@ -92,38 +72,6 @@ fn bound(store: &mut Store<RunState>, budget: &Budget) -> wasmtime::Result<()> {
         Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
     });
     Ok(())
-}
-
-type ConnectorAnswer = Result<Answer, crate::contract::offered::ticketing_types::Error>;
-
-async fn connector_call(guest: &Guest, store: &mut Store<RunState>, call: Call) -> wasmtime::Result<ConnectorAnswer> {
-    let ticket = |ticket: crate::contract::offered::ticketing_types::Ticket| Answer::Ticket(ticket.into());
-    Ok(match call {
-        Call::Describe => guest.call_describe(store).await?.map(|description| Answer::Description(description.into())),
-        Call::GetTicket { ticket: id } => guest.call_get_ticket(store, &id).await?.map(ticket),
-        Call::FindByExternalRef { external_ref } => guest
-            .call_find_by_external_ref(store, &external_ref)
-            .await?
-            .map(|found| Answer::Found(found.map(Into::into))),
-        Call::CreateTicket(new) => guest.call_create_ticket(store, &new.into()).await?.map(ticket),
-        Call::UpdateTicket { ticket: id, patch, expected } => {
-            guest.call_update_ticket(store, &id, &patch.into(), expected.as_ref()).await?.map(ticket)
-        }
-        Call::AddNote { ticket: id, note } => {
-            guest.call_add_note(store, &id, &note.into()).await?.map(|()| Answer::Noted)
-        }
-        Call::ListNotes { ticket: id, since_ms, cursor } => guest
-            .call_list_notes(store, &id, since_ms, cursor.as_deref())
-            .await?
-            .map(|(notes, next)| Answer::Notes { notes: notes.into_iter().map(Into::into).collect(), next }),
-    })
-}
-
-fn checked(findings: Vec<finding::Finding>) -> End {
-    match finding::check(&findings, &FindingLimits::standard()) {
-        Ok(()) => End::Returned(Returned::Findings(findings)),
-        Err(bad) => End::Fault(Fault::Invalid(bad.to_string())),
-    }
 }
 
 /// Says which bound an error stands for; what is no bound is a trap.
@@ -173,7 +121,10 @@ fn report(run: u64, end: End, store: &mut Store<RunState>) -> RunReport {
     usage.memory_bytes_peak = state.limiter.memory_bytes_peak();
     (usage.log_bytes, usage.log_bytes_dropped) = log.bytes();
     let end = sized(end, state.budget.result_bytes_max, &mut usage.result_bytes);
-    RunReport { run, end, usage, log: log.into_lines(), state: None }
+    // A run that broke down in the middle leaves nothing: what it left may be half of something.
+    let left = matches!(end, End::Returned(_) | End::Fault(_)) && state.kept_changed;
+    let kept = left.then(|| std::mem::take(&mut state.kept));
+    RunReport { run, end, usage, log: log.into_lines(), state: kept }
 }
 
 /// Counts the bytes of the result as they cross to the supervisor.

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fitment_domain::budget::{Budget, Usage};
-use fitment_domain::run::{Fact, RunNumber, RunRequest};
+use fitment_domain::capability::Grants;
+use fitment_domain::run::{Fact, RunNumber, RunRequest, State};
 use fitment_domain::time::UnixMs;
 
 use crate::host::logging::LogRing;
+use crate::host::script_host::Telling;
 use crate::limiter::Limiter;
 use crate::meter::Meter;
 use crate::supervisor::Supervisor;
@@ -22,7 +24,12 @@ pub struct RunState {
     pub(crate) run: RunNumber,
     pub(crate) config: String,
     pub(crate) parameters: String,
+    pub(crate) grants: Grants,
     pub(crate) facts: Vec<(String, Fact)>,
+    /// What earlier runs left, with what this one changed of it.
+    pub(crate) kept: State,
+    pub(crate) kept_changed: bool,
+    pub(crate) telling: Telling,
     pub(crate) budget: Budget,
     pub(crate) usage: Usage,
     pub(crate) limiter: Limiter,
@@ -41,7 +48,11 @@ impl RunState {
             run: request.run,
             config: request.config,
             parameters: request.parameters,
+            grants: request.grants,
             facts: request.facts,
+            kept: request.state,
+            kept_changed: false,
+            telling: Telling::default(),
             limiter: Limiter::new(&request.budget),
             log: LogRing::new(request.budget.log_bytes_max),
             budget: request.budget,

@@ -154,8 +154,8 @@ impl device::Host for Bare {
 }
 
 impl metrics::Host for Bare {
-    fn read_cpu(&mut self) -> Result<std::result::Result<metrics::Cpu, Fault>> {
-        Ok(readings::unsupported("metrics.read-cpu"))
+    async fn read_cpu(&mut self) -> Result<std::result::Result<metrics::Cpu, Fault>> {
+        Ok(readings::cpu().await)
     }
 
     fn read_memory(&mut self) -> Result<std::result::Result<metrics::Memory, Fault>> {
@@ -167,10 +167,10 @@ impl metrics::Host for Bare {
     }
 
     fn read_networks(&mut self) -> Result<std::result::Result<Vec<metrics::Network>, Fault>> {
-        Ok(readings::unsupported("metrics.read-networks"))
+        Ok(readings::networks())
     }
 
     fn read_temperatures(&mut self) -> Result<std::result::Result<Vec<metrics::Temperature>, Fault>> {
-        Ok(readings::unsupported("metrics.read-temperatures"))
+        Ok(readings::temperatures())
     }
 }

@@ -1,10 +1,11 @@
 //! `fitment-runner`: runs compiled accessories for a supervisor that speaks frames over this process's standard streams.
 //!
-//! It holds no key, no secret and no compiler, opens no socket, and ends when its standard input closes.
+//! It holds no key, no secret and no compiler, opens no connection but the system bus's, and ends when its standard input closes.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use fitment_domain::run::{FromRunner, RunRequest, ToRunner};
@@ -16,6 +17,9 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior,
 use tokio::io::BufReader;
 use tokio::net::unix::pipe;
 use tokio::sync::Semaphore;
+
+/// Readings that may wait at a time; the next one waits for its turn, under the time of its run.
+const READERS_MAX: usize = 4;
 
 fn main() -> ExitCode {
     match start() {
@@ -32,6 +36,9 @@ fn start() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
+        // Readings that may wait for a disk or for systemd; idle threads go soon, for they are memory.
+        .max_blocking_threads(READERS_MAX)
+        .thread_keep_alive(Duration::from_secs(5))
         // The pipe is looked at between every few polls, so that guests that compute do not keep others from starting.
         .event_interval(8)
         .build()?;

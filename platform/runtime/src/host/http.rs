@@ -40,18 +40,13 @@ impl RunState {
         if request.url.len() > URL_BYTES_MAX {
             return Err(Fault::Invalid(format!("url: longer than {URL_BYTES_MAX} bytes")));
         }
-        if self.usage.http_calls >= self.budget.http_calls_max {
-            return Err(Fault::Exhausted("http_calls_max".to_owned()));
-        }
-        self.usage.http_calls += 1;
-        let remaining_ms = u32::try_from(self.remaining_ms()).unwrap_or(u32::MAX);
+        self.outside_call()?;
         Ok(run::HttpRequest {
             method: request.method,
             url: request.url,
             headers: request.headers.into_iter().map(|(name, value)| (name, header(value))).collect(),
             body: request.body,
-            // 0 is "as long as the run may take".
-            timeout_ms: if request.timeout_ms == 0 { remaining_ms } else { request.timeout_ms.min(remaining_ms) },
+            timeout_ms: self.wait_ms(request.timeout_ms),
             body_bytes_max: self.budget.http_body_bytes_max,
         })
     }

@@ -6,9 +6,9 @@ use crate::readings;
 use crate::state::RunState;
 
 impl Host for RunState {
-    fn read_cpu(&mut self) -> wasmtime::Result<Result<Cpu, Fault>> {
+    async fn read_cpu(&mut self) -> wasmtime::Result<Result<Cpu, Fault>> {
         self.host_call()?;
-        Ok(readings::unsupported("metrics.read-cpu"))
+        Ok(readings::cpu().await)
     }
 
     fn read_memory(&mut self) -> wasmtime::Result<Result<Memory, Fault>> {
@@ -23,16 +23,16 @@ impl Host for RunState {
 
     fn read_networks(&mut self) -> wasmtime::Result<Result<Vec<Network>, Fault>> {
         self.host_call()?;
-        Ok(readings::unsupported("metrics.read-networks"))
+        Ok(readings::networks())
     }
 
     fn read_temperatures(&mut self) -> wasmtime::Result<Result<Vec<Temperature>, Fault>> {
         self.host_call()?;
-        Ok(readings::unsupported("metrics.read-temperatures"))
+        Ok(readings::temperatures())
     }
 
     fn read_uptime(&mut self) -> wasmtime::Result<Result<Uptime, Fault>> {
         self.host_call()?;
-        Ok(readings::unsupported("metrics.read-uptime"))
+        Ok(readings::uptime())
     }
 }

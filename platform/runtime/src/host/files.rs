@@ -1,0 +1,96 @@
+//! `files` and `files-write`: paths within the grant only. What is read is read here, under the rights of this process's account.
+
+use fitment_device::files as device;
+use fitment_domain::act::{Act, Done};
+use fitment_domain::capability::Permission;
+use fitment_domain::reach;
+
+use crate::contract::offered::files::{FileKind, Host, Metadata};
+use crate::contract::offered::files_write;
+use crate::contract::offered::types::Fault;
+use crate::state::RunState;
+
+/// What one entry of a list costs besides its path, when it crosses to the guest.
+const ENTRY_BYTES: u64 = 64;
+
+impl Host for RunState {
+    async fn stat(&mut self, path: String) -> wasmtime::Result<Result<Metadata, Fault>> {
+        self.host_call()?;
+        if let Err(fault) = self.may_read(&path) {
+            return Ok(Err(fault));
+        }
+        Ok(self.reading(move || device::stat(&path)).await.map(Metadata::from))
+    }
+
+    async fn list_directory(&mut self, path: String) -> wasmtime::Result<Result<Vec<Metadata>, Fault>> {
+        self.host_call()?;
+        let globs = self.grants.scope(Permission::FilesRead).map(|scope| scope.globs.clone()).unwrap_or_default();
+        if !reach::folder_may_be_listed(&globs, &path) {
+            return Ok(Err(outside()));
+        }
+        let listed = self.reading(move || device::list(&path)).await;
+        Ok(listed.and_then(|entries| {
+            // Of a folder that is only the way to what was granted, nothing else is told.
+            let within = entries.into_iter().filter(|entry| reach::path_is_within(&globs, &entry.path));
+            let within: Vec<Metadata> = within.map(Metadata::from).collect();
+            let bytes: u64 = within.iter().map(|entry| entry.path.len() as u64 + ENTRY_BYTES).sum();
+            if bytes > self.budget.host_call_bytes_max {
+                return Err(Fault::Exhausted("host_call_bytes_max".to_owned()));
+            }
+            Ok(within)
+        }))
+    }
+
+    async fn read(&mut self, path: String, offset: u64, length: u32) -> wasmtime::Result<Result<Vec<u8>, Fault>> {
+        self.host_call()?;
+        if let Err(fault) = self.may_read(&path) {
+            return Ok(Err(fault));
+        }
+        let length = u64::from(length).min(self.budget.host_call_bytes_max / 2);
+        Ok(self.reading(move || device::read(&path, offset, length)).await)
+    }
+}
+
+impl files_write::Host for RunState {
+    async fn write(&mut self, path: String, contents: Vec<u8>) -> wasmtime::Result<Result<(), Fault>> {
+        self.host_call()?;
+        Ok(self.act(Act::WriteFile { path, contents }).await.map(|_| ()))
+    }
+
+    async fn remove(&mut self, path: String) -> wasmtime::Result<Result<u64, Fault>> {
+        self.host_call()?;
+        Ok(self.act(Act::RemoveFile { path }).await.map(|done| match done {
+            Done::Removed(bytes) => bytes,
+            Done::Nothing => 0,
+        }))
+    }
+}
+
+impl RunState {
+    fn may_read(&self, path: &str) -> Result<(), Fault> {
+        let scope = self.grants.scope(Permission::FilesRead);
+        if scope.is_some_and(|scope| reach::path_is_within(&scope.globs, path)) { Ok(()) } else { Err(outside()) }
+    }
+}
+
+fn outside() -> Fault {
+    Fault::Denied(Permission::FilesRead.name().to_owned())
+}
+
+impl From<device::Metadata> for Metadata {
+    fn from(metadata: device::Metadata) -> Self {
+        Self {
+            path: metadata.path,
+            kind: match metadata.kind {
+                device::FileKind::File => FileKind::File,
+                device::FileKind::Directory => FileKind::Directory,
+                device::FileKind::Symlink => FileKind::Symlink,
+                device::FileKind::Other => FileKind::Other,
+            },
+            size: metadata.size_bytes,
+            modified_ms: metadata.modified_ms,
+            mode: metadata.mode,
+            owner: metadata.owner,
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! `packages`: what the machine's own lists say; nothing is fetched.
+
+use fitment_device::packages as device;
+
+use crate::contract::offered::packages::{Host, Pending};
+use crate::contract::offered::types::Fault;
+use crate::state::RunState;
+
+impl Host for RunState {
+    async fn list_pending(&mut self) -> wasmtime::Result<Result<Vec<Pending>, Fault>> {
+        self.host_call()?;
+        let pending = self.reading(device::pending).await;
+        Ok(pending.map(|pending| {
+            let converted = pending.into_iter().map(|package| Pending {
+                name: package.name,
+                version: package.version,
+                update: package.update,
+                security: package.security,
+            });
+            converted.collect()
+        }))
+    }
+
+    async fn refreshed_ms(&mut self) -> wasmtime::Result<Result<Option<u64>, Fault>> {
+        self.host_call()?;
+        Ok(self.reading(device::refreshed_ms).await)
+    }
+
+    async fn reboot_required(&mut self) -> wasmtime::Result<Result<bool, Fault>> {
+        self.host_call()?;
+        Ok(self.reading(device::reboot_required).await)
+    }
+}

@@ -1,0 +1,53 @@
+//! The worlds of the contract: one row each, with what it may be granted and how its component is linked and called.
+
+mod connector;
+mod monitor;
+mod probe;
+mod script;
+
+use std::pin::Pin;
+
+use fitment_domain::capability::Permission;
+use fitment_domain::run::{End, Invocation};
+use wasmtime::Store;
+use wasmtime::component::InstancePre;
+
+use crate::state::RunState;
+
+/// One world.
+pub(crate) struct World {
+    /// Its name in the contract.
+    pub(crate) name: &'static str,
+    /// What it may be granted; the interfaces of everything else are never in its linker.
+    pub(crate) permissions: &'static [Permission],
+    /// Whether it runs on devices, and sees their facts.
+    pub(crate) on_devices: bool,
+    /// Whether it tells while it runs.
+    pub(crate) tells: bool,
+    /// Type-checks a linked component against what the world exports.
+    pub(crate) check: fn(InstancePre<RunState>) -> wasmtime::Result<Box<dyn Guest>>,
+}
+
+/// One call that is under way.
+pub type Calling<'a> = Pin<Box<dyn Future<Output = wasmtime::Result<End>> + Send + 'a>>;
+
+/// A component that is linked and type-checked: what is left per run is an instance and a call.
+pub trait Guest: Send + Sync {
+    /// Makes an instance in the store and calls it once.
+    fn call<'a>(&'a self, store: &'a mut Store<RunState>, invocation: Invocation) -> Calling<'a>;
+}
+
+/// Returns the world that an invocation calls.
+pub(crate) fn of(invocation: &Invocation) -> &'static World {
+    match invocation {
+        Invocation::Check => &monitor::WORLD,
+        Invocation::Probe { .. } => &probe::WORLD,
+        Invocation::Script => &script::WORLD,
+        Invocation::Connector(_) => &connector::WORLD,
+    }
+}
+
+/// A component is linked per world, so this is never the answer unless somebody mixes them up.
+fn another_world() -> End {
+    End::Refused("the component was linked for another world".to_owned())
+}

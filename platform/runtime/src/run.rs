@@ -37,7 +37,8 @@ pub async fn run(
         Err(error) => return unstarted(number, End::RunnerLost(text(&error))),
     };
     let wall = Duration::from_millis(budget.wall_ms_max);
-    let ended = tokio::time::timeout(wall, metered(meter, start(&mut store, linked.as_ref(), invocation, &budget))).await;
+    let ended =
+        tokio::time::timeout(wall, metered(meter, start(&mut store, linked.as_ref(), invocation, &budget))).await;
     let end = match ended {
         Err(_elapsed) => End::Exhausted("wall_ms_max".to_owned()),
         Ok(Err(panic)) => End::RunnerLost(format!("the host panicked: {panic}")),

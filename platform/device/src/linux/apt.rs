@@ -38,7 +38,9 @@ pub(super) fn lists(root: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(root.join(LISTS)) else { return Vec::new() };
     let mut paths: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| ["", ".lz4", ".gz", ".xz", ".zst", ".bz2"].iter().any(|e| name(path).ends_with(&format!("_Packages{e}"))))
+        .filter(|path| {
+            ["", ".lz4", ".gz", ".xz", ".zst", ".bz2"].iter().any(|e| name(path).ends_with(&format!("_Packages{e}")))
+        })
         .collect();
     paths.sort();
     paths
@@ -66,10 +68,12 @@ pub(super) fn pending(root: &Path) -> Result<Vec<Pending>, Unreadable> {
         }
         read_list(&list, |name, version, architecture| {
             for package in installed.get_mut(name).into_iter().flatten() {
-                let same = package.architecture == architecture || [architecture, &package.architecture].contains(&"all");
+                let same =
+                    package.architecture == architecture || [architecture, &package.architecture].contains(&"all");
                 if same && version::compare(version, &package.version) == Ordering::Greater {
                     package.security |= release.security;
-                    let newer = package.newest.as_deref().is_none_or(|n| version::compare(version, n) == Ordering::Greater);
+                    let newer =
+                        package.newest.as_deref().is_none_or(|n| version::compare(version, n) == Ordering::Greater);
                     if newer {
                         package.newest = Some(version.to_owned());
                     }
@@ -143,9 +147,9 @@ fn stanzas(mut text: impl BufRead, fields: &[&str], mut stanza: impl FnMut(&[&st
             }
             continue;
         }
-        let known = fields.iter().position(|field| {
-            bare.strip_prefix(field.as_bytes()).is_some_and(|rest| rest.starts_with(b":"))
-        });
+        let known = fields
+            .iter()
+            .position(|field| bare.strip_prefix(field.as_bytes()).is_some_and(|rest| rest.starts_with(b":")));
         if let Some(index) = known {
             let value = String::from_utf8_lossy(&bare[fields[index].len() + 1..]);
             values[index] = value.trim().to_owned();
@@ -207,7 +211,9 @@ mod tests {
     #[test]
     fn newer_versions_of_installed_packages_are_pending_and_security_ones_say_so() {
         let root = tempfile::tempdir().expect("a folder");
-        let stanza = |name: &str, version: &str, rest: &str| format!("Package: {name}\n{rest}Version: {version}\nArchitecture: amd64\n\n");
+        let stanza = |name: &str, version: &str, rest: &str| {
+            format!("Package: {name}\n{rest}Version: {version}\nArchitecture: amd64\n\n")
+        };
         let installed = "Status: install ok installed\n";
         let status = [
             stanza("bash", "5.2-1", installed),
@@ -220,12 +226,28 @@ mod tests {
         let list = |archive: &str, text: &[String]| {
             write(root.path(), &format!("{LISTS}/{archive}_main_binary-amd64_Packages"), &text.concat());
         };
-        list("m_dists_stable", &[stanza("bash", "5.2-2", ""), stanza("held", "2.0", ""), stanza("gone", "2.0", ""), stanza("openssl", "3.0.1-1", "")]);
+        list(
+            "m_dists_stable",
+            &[
+                stanza("bash", "5.2-2", ""),
+                stanza("held", "2.0", ""),
+                stanza("gone", "2.0", ""),
+                stanza("openssl", "3.0.1-1", ""),
+            ],
+        );
         list("m_dists_stable-security", &[stanza("openssl", "3.0.1-1+deb12u1", "")]);
         list("m_dists_stable-backports", &[stanza("tool", "9.0", "")]);
         write(root.path(), &format!("{LISTS}/m_dists_stable_InRelease"), "Suite: stable\n");
-        write(root.path(), &format!("{LISTS}/m_dists_stable-security_InRelease"), "Suite: stable-security\nLabel: Debian-Security\n");
-        write(root.path(), &format!("{LISTS}/m_dists_stable-backports_Release"), "Suite: stable-backports\nNotAutomatic: yes\n");
+        write(
+            root.path(),
+            &format!("{LISTS}/m_dists_stable-security_InRelease"),
+            "Suite: stable-security\nLabel: Debian-Security\n",
+        );
+        write(
+            root.path(),
+            &format!("{LISTS}/m_dists_stable-backports_Release"),
+            "Suite: stable-backports\nNotAutomatic: yes\n",
+        );
         let pending = pending(root.path()).expect("lists");
         let one = |name: &str, version: &str, update: &str, security| Pending {
             name: name.to_owned(),

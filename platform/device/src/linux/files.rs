@@ -16,7 +16,9 @@ fn open(path: &str, flags: OFlags) -> Result<OwnedFd, Unreadable> {
     let names = path.strip_prefix('/').unwrap_or("..");
     if !names.is_empty() && names.split('/').any(|name| matches!(name, "" | "." | "..")) {
         let shown: String = path.chars().take(200).collect();
-        return Err(Unreadable::Invalid(format!("{shown:?} is no absolute path without empty names, \".\" and \"..\"")));
+        return Err(Unreadable::Invalid(format!(
+            "{shown:?} is no absolute path without empty names, \".\" and \"..\""
+        )));
     }
     rustix::fs::openat2(CWD, path, flags | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::NO_SYMLINKS)
         .map_err(|error| refused(path, error))
@@ -27,7 +29,9 @@ fn refused(path: &str, error: Errno) -> Unreadable {
         Errno::NOENT | Errno::NOTDIR => Unreadable::NotFound(path.to_owned()),
         Errno::LOOP => Unreadable::Denied(format!("{path} leads through a symbolic link: name the real path")),
         Errno::XDEV => Unreadable::Denied(format!("{path} lies beyond a mount: name it in a grant of its own")),
-        Errno::ACCESS | Errno::PERM => Unreadable::Failed(format!("{path}: the operating system does not allow it ({error})")),
+        Errno::ACCESS | Errno::PERM => {
+            Unreadable::Failed(format!("{path}: the operating system does not allow it ({error})"))
+        }
         Errno::NOSYS => Unreadable::Unsupported("files (this kernel has no openat2)".to_owned()),
         other => Unreadable::Failed(format!("{path}: {other}")),
     }
@@ -148,7 +152,8 @@ pub(crate) fn write(path: &str, contents: &[u8], base: &str) -> Result<(), Unrea
     };
     let temporary = temporary_name();
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(&folder, &temporary, flags, Mode::from_raw_mode(0o600)).map_err(|e| refused(at, e))?;
+    let file =
+        rustix::fs::openat(&folder, &temporary, flags, Mode::from_raw_mode(0o600)).map_err(|e| refused(at, e))?;
     let written = fill(file, contents, before.as_ref())
         .and_then(|()| Ok(rustix::fs::renameat(&folder, &temporary, &folder, name)?));
     if let Err(error) = written {

@@ -37,9 +37,8 @@ fn is_up(folder: &Path) -> bool {
     let text = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
     match text("operstate").trim() {
         "up" => true,
-        "unknown" => {
-            u64::from_str_radix(text("flags").trim().trim_start_matches("0x"), 16).is_ok_and(|flags| flags & IFF_UP != 0)
-        }
+        "unknown" => u64::from_str_radix(text("flags").trim().trim_start_matches("0x"), 16)
+            .is_ok_and(|flags| flags & IFF_UP != 0),
         _ => false,
     }
 }

@@ -119,7 +119,10 @@ pub(crate) fn get(unit: &str) -> Result<Service, Unreadable> {
 
 fn check(unit: &str) -> Result<(), Unreadable> {
     let characters = unit.bytes().all(|b| b.is_ascii_alphanumeric() || b"@._:-\\".contains(&b));
-    if characters && unit.len() <= 255 && unit.rsplit_once('.').is_some_and(|(stem, kind)| !stem.is_empty() && !kind.is_empty()) {
+    if characters
+        && unit.len() <= 255
+        && unit.rsplit_once('.').is_some_and(|(stem, kind)| !stem.is_empty() && !kind.is_empty())
+    {
         return Ok(());
     }
     let shown: String = unit.chars().take(80).collect();

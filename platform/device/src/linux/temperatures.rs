@@ -23,7 +23,9 @@ fn hwmon(folder: &Path) -> Vec<Temperature> {
         let chip_name = text(&chip.join("name")).unwrap_or_else(|| name(&chip));
         for input in entries(&chip) {
             let file = name(&input);
-            let Some(sensor) = file.strip_suffix("_input").filter(|sensor| sensor.starts_with("temp")) else { continue };
+            let Some(sensor) = file.strip_suffix("_input").filter(|sensor| sensor.starts_with("temp")) else {
+                continue;
+            };
             let Some(celsius) = celsius(&input) else { continue };
             let label = text(&chip.join(format!("{sensor}_label"))).unwrap_or_else(|| sensor.to_owned());
             found.push(Temperature {

@@ -63,8 +63,21 @@ mod tests {
     #[test]
     fn versions_are_ordered_as_dpkg_orders_them() {
         let ascending = [
-            "1.0~~", "1.0~~a", "1.0~", "1.0", "1.0-1", "1.0-1+b1", "1.0-1.1", "1.0-2", "1.0-10", "1.0a", "1.0+dfsg-1",
-            "1.0.1", "1.2", "1.10", "1:0.1",
+            "1.0~~",
+            "1.0~~a",
+            "1.0~",
+            "1.0",
+            "1.0-1",
+            "1.0-1+b1",
+            "1.0-1.1",
+            "1.0-2",
+            "1.0-10",
+            "1.0a",
+            "1.0+dfsg-1",
+            "1.0.1",
+            "1.2",
+            "1.10",
+            "1:0.1",
         ];
         for pair in ascending.windows(2) {
             assert_eq!(compare(pair[0], pair[1]), Ordering::Less, "{pair:?}");

@@ -14,6 +14,9 @@ use crate::files::{self, FileError};
 use crate::folder::StateFolder;
 use crate::identity::{self, BadIdentity, Identity};
 use crate::instructions::Instructions;
+use crate::ledger::Ledger;
+use crate::memory::Memory;
+use crate::orders;
 use crate::outbox::Outbox;
 use crate::problem::Problem;
 use crate::roster::{Roster, Tools};
@@ -138,7 +141,21 @@ async fn run_enrolled(
     let outbox = Arc::new(Outbox::new(spool, board.clone()));
     let mac_key = identity::cache_mac_key(&folder)?;
     let sandbox = Arc::new(LazySandbox::new(programs, folder.compiled(), mac_key));
-    let runs = Runs::new(Arc::clone(&sandbox), facts.to_list(), Arc::clone(&outbox), board.clone());
+    let memory = Memory::at(folder.memory());
+    let order_tools = orders::Tools {
+        folder: folder.clone(),
+        client: Arc::clone(&client),
+        outbox: Arc::clone(&outbox),
+        board: board.clone(),
+        sandbox: Arc::clone(&sandbox),
+        memory: memory.clone(),
+        facts: facts.clone(),
+        me: identity.me.clone(),
+        instruction_key: identity.instruction_key,
+        release_key: identity.release_key,
+    };
+    let (orders, desk) = orders::new(order_tools, Ledger::open(folder.orders(), clock::now())?);
+    let runs = Runs::new(Arc::clone(&sandbox), facts.to_list(), Arc::clone(&outbox), board.clone(), memory.clone());
     let schedule = Schedule::new(identity.me.device.clone(), Arc::new(runs));
     let tools = Tools {
         folder: folder.clone(),
@@ -148,14 +165,17 @@ async fn run_enrolled(
         sandbox,
         facts: facts.clone(),
         release_key: identity.release_key,
+        memory,
     };
     let roster = Roster::new(tools, schedule);
-    let instructions = Instructions::new(folder.clone(), identity.clone(), Arc::clone(&client), board.clone(), roster);
+    let instructions =
+        Instructions::new(folder.clone(), identity.clone(), Arc::clone(&client), board.clone(), roster, desk);
     let sender = Sender::new(Arc::clone(&client), outbox, board.clone());
     tracing::info!(device = %identity.me.device, server = identity.server, "the agent runs");
 
     let mut loops = JoinSet::new();
     loops.spawn(instructions.run(stop.clone()));
+    loops.spawn(orders.run(stop.clone()));
     loops.spawn(sender.run(stop.clone()));
     loops.spawn(renewal::keep_renewed(folder, identity, Arc::clone(&client), board.clone(), stop.clone()));
     loops.spawn(report_facts(client, facts, board, stop));

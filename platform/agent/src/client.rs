@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use fitment_domain::bytes::Digest;
 use fitment_domain::device::Facts;
+use fitment_domain::id::TransactionId;
 use fitment_domain::package::PackageLimits;
 use fitment_domain::protocol::{
-    Acknowledged, AskInstructions, Availability, ComeAgain, Enrol, Enrolled, InstructionsAnswer, Renew, Renewed,
-    Results, refusal, route,
+    Acknowledged, AskInstructions, Availability, ComeAgain, Enrol, Enrolled, InstructionsAnswer, OrderProgress, Renew,
+    Renewed, Results, StartOrder, refusal, route,
 };
+use fitment_domain::signature::Envelope;
 use reqwest::{Method, RequestBuilder, Response, Url};
 use rustls::{AlertDescription, ClientConfig};
 use serde::de::DeserializeOwned;
@@ -122,6 +124,23 @@ impl Client {
     /// Asks whether the set is current.
     pub async fn instructions(&self, ask: &AskInstructions) -> Result<InstructionsAnswer, CallError> {
         self.post(route::INSTRUCTIONS, ask, ANSWER_TIMEOUT).await
+    }
+
+    /// Fetches an order. What came is not verified yet.
+    pub async fn order(&self, transaction: &TransactionId) -> Result<Envelope, CallError> {
+        self.post(&format!("{}/{transaction}", route::TRANSACTIONS), &serde_json::json!({}), ANSWER_TIMEOUT).await
+    }
+
+    /// Asks to start an order.
+    pub async fn start_order(&self, transaction: &TransactionId, start: &StartOrder) -> Result<(), CallError> {
+        let path = format!("{}/{transaction}/start", route::TRANSACTIONS);
+        self.send(Method::POST, &path, |request| request.json(start), ANSWER_TIMEOUT).await.map(|_| ())
+    }
+
+    /// Says how far an order is.
+    pub async fn order_progress(&self, transaction: &TransactionId, told: &OrderProgress) -> Result<(), CallError> {
+        let path = format!("{}/{transaction}/progress", route::TRANSACTIONS);
+        self.send(Method::POST, &path, |request| request.json(told), ANSWER_TIMEOUT).await.map(|_| ())
     }
 
     /// Delivers a batch of results.

@@ -1,20 +1,32 @@
 //! What may run: the package passed the door once more, on this machine, just before it is loaded.
 
 use fitment_domain::budget::Budget;
-use fitment_domain::capability::{self, Ceiling};
+use fitment_domain::capability::{self, Ceiling, Grants};
 use fitment_domain::device::Facts;
 use fitment_domain::instruction::Item;
-use fitment_domain::manifest::BadManifest;
+use fitment_domain::manifest::{BadManifest, Kind};
 use fitment_domain::matching;
 use fitment_domain::package::PackageLimits;
 use fitment_domain::reach;
 use fitment_domain::signature::{self, BadSignature, PublicKey, Wanted};
 use fitment_runner_client::ComponentRef;
 
+/// What a package is to do here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Run by itself, at intervals.
+    Schedule,
+    /// Run once, because somebody ordered it.
+    Order,
+}
+
 /// An item with a component that passed.
 pub struct Admitted {
     pub item: Item,
     pub component: ComponentRef,
+    pub kind: Kind,
+    /// What the signed package asks, before anything is put in its places.
+    pub asked: Grants,
 }
 
 /// Why a package does not run here.
@@ -28,6 +40,10 @@ pub enum Refusal {
     Disagrees { field: &'static str, instructed: String, signed: String },
     #[error("a {0} does not run on devices")]
     Kind(&'static str),
+    #[error("a {0} is not run by the schedule: it runs when somebody orders it")]
+    NotScheduled(&'static str),
+    #[error("a {0} is not run by an order: only scripts are")]
+    NotOrdered(&'static str),
     #[error("it does not fit this device: {0}")]
     DoesNotFit(String),
     #[error("the instructions grant more than the package asks")]
@@ -54,8 +70,23 @@ fn agree<T: PartialEq + std::fmt::Display>(field: &'static str, instructed: &T, 
     Err(Refusal::Disagrees { field, instructed: instructed.to_string(), signed: signed.to_string() })
 }
 
+fn serves(kind: Kind, purpose: Purpose) -> Result<(), Refusal> {
+    match purpose {
+        _ if !kind.runs_on_devices() => Err(Refusal::Kind(kind.as_str())),
+        Purpose::Schedule if !kind.is_scheduled() => Err(Refusal::NotScheduled(kind.as_str())),
+        Purpose::Order if kind != Kind::Script => Err(Refusal::NotOrdered(kind.as_str())),
+        Purpose::Schedule | Purpose::Order => Ok(()),
+    }
+}
+
 /// Verifies a component against the item that names it: the only way to something that can be run.
-pub fn admit(item: &Item, component: Vec<u8>, release_key: PublicKey, facts: &Facts) -> Result<Admitted, Refusal> {
+pub fn admit(
+    item: &Item,
+    component: Vec<u8>,
+    release_key: PublicKey,
+    facts: &Facts,
+    purpose: Purpose,
+) -> Result<Admitted, Refusal> {
     let wanted = Wanted { publisher: item.publisher_key, platform: Some(release_key) };
     let verified = signature::verify(&component, &item.statement.to_json(), &wanted, &PackageLimits::standard())?;
     agree("digest", &item.digest, &verified.package.digest)?;
@@ -63,25 +94,24 @@ pub fn admit(item: &Item, component: Vec<u8>, release_key: PublicKey, facts: &Fa
     agree("accessory", &item.accessory, &manifest.name)?;
     agree("version", &item.version, &manifest.version)?;
     let kind = manifest.kind()?;
-    if !kind.runs_on_devices() {
-        return Err(Refusal::Kind(kind.as_str()));
-    }
+    serves(kind, purpose)?;
     let mut mismatches = matching::device_mismatches(kind, &manifest.requires, facts);
     mismatches.extend(matching::contract_mismatch(&manifest.requires, &matching::CONTRACT_VERSION));
     if !mismatches.is_empty() {
         let words: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
         return Err(Refusal::DoesNotFit(words.join("; ")));
     }
-    let asked = Ceiling::Only(reach::bind_config(manifest.asked()?, &item.config));
-    if capability::effective(&item.grants, [&asked]) != item.grants {
+    let asked = manifest.asked()?;
+    let bound = Ceiling::Only(reach::bind_config(asked.clone(), &item.config));
+    if capability::effective(&item.grants, [&bound]) != item.grants {
         return Err(Refusal::GrantsWider);
     }
     if !item.budget.is_within(&Budget::ceiling()) {
         return Err(Refusal::BudgetOverCeiling);
     }
-    if item.interval_s == 0 {
+    if purpose == Purpose::Schedule && item.interval_s == 0 {
         return Err(Refusal::Interval);
     }
     let component = ComponentRef { digest: verified.package.digest, bytes: component.into() };
-    Ok(Admitted { item: item.clone(), component })
+    Ok(Admitted { item: item.clone(), component, kind, asked })
 }

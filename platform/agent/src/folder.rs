@@ -58,6 +58,16 @@ impl StateFolder {
         self.0.join("spool")
     }
 
+    /// Orders that were begun.
+    pub fn orders(&self) -> PathBuf {
+        self.0.join("orders")
+    }
+
+    /// What installations left for their next runs.
+    pub fn memory(&self) -> PathBuf {
+        self.0.join("memory")
+    }
+
     /// What `fitment-agent status` shows.
     pub fn status(&self) -> PathBuf {
         self.0.join("status.json")

@@ -13,6 +13,7 @@ use crate::client::Client;
 use crate::files;
 use crate::folder::StateFolder;
 use crate::identity::Identity;
+use crate::orders::Desk;
 use crate::problem::{CallError, Problem};
 use crate::random::NoRandomness;
 use crate::roster::Roster;
@@ -49,6 +50,7 @@ pub struct Instructions {
     client: Arc<Client>,
     board: Board,
     roster: Roster,
+    orders: Desk,
     have: Option<SetTime>,
     /// The envelope of the set, while the disk does not take it.
     unsaved: Option<Vec<u8>>,
@@ -58,13 +60,21 @@ pub struct Instructions {
 
 impl Instructions {
     /// Makes the loop; it has no set yet.
-    pub fn new(folder: StateFolder, identity: Identity, client: Arc<Client>, board: Board, roster: Roster) -> Self {
+    pub fn new(
+        folder: StateFolder,
+        identity: Identity,
+        client: Arc<Client>,
+        board: Board,
+        roster: Roster,
+        orders: Desk,
+    ) -> Self {
         Self {
             folder,
             identity,
             client,
             board,
             roster,
+            orders,
             have: None,
             unsaved: None,
             asked: None,
@@ -126,13 +136,19 @@ impl Instructions {
         let wait_ms = if self.roster.is_complete() { WAIT_MS } else { WAIT_INCOMPLETE_MS };
         // Nobody waits to hear that things are as they should be again.
         let wait_ms = if self.have.is_none() || self.backoff.is_counting() { 0 } else { wait_ms };
-        let availability = Availability { available: true, set: self.have, wait_ms };
-        let answer = self.client.availability(&availability).await?;
+        let available = self.orders.is_free();
+        let availability = Availability { available, set: self.have, wait_ms, takes_orders: true };
+        let answer = tokio::select! {
+            answer = self.client.availability(&availability) => answer?,
+            // Busy no more: the server is told at once.
+            () = self.orders.free(), if !available => return Ok(()),
+        };
         self.board.contact(clock::now());
         let due = self.asked.is_none_or(|asked| asked.elapsed() >= ASK_EVERY);
         if answer.instructions_changed || self.have.is_none() || due {
             self.ask().await?;
         }
+        self.orders.take(answer.transactions);
         self.save();
         self.roster.fetch_missing().await;
         Ok(())

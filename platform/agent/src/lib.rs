@@ -29,9 +29,13 @@ pub mod door;
 pub mod instructions;
 pub mod roster;
 
+pub mod memory;
 pub mod runs;
 pub mod sandbox;
 pub mod schedule;
+
+pub mod ledger;
+pub mod orders;
 
 pub mod outbox;
 pub mod sender;

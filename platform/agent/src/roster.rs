@@ -12,8 +12,9 @@ use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::client::Client;
-use crate::door::{self, Admitted, Refusal};
+use crate::door::{self, Admitted, Purpose, Refusal};
 use crate::folder::StateFolder;
+use crate::memory::Memory;
 use crate::outbox::Outbox;
 use crate::problem::Problem;
 use crate::sandbox::LazySandbox;
@@ -32,6 +33,7 @@ pub struct Tools {
     pub sandbox: Arc<LazySandbox>,
     pub facts: Facts,
     pub release_key: PublicKey,
+    pub memory: Memory,
 }
 
 struct Waiting {
@@ -146,7 +148,8 @@ impl Roster {
 
     async fn admit(&self, item: &Item, component: Vec<u8>) -> Result<Admitted, Refusal> {
         let (item, key, facts) = (item.clone(), self.tools.release_key, self.tools.facts.clone());
-        let verdict = tokio::task::spawn_blocking(move || door::admit(&item, component, key, &facts)).await;
+        let verdict =
+            tokio::task::spawn_blocking(move || door::admit(&item, component, key, &facts, Purpose::Schedule)).await;
         verdict.unwrap_or(Err(Refusal::Interrupted))
     }
 
@@ -246,6 +249,10 @@ impl Roster {
                 }
             }
             Err(error) => tracing::warn!(%error, "components that nobody needs stay in the cache"),
+        }
+        let installations = set.items.iter().map(|item| item.installation.clone()).collect();
+        if let Err(error) = self.tools.memory.tidy(&installations, clock::now()) {
+            tracing::warn!(%error, "what removed installations left stays on the disk");
         }
     }
 

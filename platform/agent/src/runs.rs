@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use fitment_domain::capability::{Ceiling, Grants, effective};
 use fitment_domain::finding::{self, FindingLimits};
+use fitment_domain::manifest::Kind;
 use fitment_domain::protocol::{Outcome, RunResult};
-use fitment_domain::run::{End, Fact, Invocation, Returned, State};
+use fitment_domain::reach;
+use fitment_domain::run::{End, Fact, Invocation, Returned};
 use fitment_runner_client::{NoHostCalls, RunSpec};
 use tokio::sync::Semaphore;
 
 use crate::clock;
 use crate::door::Admitted;
+use crate::memory::Memory;
 use crate::outbox::Outbox;
 use crate::problem::Problem;
 use crate::sandbox::LazySandbox;
@@ -24,30 +28,50 @@ pub struct Runs {
     facts: Vec<(String, Fact)>,
     outbox: Arc<Outbox>,
     board: Board,
+    memory: Memory,
     gate: Semaphore,
 }
 
 impl Runs {
     /// Makes what runs items; `facts` are what they see of the device.
-    pub fn new(sandbox: Arc<LazySandbox>, facts: Vec<(String, Fact)>, outbox: Arc<Outbox>, board: Board) -> Self {
-        Self { sandbox, facts, outbox, board, gate: Semaphore::new(AT_A_TIME_MAX) }
+    pub fn new(
+        sandbox: Arc<LazySandbox>,
+        facts: Vec<(String, Fact)>,
+        outbox: Arc<Outbox>,
+        board: Board,
+        memory: Memory,
+    ) -> Self {
+        Self { sandbox, facts, outbox, board, memory, gate: Semaphore::new(AT_A_TIME_MAX) }
     }
 
-    /// Runs an item once and puts the result into the spool.
+    /// Runs an item once, a probe once per target, and puts what came of it into the spool.
     pub async fn once(&self, admitted: &Admitted) {
+        if admitted.kind != Kind::Probe {
+            return self.one(admitted, Invocation::Check, admitted.item.grants.clone()).await;
+        }
+        for target in reach::targets(&admitted.item.config) {
+            // A run reaches the target that it was called for, and no other.
+            let narrow = Ceiling::Only(narrowed(&admitted.asked, &admitted.item.config, &target));
+            let grants = effective(&admitted.item.grants, [&narrow]);
+            self.one(admitted, Invocation::Probe { target }, grants).await;
+        }
+    }
+
+    async fn one(&self, admitted: &Admitted, invocation: Invocation, grants: Grants) {
         // The gate is never closed; without it the run would only be one more at a time.
         let _permit = self.gate.acquire().await.ok();
-        let result = self.run(admitted).await;
+        let result = self.run(admitted, invocation, grants).await;
         let words = match &result.outcome {
             Outcome::Findings(findings) => format!("{} findings", findings.len()),
             Outcome::Failed { kind, message } => format!("{kind}: {message}"),
+            Outcome::Execution { .. } => "an order".to_owned(),
         };
         tracing::debug!(accessory = %admitted.item.accessory, installation = %admitted.item.installation, outcome = words, "ran");
         self.board.ran(&result.installation, result.started, words);
         self.outbox.put(result).await;
     }
 
-    async fn run(&self, admitted: &Admitted) -> RunResult {
+    async fn run(&self, admitted: &Admitted, invocation: Invocation, grants: Grants) -> RunResult {
         let item = &admitted.item;
         let started = clock::now();
         let mut result = RunResult {
@@ -70,21 +94,31 @@ impl Runs {
         };
         self.board.solved(Topic::Sandbox);
         let spec = RunSpec {
-            invocation: Invocation::Check,
+            invocation,
             config: item.config.to_string(),
             parameters: "{}".to_owned(),
-            grants: item.grants.clone(),
+            state: self.memory.recall(&item.installation, &grants),
+            grants,
             budget: item.budget.clone(),
             facts: self.facts.clone(),
             now: started,
-            state: State::new(),
         };
         let report = sandbox.run(&admitted.component, spec, Arc::new(NoHostCalls)).await;
+        if let Some(state) = &report.state
+            && let Err(error) = self.memory.keep(&item.installation, &item.grants, state)
+        {
+            tracing::warn!(installation = %item.installation, %error, "what the run left is not kept");
+        }
         result.usage = report.usage;
         result.log = report.log;
         result.outcome = outcome(report.end);
         result
     }
+}
+
+/// Returns what a signed package asks, as far as it may reach for one target of a configuration.
+fn narrowed(asked: &Grants, config: &serde_json::Value, target: &str) -> Grants {
+    reach::bind_config(reach::bind_targets(asked.clone(), &[target.to_owned()]), config)
 }
 
 /// Makes the outcome of something that did not look.

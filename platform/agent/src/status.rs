@@ -58,6 +58,7 @@ pub enum Topic {
     Sandbox,
     Spool,
     Results,
+    Orders,
 }
 
 /// Whether an item runs.

@@ -71,7 +71,7 @@ pub fn check_consent(asked: &Grants, consent: &BTreeSet<String>) -> Result<(), C
 #[cfg(feature = "server")]
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadConfig {
-    #[error("the accessory's configuration schema is broken: {0}")]
+    #[error("the accessory's schema is broken: {0}")]
     Schema(String),
     #[error("{}", .0.join("; "))]
     Invalid(Vec<String>),
@@ -80,13 +80,28 @@ pub enum BadConfig {
 /// Checks a configuration against the accessory's JSON Schema. Schemas that refer to other documents are refused.
 #[cfg(feature = "server")]
 pub fn check_config(schema: &serde_json::Value, config: &serde_json::Value) -> Result<(), BadConfig> {
+    check_by_schema("config", schema, config)
+}
+
+/// Checks the parameters of one run. An accessory without a schema for them takes none.
+#[cfg(feature = "server")]
+pub fn check_parameters(schema: Option<&serde_json::Value>, parameters: &serde_json::Value) -> Result<(), BadConfig> {
+    match schema {
+        Some(schema) => check_by_schema("parameters", schema, parameters),
+        None if parameters.as_object().is_some_and(serde_json::Map::is_empty) => Ok(()),
+        None => Err(BadConfig::Invalid(vec!["parameters: this accessory takes none, leave them out".to_owned()])),
+    }
+}
+
+#[cfg(feature = "server")]
+fn check_by_schema(name: &str, schema: &serde_json::Value, value: &serde_json::Value) -> Result<(), BadConfig> {
     let validator = jsonschema::validator_for(schema).map_err(|e| BadConfig::Schema(e.to_string()))?;
     let errors: Vec<String> = validator
-        .iter_errors(config)
+        .iter_errors(value)
         .take(20)
         .map(|error| {
             let path = error.instance_path().to_string();
-            format!("config{}: {error}", if path.is_empty() { String::new() } else { path.replace('/', ".") })
+            format!("{name}{}: {error}", if path.is_empty() { String::new() } else { path.replace('/', ".") })
         })
         .collect();
     if errors.is_empty() { Ok(()) } else { Err(BadConfig::Invalid(errors)) }

@@ -24,6 +24,7 @@ pub mod validation;
 
 pub mod matching;
 
+pub mod execution;
 #[cfg(feature = "server")]
 pub mod form;
 pub mod installation;

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::budget::Usage;
 use crate::device::Facts;
+use crate::execution::Ending;
 use crate::finding::Finding;
-use crate::id::{DeviceId, InstallationId, SpoolEpoch, TenantId, ZeroId};
+use crate::id::{DeviceId, InstallationId, SpoolEpoch, TenantId, TransactionId, ZeroId};
 use crate::instruction::SetTime;
 use crate::run::LogLine;
 use crate::signature::{Envelope, PublicKey};
@@ -25,12 +26,19 @@ pub mod route {
     pub const OBJECTS: &str = "/agent/v1/objects";
     /// POST: `Results` → `Acknowledged`.
     pub const RESULTS: &str = "/agent/v1/results";
+    /// POST {id}: an envelope of `request::Order`, again and again until it is started.
+    /// POST {id}/start: `StartOrder` → 204. POST {id}/progress: `OrderProgress` → 204.
+    pub const TRANSACTIONS: &str = "/agent/v1/transactions";
     /// PUT: `Facts`.
     pub const FACTS: &str = "/agent/v1/facts";
 }
 
 /// The longest that an availability request may wait, in milliseconds.
 pub const WAIT_MS_MAX: u64 = 30_000;
+/// The most transaction ids that one answer names.
+pub const TRANSACTIONS_MAX: usize = 10;
+/// The shortest time between two tellings of one run's progress, in milliseconds.
+pub const PROGRESS_MS_MIN: u64 = 200;
 /// The most results that one batch may hold.
 pub const BATCH_RESULTS_MAX: usize = 200;
 
@@ -100,13 +108,39 @@ pub struct Availability {
     pub set: Option<SetTime>,
     /// How long the server may wait for something to say, in milliseconds.
     pub wait_ms: u64,
+    /// Whether this agent knows what to do with a transaction id. Agents of before 0.2 say nothing here, and would refuse an
+    /// answer that names one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub takes_orders: bool,
 }
 
-/// What waits for the agent. Work by transaction id is not built yet: this version only says that instructions changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What waits for the agent. Only one that takes orders gets the members beside the first.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ComeAgain {
     pub instructions_changed: bool,
+    /// Whether to come again with each of these transaction ids.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub come_again: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transactions: Vec<TransactionId>,
+}
+
+/// "I am about to run this order." The agent wrote the key down before it asks; only the first key is let start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartOrder {
+    /// 32 random hexadecimal digits.
+    pub key: String,
+}
+
+/// "The run is so far."
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrderProgress {
+    /// 0 to 100.
+    pub percent: u8,
+    pub message: String,
 }
 
 /// "Is my set current?"
@@ -151,6 +185,13 @@ pub enum Outcome {
     Failed {
         kind: String,
         message: String,
+    },
+    /// How an order ended.
+    Execution {
+        transaction: TransactionId,
+        ending: Ending,
+        /// Seconds of a person's time that the run says it saved.
+        saved_s: u32,
     },
 }
 

@@ -4,6 +4,7 @@ mod enrol;
 mod gate;
 mod instructions;
 mod results;
+mod transactions;
 
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ use crate::work::ASSIGN;
 const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Every route, and which certificate opens it.
-fn routes() -> [(String, Opens, MethodRouter<Shared>); 7] {
+fn routes() -> [(String, Opens, MethodRouter<Shared>); 10] {
     [
         (route::ENROL.to_owned(), Opens::Enrolment, post(enrol::enrol)),
         (route::RENEW.to_owned(), Opens::Renewal, post(enrol::renew)),
@@ -38,6 +39,9 @@ fn routes() -> [(String, Opens, MethodRouter<Shared>); 7] {
         (route::INSTRUCTIONS.to_owned(), Opens::Device, post(instructions::ask)),
         (format!("{}/{{digest}}", route::OBJECTS), Opens::Device, get(object)),
         (route::RESULTS.to_owned(), Opens::Device, post(results::take)),
+        (format!("{}/{{id}}", route::TRANSACTIONS), Opens::Device, post(transactions::fetch)),
+        (format!("{}/{{id}}/start", route::TRANSACTIONS), Opens::Device, post(transactions::start)),
+        (format!("{}/{{id}}/progress", route::TRANSACTIONS), Opens::Device, post(transactions::progress)),
         (route::FACTS.to_owned(), Opens::Device, put(facts)),
     ]
 }
@@ -58,20 +62,24 @@ pub fn router(app: Shared) -> Router {
         .with_state(app)
 }
 
-/// Hands out a component, if the device's own set names it. Anything else is not there.
+/// Hands out a component, if the device's own set names it, or an order that it holds. Anything else is not there.
 async fn object(
     State(app): State<Shared>,
     peer: Peer,
     Path(digest): Path<String>,
 ) -> Result<impl IntoResponse, Problem> {
-    let not_found = || Problem::not_found("object in this device's set");
+    let not_found = || Problem::not_found("object in this device's set or orders");
     let digest = Digest::parse(&digest).map_err(|_| not_found())?;
-    let stored = app.store.read(peer.scope()).await?.instruction_set(&peer.device).await?.ok_or_else(not_found)?;
-    let wanted = [(Signer::Platform, app.keys.instruction_public())];
-    let set: InstructionSet = stored.envelope.open(SET_TYPE, &wanted).map_err(Problem::internal)?;
-    if !set.items.iter().any(|item| item.digest == digest) {
-        return Err(not_found());
+    let mut tx = app.store.read(peer.scope()).await?;
+    if !tx.order_names(&peer.device, &digest).await? {
+        let stored = tx.instruction_set(&peer.device).await?.ok_or_else(not_found)?;
+        let wanted = [(Signer::Platform, app.keys.instruction_public())];
+        let set: InstructionSet = stored.envelope.open(SET_TYPE, &wanted).map_err(Problem::internal)?;
+        if !set.items.iter().any(|item| item.digest == digest) {
+            return Err(not_found());
+        }
     }
+    drop(tx);
     let bytes = app.store.objects().get(&digest).await?.ok_or_else(not_found)?;
     Ok(([("content-type", "application/wasm")], bytes))
 }

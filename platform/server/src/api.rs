@@ -12,6 +12,7 @@ pub mod mapping;
 pub mod openapi;
 pub mod people;
 pub mod releases;
+pub mod requests;
 pub mod series;
 pub mod sessions;
 pub mod tenants;
@@ -74,6 +75,9 @@ pub fn router(app: Shared) -> Router {
         .route("/api/v1/fit/{publisher}/{name}", get(fit::show))
         .route("/api/v1/installations", get(installations::list).post(installations::install))
         .route("/api/v1/installations/{id}", delete(installations::remove))
+        .route("/api/v1/requests", get(requests::list).post(requests::make))
+        .route("/api/v1/requests/{id}", get(requests::show).delete(requests::cancel))
+        .route("/api/v1/requests/{id}/events", get(requests::events::stream))
         .route("/api/v1/connections", get(connections::list).post(connections::add))
         .route("/api/v1/connections/{id}/check", post(connections::check))
         .route("/api/v1/findings", get(findings::list))

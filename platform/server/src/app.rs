@@ -18,6 +18,7 @@ use crate::authority::Authorities;
 use crate::clock::Clock;
 use crate::connector::Connectors;
 use crate::keys::Keys;
+use crate::orders::Orders;
 
 /// The server's parts.
 pub struct App {
@@ -30,6 +31,7 @@ pub struct App {
     /// `https://host:port` of the agents' listener, as agents reach it.
     pub agents_url: String,
     pub set_times: SetTimes,
+    pub orders: Orders,
     pub connectors: Connectors,
     pub password_checks: PasswordChecks,
     pub attempts: Attempts,

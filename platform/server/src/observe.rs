@@ -65,6 +65,7 @@ pub fn refusal(result: &RunResult) -> Option<String> {
             Some(format!("outcome.failed.message: {} bytes, at most {MESSAGE_BYTES_MAX}", message.len()))
         }
         Outcome::Failed { .. } => None,
+        Outcome::Execution { ending, .. } => ending.problem(),
     }
 }
 
@@ -73,6 +74,8 @@ pub async fn take(tx: &mut Tx, seen: &Observation<'_>) -> Result<(), ObserveErro
     let (kind, message) = match &seen.result.outcome {
         Outcome::Findings(findings) => ("findings", format!("{} findings", findings.len())),
         Outcome::Failed { kind, message } => (kind.as_str(), message.clone()),
+        // Says nothing about the state of the device: see `execution`.
+        Outcome::Execution { .. } => return Ok(()),
     };
     // A device whose clock runs ahead must not shadow what it reports once the clock is mended.
     let at = seen.result.started.min(seen.received);

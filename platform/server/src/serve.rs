@@ -20,6 +20,7 @@ use crate::authority::Authorities;
 use crate::clock::{Clock as _, SystemClock};
 use crate::connector::Connectors;
 use crate::keys::{Keys, Vault};
+use crate::orders::Orders;
 use crate::tls::CertificateAcceptor;
 use crate::{agents, api, known_keys, tls, work};
 
@@ -73,7 +74,9 @@ async fn assemble(settings: &Settings, agents_url: String) -> anyhow::Result<App
     })
     .await?;
     work::ask_for_upkeep(&store, clock.now()).await?;
-    let times = store.read(Scope::Platform).await?.instruction_times().await?;
+    let mut tx = store.read(Scope::Platform).await?;
+    let (times, open) = (tx.instruction_times().await?, tx.open_executions(clock.now()).await?);
+    drop(tx);
     Ok(App {
         store,
         sandbox,
@@ -83,6 +86,7 @@ async fn assemble(settings: &Settings, agents_url: String) -> anyhow::Result<App
         platform: App::this_platform(),
         agents_url,
         set_times: SetTimes::new(times.into_iter().map(|(_, device, time)| (device, time))),
+        orders: Orders::new(open),
         connectors: Connectors::default(),
         password_checks: PasswordChecks::default(),
         attempts: Attempts::default(),

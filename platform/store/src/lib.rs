@@ -24,6 +24,7 @@ mod mapping;
 mod person;
 mod platform;
 mod release;
+mod request;
 mod series;
 mod tenant;
 mod ticket;
@@ -51,6 +52,7 @@ pub use crate::instruction::StoredSet;
 pub use crate::job::Job;
 pub use crate::objects::{Objects, ObjectsConfig};
 pub use crate::release::Release;
+pub use crate::request::{ExecutionRow, RequestRow};
 pub use crate::series::{DropRow, NewSample, SERIES_LIST_MAX, SeriesRow};
 pub use crate::tenant::Publisher;
 pub use crate::ticket::TicketRow;
@@ -67,6 +69,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "tickets", include_str!("../migrations/0004_tickets.sql")),
     (5, "people", include_str!("../migrations/0005_people.sql")),
     (9, "series", include_str!("../migrations/0009_series.sql")),
+    (11, "requests", include_str!("../migrations/0011_requests.sql")),
 ];
 
 /// The store. Clones share their connections.

@@ -1,5 +1,7 @@
 //! The marketplace's HTTP API as a client sees it: JSON in, JSON or a problem out.
 
+mod events;
+
 use std::error::Error;
 use std::time::Duration;
 
@@ -14,6 +16,8 @@ use crate::table::clean;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+/// A stream of events ends by itself after an hour.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(3_700);
 const REPLY_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// A marketplace, and in whose name it is asked.
@@ -161,6 +165,25 @@ impl Api {
         self.send(self.request(Method::DELETE, path, &[])?).await.map(|_| ())
     }
 
+    /// Removes something that answers with what is left.
+    pub async fn take_back(&self, path: &[&str]) -> Result<Value, ApiError> {
+        self.send(self.request(Method::DELETE, path, &[])?).await
+    }
+
+    /// Reads a stream of events to its end, and hands each on: its name and its data.
+    pub async fn events(&self, path: &[&str], mut each: impl FnMut(&str, Value)) -> Result<(), ApiError> {
+        let request = self.request(Method::GET, path, &[])?.timeout(STREAM_TIMEOUT);
+        let mut response = request.send().await.map_err(|e| self.unreachable(e))?;
+        if !response.status().is_success() {
+            return self.answer(response).await.map(|_| ());
+        }
+        let mut lines = events::Lines::default();
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.unreachable(e))? {
+            lines.feed(&chunk, &mut each);
+        }
+        Ok(())
+    }
+
     /// Sends files.
     pub async fn post_form(&self, path: &[&str], form: reqwest::multipart::Form) -> Result<Value, ApiError> {
         self.send(self.request(Method::POST, path, &[])?.multipart(form)).await
@@ -187,7 +210,10 @@ impl Api {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Value, ApiError> {
-        let response = request.send().await.map_err(|e| self.unreachable(e))?;
+        self.answer(request.send().await.map_err(|e| self.unreachable(e))?).await
+    }
+
+    async fn answer(&self, response: Response) -> Result<Value, ApiError> {
         let (url, status) = (response.url().clone(), response.status());
         let is_problem = response
             .headers()

@@ -26,7 +26,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     alerts, approve, audit, build, categories, check, clients, connections, devices, findings, fit, install,
-    installations, keygen, locations, login, publish, releases, series, sign, tickets, zero_certificates,
+    installations, keygen, locations, login, publish, releases, requests, series, sign, tickets, zero_certificates,
 };
 use crate::context::Context;
 use crate::failure::Failure;
@@ -98,6 +98,13 @@ enum Command {
         #[command(subcommand)]
         command: Option<installations::Command>,
     },
+    /// MSP: run an installed script on devices, now
+    Run(commands::run::Arguments),
+    /// MSP: what was run on demand, and what became of it
+    Requests {
+        #[command(subcommand)]
+        command: Option<requests::Command>,
+    },
     /// MSP: connections to ticketing systems
     Connections {
         #[command(subcommand)]
@@ -160,6 +167,8 @@ async fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Fit(arguments) => fit::run(context, &arguments).await,
         Command::Install(arguments) => install::run(context, &arguments).await,
         Command::Installations { command } => installations::run(context, command.as_ref()).await,
+        Command::Run(arguments) => commands::run::run(context, &arguments).await,
+        Command::Requests { command } => requests::run(context, command.as_ref()).await,
         Command::Connections { command } => connections::run(context, command.as_ref()).await,
         Command::Findings(arguments) => findings::run(context, &arguments).await,
         Command::Series(arguments) => series::run(context, &arguments).await,

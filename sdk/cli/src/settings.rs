@@ -29,17 +29,31 @@ pub fn config(arguments: &Arguments) -> Result<Value, Failure> {
         Some(text) if text.trim_start().starts_with('{') => parse("--config", text)?,
         Some(file) => parse(file, &files::read_text(Path::new(file), CONFIG_BYTES_MAX)?)?,
     };
-    for assignment in &arguments.set {
+    assign(&mut config, "--set", &arguments.set)?;
+    Ok(config)
+}
+
+/// Returns the parameters of one run: each `--param` is one value.
+pub fn parameters(assignments: &[String]) -> Result<Value, Failure> {
+    let mut parameters = Value::Object(Map::new());
+    assign(&mut parameters, "--param", assignments)?;
+    Ok(parameters)
+}
+
+fn assign(object: &mut Value, flag: &str, assignments: &[String]) -> Result<(), Failure> {
+    for assignment in assignments {
         let (key, text) = assignment
             .split_once('=')
             .filter(|(key, _)| !key.is_empty() && !key.split('.').any(str::is_empty))
             .ok_or_else(|| {
-                Failure::environment(format!("--set {assignment:?}: write key=value, such as --set warning_percent=80"))
+                Failure::environment(format!(
+                    "{flag} {assignment:?}: write key=value, such as {flag} warning_percent=80"
+                ))
             })?;
         let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
-        put(&mut config, key, value)?;
+        put(object, flag, key, value)?;
     }
-    Ok(config)
+    Ok(())
 }
 
 fn parse(name: &str, text: &str) -> Result<Value, Failure> {
@@ -48,7 +62,7 @@ fn parse(name: &str, text: &str) -> Result<Value, Failure> {
     if value.is_object() { Ok(value) } else { Err(Failure::environment(format!("{name} must hold a JSON object"))) }
 }
 
-fn put(config: &mut Value, key: &str, value: Value) -> Result<(), Failure> {
+fn put(config: &mut Value, flag: &str, key: &str, value: Value) -> Result<(), Failure> {
     let mut place = config;
     for part in key.split('.') {
         if place.is_null() {
@@ -56,7 +70,7 @@ fn put(config: &mut Value, key: &str, value: Value) -> Result<(), Failure> {
         }
         let object = place.as_object_mut();
         let object = object.ok_or_else(|| {
-            Failure::environment(format!("--set {key}: {part:?} would be a member of something that is no object"))
+            Failure::environment(format!("{flag} {key}: {part:?} would be a member of something that is no object"))
         })?;
         place = object.entry(part).or_insert(Value::Null);
     }

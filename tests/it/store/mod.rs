@@ -9,6 +9,7 @@ pub(crate) mod enrolment;
 pub(crate) mod isolation;
 pub(crate) mod jobs;
 pub(crate) mod releases;
+pub(crate) mod requests;
 pub(crate) mod results;
 pub(crate) mod series;
 pub(crate) mod tickets;
@@ -22,6 +23,7 @@ macro_rules! scenarios {
             isolation: another_tenants_ids_find_nothing, the_wrong_scope_is_refused, a_reader_does_not_write;
             enrolment: twenty_enrolments_on_five_uses_give_five, the_same_key_is_the_same_device, revocation_is_seen;
             releases: a_version_is_given_once, who_sees_which_release, only_a_newer_set_replaces_a_set;
+            requests: a_request_reads_back_and_is_its_tenants_and_its_devices_alone;
             results: a_result_counts_once, a_finding_is_the_latest_one;
             series: samples_come_back_whenever_and_however_often_they_come, numbers_are_rolled_up_and_go, series_are_bounded_and_what_is_not_kept_is_counted, nobody_sees_anothers_series;
             tickets: numbers_are_given_once, an_alert_has_one_open_ticket, everything_reads_back, no_change_is_lost;

@@ -13,11 +13,11 @@ use crate::support::platform::{PASSWORD, PATIENCE, Platform};
 use crate::support::programs::{accessory, program};
 
 /// A home of the command line.
-struct Home(PathBuf);
+pub(super) struct Home(pub(super) PathBuf);
 
 impl Home {
     /// Runs `fitment` as somebody.
-    fn run(&self, profile: &str, arguments: &[&str], input: &str) -> Output {
+    pub(super) fn run(&self, profile: &str, arguments: &[&str], input: &str) -> Output {
         let mut command = Command::new(program("fitment"));
         command
             .env("FITMENT_HOME", &self.0)
@@ -32,7 +32,7 @@ impl Home {
 
     /// Runs what must end well, and returns what it printed.
     #[track_caller]
-    fn ok(&self, profile: &str, arguments: &[&str]) -> String {
+    pub(super) fn ok(&self, profile: &str, arguments: &[&str]) -> String {
         let output = self.run(profile, arguments, "");
         assert!(output.status.success(), "fitment {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
@@ -40,13 +40,13 @@ impl Home {
 
     /// Runs what must end well with `--json`.
     #[track_caller]
-    fn json(&self, profile: &str, arguments: &[&str]) -> Value {
+    pub(super) fn json(&self, profile: &str, arguments: &[&str]) -> Value {
         serde_json::from_str(&self.ok(profile, &[&["--json"], arguments].concat())).unwrap()
     }
 
     /// Runs what must end with this code, and checks that it says why.
     #[track_caller]
-    fn ends(&self, profile: &str, arguments: &[&str], code: i32, words: &str) {
+    pub(super) fn ends(&self, profile: &str, arguments: &[&str], code: i32, words: &str) {
         let output = self.run(profile, arguments, "");
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "fitment {arguments:?}: {said}");

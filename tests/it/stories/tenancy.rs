@@ -18,6 +18,7 @@ const LISTS: &[&str] = &[
     "zero-certificates",
     "devices",
     "installations",
+    "requests",
     "connections",
     "findings",
     "alerts",

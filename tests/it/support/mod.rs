@@ -13,6 +13,7 @@ pub(crate) mod ports;
 pub(crate) mod programs;
 pub(crate) mod records;
 pub(crate) mod relay;
+pub(crate) mod script;
 pub(crate) mod showcase;
 pub(crate) mod small_disk;
 pub(crate) mod tamper;

@@ -54,6 +54,11 @@ impl Packing {
         Self { component: without_manifest(&component), listing, manifest }
     }
 
+    /// Starts from any component.
+    pub(crate) fn around(component: Vec<u8>, listing: Vec<u8>, manifest: Manifest) -> Self {
+        Self { component, listing, manifest }
+    }
+
     /// Changes the manifest.
     pub(crate) fn manifest(mut self, change: impl FnOnce(&mut Manifest)) -> Self {
         change(&mut self.manifest);

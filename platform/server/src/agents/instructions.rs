@@ -11,7 +11,7 @@ use fitment_domain::instruction::{
 use fitment_domain::protocol::{AskInstructions, Availability, ComeAgain, InstructionsAnswer, WAIT_MS_MAX};
 use fitment_domain::signature::Envelope;
 
-use super::Peer;
+use super::{Peer, transactions};
 use crate::app::{App, Shared};
 use crate::clock;
 use crate::problem::{Body, Problem};
@@ -31,10 +31,17 @@ pub(super) async fn availability(
     let mut tx = app.store.begin(peer.scope()).await?;
     tx.touch_device(&peer.device, app.now()).await?;
     tx.commit().await?;
-    let mut changes = app.set_times.subscribe();
+    // Who is busy, and an agent of before orders, is told of none.
+    let takes_orders = asked.available && asked.takes_orders;
+    let ordered = || takes_orders && !app.orders.of(&peer.device, app.now()).is_empty();
+    let (mut changes, mut arrivals) = (app.set_times.subscribe(), app.orders.arrivals());
     let waiting = async {
-        while !changed(&app, &peer, asked.set) {
-            if changes.changed().await.is_err() {
+        while !changed(&app, &peer, asked.set) && !ordered() {
+            let woken = tokio::select! {
+                woken = changes.changed() => woken,
+                woken = arrivals.changed() => woken,
+            };
+            if woken.is_err() {
                 break;
             }
         }
@@ -42,8 +49,10 @@ pub(super) async fn availability(
     let wait = Duration::from_millis(asked.wait_ms.min(WAIT_MS_MAX));
     // The time being over is an answer too, and so is the end of the server.
     let _in_time = tokio::time::timeout(wait, app.stop.run_until_cancelled(waiting)).await;
+    let transactions = if takes_orders { transactions::offer(&app, &peer).await? } else { Vec::new() };
     // An agent that is not available is told nothing that would make it come again.
-    Ok(Json(ComeAgain { instructions_changed: asked.available && changed(&app, &peer, asked.set) }))
+    let instructions_changed = asked.available && changed(&app, &peer, asked.set);
+    Ok(Json(ComeAgain { instructions_changed, come_again: !transactions.is_empty(), transactions }))
 }
 
 /// Answers with the new set, or with a signed "up to date" that repeats the question's nonce.

@@ -5,12 +5,16 @@ use std::collections::HashMap;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use fitment_domain::id::InstallationId;
+use fitment_domain::device::Device;
+use fitment_domain::id::{InstallationId, RequestId, SpoolEpoch};
 use fitment_domain::installation::Installation;
-use fitment_domain::protocol::{Acknowledged, BATCH_RESULTS_MAX, Refused, Results};
+use fitment_domain::protocol::{Acknowledged, BATCH_RESULTS_MAX, Outcome, Refused, Results, RunResult};
+use fitment_domain::time::UnixMs;
+use fitment_store::Tx;
 
 use super::Peer;
 use crate::app::Shared;
+use crate::execution;
 use crate::observe::{self, Observation};
 use crate::problem::{Body, Problem};
 
@@ -30,7 +34,18 @@ pub(super) async fn take(
     let mut tx = app.store.begin(peer.scope()).await?;
     let mut samples = Vec::new();
     let device = tx.device(&peer.device).await?.ok_or_else(|| Problem::not_found("device"))?;
+    let mut requests = Vec::new();
     for result in &batch.results {
+        if matches!(result.outcome, Outcome::Execution { .. }) {
+            match execution(&mut tx, &device, &batch.spool, result, received).await? {
+                Ok(request) => {
+                    acknowledged.sequences.push(result.sequence);
+                    requests.extend(request);
+                }
+                Err(reason) => acknowledged.refused.push(Refused { sequence: result.sequence, reason }),
+            }
+            continue;
+        }
         if !installations.contains_key(&result.installation) {
             let found = tx.installation(&result.installation).await?;
             installations.insert(result.installation.clone(), found);
@@ -60,5 +75,32 @@ pub(super) async fn take(
         tracing::warn!(device = %device.id, ?dropped, "samples were not kept; GET /api/v1/series lists them by reason");
     }
     app.wake.notify_one();
+    for result in &batch.results {
+        if let Outcome::Execution { transaction, .. } = &result.outcome {
+            app.orders.remove(&device.id, transaction);
+        }
+    }
+    requests.iter().for_each(|request| app.orders.changed(request));
     Ok(Json(acknowledged))
+}
+
+/// Takes the end of an execution. It counts also if its installation was removed meanwhile: something ran.
+async fn execution(
+    tx: &mut Tx,
+    device: &Device,
+    spool: &SpoolEpoch,
+    result: &RunResult,
+    received: UnixMs,
+) -> Result<Result<Option<RequestId>, String>, Problem> {
+    if let Some(reason) = observe::refusal(result) {
+        return Ok(Err(reason));
+    }
+    let reported = match execution::find(tx, device, result).await? {
+        Ok(reported) => reported,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    if !tx.record_result(&device.id, spool, result, received).await? {
+        return Ok(Ok(None));
+    }
+    Ok(Ok(Some(reported.take(tx, received).await?)))
 }

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use fitment_domain::capability::{Ceiling, effective, sentence};
 use fitment_domain::id::{ClientId, DeviceId, InstallationId, JobId, LocationId};
 use fitment_domain::installation::{Installation, Target, check_config, check_consent};
-use fitment_domain::manifest::AccessoryName;
+use fitment_domain::manifest::{AccessoryName, Kind};
 use fitment_domain::matching::platform_mismatches;
 use fitment_domain::reach::bind_config;
 use fitment_domain::tenant::Action;
@@ -145,7 +145,16 @@ pub(super) fn configured(release: &Release, config: &Value) -> Result<(), Proble
         .map_err(|e| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "config-invalid", e.to_string()))
 }
 
-fn interval(release: &Release, asked: Option<u64>) -> Result<u64, Problem> {
+/// Returns the seconds between runs; 0 for what runs when somebody asks.
+fn interval(kind: Kind, release: &Release, asked: Option<u64>) -> Result<u64, Problem> {
+    if !kind.is_scheduled() {
+        return match asked {
+            Some(_) => {
+                Err(Problem::invalid(format!("interval_s: a {} runs when somebody asks, leave it out", kind.as_str())))
+            }
+            None => Ok(0),
+        };
+    }
     let interval = asked.unwrap_or_else(|| release.manifest.interval_s_or_default());
     if (1..=INTERVAL_S_MAX).contains(&interval) {
         Ok(interval)
@@ -177,7 +186,7 @@ pub async fn install(
     let config = new.config.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
     configured(&release, &config)?;
     agreed(&release, &new.consent)?;
-    let interval_s = interval(&release, new.interval_s)?;
+    let interval_s = interval(kind, &release, new.interval_s)?;
     let now = app.now();
     let mut tx = app.store.begin(msp.scope()).await?;
     let target = target(&mut tx, &new.target).await?;

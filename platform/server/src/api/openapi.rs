@@ -5,8 +5,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::{
-    accounts, audit, connections, devices, findings, fit, health, installations, mapping, people, releases, series,
-    sessions, tenants, tickets, uploads, zero_certificates,
+    accounts, audit, connections, devices, findings, fit, health, installations, mapping, people, releases, requests,
+    series, sessions, tenants, tickets, uploads, zero_certificates,
 };
 
 /// OpenAPI of the web listener. Errors are `application/problem+json` with `code` and `request_id`.
@@ -24,6 +24,7 @@ use super::{
         zero_certificates::issue, zero_certificates::list, zero_certificates::revoke,
         devices::list, devices::show, devices::revoke,
         fit::show, installations::install, installations::list, installations::remove,
+        requests::make, requests::list, requests::show, requests::cancel, requests::events::stream,
         connections::add, connections::list, connections::check,
         findings::list, findings::alerts, series::list, series::points, tickets::list, tickets::show,
         mapping::categories, mapping::add_category, mapping::change_category,

@@ -1,20 +1,17 @@
 //! Computes what a device is to run, and signs it if it changed.
 
 use fitment_domain::bytes::Digest;
-use fitment_domain::capability::{Ceiling, effective};
-use fitment_domain::device::Device;
 use fitment_domain::id::{DeviceId, TenantId};
-use fitment_domain::installation::Installation;
 use fitment_domain::instruction::{InstructionSet, Item, SET_LIFETIME_MS, SET_TYPE, SetTime};
-use fitment_domain::matching::{device_mismatches, platform_mismatches};
-use fitment_domain::reach::bind_config;
+use fitment_domain::manifest::Kind;
 use fitment_domain::signature::Envelope;
 use fitment_domain::tenant::Scope;
-use fitment_store::{Release, StoredSet};
+use fitment_store::StoredSet;
 
 use super::{JobError, Next};
 use crate::app::App;
-use crate::door::{self, Refused};
+use crate::door::Refused;
+use crate::item;
 
 /// Recomputes the set of one device. Does nothing if nothing changed and the set is fresh enough.
 pub async fn run(app: &App, tenant: &TenantId, device: &DeviceId) -> Result<Next, JobError> {
@@ -33,7 +30,11 @@ pub async fn run(app: &App, tenant: &TenantId, device: &DeviceId) -> Result<Next
     drop(tx);
     let (mut items, mut refused) = (Vec::new(), None);
     for (installation, release) in &wanted {
-        match item(app, &device, installation, release).await {
+        // Scripts run when somebody asks, and never by themselves.
+        if !release.manifest.kind().is_ok_and(Kind::is_scheduled) {
+            continue;
+        }
+        match item::make(app, &device, installation, release).await {
             Ok(item) => items.extend(item),
             // A store that is away, or lacks an object, says nothing against the release: the device keeps what it runs.
             Err(Refused::Store(error)) => return Err(error.into()),
@@ -48,38 +49,6 @@ pub async fn run(app: &App, tenant: &TenantId, device: &DeviceId) -> Result<Next
     let published = publish(app, tenant, &device.id, items, content).await?;
     // Whoever mends the object store does not have to install again: the job is tried again until then.
     refused.map_or(Ok(published), |error| Err(error.into()))
-}
-
-/// Returns what one installation adds; nothing where it does not fit.
-async fn item(
-    app: &App,
-    device: &Device,
-    installation: &Installation,
-    release: &Release,
-) -> Result<Option<Item>, Refused> {
-    let (Ok(kind), Ok(asked), Ok(budget)) =
-        (release.manifest.kind(), release.manifest.asked(), release.manifest.budget())
-    else {
-        return Ok(None);
-    };
-    let mut reasons = platform_mismatches(release.state, &release.manifest.requires, &app.platform);
-    reasons.extend(device_mismatches(kind, &release.manifest.requires, &device.facts));
-    if !kind.is_scheduled() || device.revoked.is_some() || !reasons.is_empty() {
-        return Ok(None);
-    }
-    let passed = door::open(app, release).await?;
-    Ok(Some(Item {
-        installation: installation.id.clone(),
-        accessory: release.accessory.clone(),
-        version: release.version.clone(),
-        digest: release.digest.clone(),
-        statement: passed.statement,
-        publisher_key: passed.publisher_key,
-        config: installation.config.clone(),
-        interval_s: installation.interval_s,
-        grants: effective(&bind_config(asked, &installation.config), [&Ceiling::Only(installation.grants.clone())]),
-        budget,
-    }))
 }
 
 async fn publish(

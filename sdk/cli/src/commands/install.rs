@@ -77,7 +77,8 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
 
 /// Returns the interval of an installation, for people.
 pub fn every(installation: &Value) -> String {
-    installation["interval_s"].as_u64().map_or_else(|| "time it is asked".to_owned(), |seconds| format!("{seconds}s"))
+    let interval = installation["interval_s"].as_u64().filter(|seconds| *seconds > 0);
+    interval.map_or_else(|| "time it is asked".to_owned(), |seconds| format!("{seconds}s"))
 }
 
 async fn target(api: &Api, target: &Target) -> Result<Value, Failure> {

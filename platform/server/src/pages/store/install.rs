@@ -78,6 +78,12 @@ async fn release(
     Err(Problem::conflict("not-for-devices", detail))
 }
 
+/// Returns the interval to begin with; none for what runs when somebody asks.
+fn interval_s(release: &Release) -> String {
+    let scheduled = release.manifest.kind().is_ok_and(Kind::is_scheduled);
+    if scheduled { release.manifest.interval_s_or_default().to_string() } else { String::new() }
+}
+
 /// Shows the form.
 pub(in crate::pages) async fn form(
     State(app): State<Shared>,
@@ -93,7 +99,7 @@ pub(in crate::pages) async fn form(
         places: places(&names, &which.target),
         controls: form::controls(&release.manifest.config_schema, &Value::Null),
         permissions: permissions(&release).into_iter().map(|permission| (permission, false)).collect(),
-        interval_s: release.manifest.interval_s_or_default().to_string(),
+        interval_s: interval_s(&release),
         problems: Vec::new(),
         preview: None,
         version: release.version.to_string(),

@@ -1,0 +1,52 @@
+//! What a device is handed to run: an item made from an installation and its release, behind the second door.
+
+use fitment_domain::capability::{Ceiling, effective};
+use fitment_domain::device::Device;
+use fitment_domain::installation::Installation;
+use fitment_domain::instruction::Item;
+use fitment_domain::matching::{Mismatch, device_mismatches, platform_mismatches};
+use fitment_domain::reach::bind_config;
+use fitment_store::Release;
+
+use crate::app::App;
+use crate::door::{self, Refused};
+
+/// Returns every reason why a release does not run on a device now; empty if it does.
+pub fn mismatches(app: &App, device: &Device, release: &Release) -> Vec<Mismatch> {
+    let Ok(kind) = release.manifest.kind() else { return Vec::new() };
+    let mut reasons = platform_mismatches(release.state, &release.manifest.requires, &app.platform);
+    reasons.extend(device_mismatches(kind, &release.manifest.requires, &device.facts));
+    reasons.extend(device.revoked.map(|_| Mismatch::Revoked));
+    reasons
+}
+
+/// Makes the item; nothing where the release does not run on the device.
+pub async fn make(
+    app: &App,
+    device: &Device,
+    installation: &Installation,
+    release: &Release,
+) -> Result<Option<Item>, Refused> {
+    let (Ok(kind), Ok(asked), Ok(budget)) =
+        (release.manifest.kind(), release.manifest.asked(), release.manifest.budget())
+    else {
+        return Ok(None);
+    };
+    if !kind.runs_on_devices() || !mismatches(app, device, release).is_empty() {
+        return Ok(None);
+    }
+    let passed = door::open(app, release).await?;
+    let granted = effective(&asked, [&Ceiling::Only(installation.grants.clone())]);
+    Ok(Some(Item {
+        installation: installation.id.clone(),
+        accessory: release.accessory.clone(),
+        version: release.version.clone(),
+        digest: release.digest.clone(),
+        statement: passed.statement,
+        publisher_key: passed.publisher_key,
+        config: installation.config.clone(),
+        interval_s: installation.interval_s,
+        grants: bind_config(granted, &installation.config),
+        budget,
+    }))
+}

@@ -4,7 +4,7 @@ use fitment_sdk::metrics::Filesystem;
 use fitment_sdk::{Finding, Health};
 
 use crate::config::Config;
-use crate::text;
+use fitment_sdk::text;
 
 /// Judges every file system that the configuration wants, and names the wanted ones that are not there.
 pub(crate) fn findings(config: &Config, filesystems: &[Filesystem]) -> Vec<Finding> {

@@ -2,7 +2,6 @@
 
 mod config;
 mod judge;
-mod text;
 
 use config::Config;
 use fitment_sdk::{Context, Fault, Finding, Monitor, metrics};

@@ -33,3 +33,51 @@ pub mod ticketing_connector {
         generate_all,
     });
 }
+
+/// The world of probes; shared interfaces are those of [`monitor`].
+pub mod probe {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "probe",
+        additional_derives: [PartialEq],
+        pub_export_macro: true,
+        export_macro_name: "export_probe",
+        with: {
+            "fitment:accessory/types@0.1.1": crate::bindings::monitor::fitment::accessory::types,
+            "fitment:accessory/run-context@0.1.1": crate::bindings::monitor::fitment::accessory::run_context,
+            "fitment:accessory/logging@0.1.1": crate::bindings::monitor::fitment::accessory::logging,
+            "fitment:accessory/clock@0.1.1": crate::bindings::monitor::fitment::accessory::clock,
+            "fitment:accessory/device@0.1.1": crate::bindings::monitor::fitment::accessory::device,
+            "fitment:accessory/net@0.1.1": crate::bindings::monitor::fitment::accessory::net,
+            "fitment:accessory/http@0.1.1": crate::bindings::monitor::fitment::accessory::http,
+            "fitment:accessory/state@0.1.1": crate::bindings::monitor::fitment::accessory::state,
+        },
+        generate_all,
+    });
+}
+
+/// The world of scripts; what they share with the others is that of [`monitor`].
+pub mod script {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "script",
+        additional_derives: [PartialEq],
+        pub_export_macro: true,
+        export_macro_name: "export_script",
+        with: {
+            "fitment:accessory/types@0.1.1": crate::bindings::monitor::fitment::accessory::types,
+            "fitment:accessory/run-context@0.1.1": crate::bindings::monitor::fitment::accessory::run_context,
+            "fitment:accessory/logging@0.1.1": crate::bindings::monitor::fitment::accessory::logging,
+            "fitment:accessory/clock@0.1.1": crate::bindings::monitor::fitment::accessory::clock,
+            "fitment:accessory/device@0.1.1": crate::bindings::monitor::fitment::accessory::device,
+            "fitment:accessory/metrics@0.1.1": crate::bindings::monitor::fitment::accessory::metrics,
+            "fitment:accessory/services@0.1.1": crate::bindings::monitor::fitment::accessory::services,
+            "fitment:accessory/files@0.1.1": crate::bindings::monitor::fitment::accessory::files,
+            "fitment:accessory/packages@0.1.1": crate::bindings::monitor::fitment::accessory::packages,
+            "fitment:accessory/net@0.1.1": crate::bindings::monitor::fitment::accessory::net,
+            "fitment:accessory/http@0.1.1": crate::bindings::monitor::fitment::accessory::http,
+            "fitment:accessory/state@0.1.1": crate::bindings::monitor::fitment::accessory::state,
+        },
+        generate_all,
+    });
+}

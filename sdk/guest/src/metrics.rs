@@ -3,7 +3,7 @@
 use crate::Fault;
 use crate::bindings::monitor::fitment::accessory::metrics;
 
-pub use metrics::{Cpu, Filesystem, Memory, Network, Temperature};
+pub use metrics::{Cpu, Filesystem, Memory, Network, Temperature, Uptime};
 
 /// Reads the processors: shares since the last reading, and the run-queue averages.
 pub fn cpu() -> Result<Cpu, Fault> {
@@ -28,4 +28,9 @@ pub fn networks() -> Result<Vec<Network>, Fault> {
 /// Reads the temperature sensors.
 pub fn temperatures() -> Result<Vec<Temperature>, Fault> {
     metrics::read_temperatures()
+}
+
+/// Reads how long the machine has been up.
+pub fn uptime() -> Result<Uptime, Fault> {
+    metrics::read_uptime()
 }

@@ -1,11 +1,9 @@
 //! Warns when a network interface makes errors: what is new since the last run, per minute.
 
-use std::collections::BTreeMap;
-
 use fitment_sdk::metrics::Network;
 use fitment_sdk::text::Limits;
 use fitment_sdk::{Context, Fault, Finding, Monitor, metrics, state, text};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 const KEY: &str = "counters";
 
@@ -26,27 +24,63 @@ impl Default for Config {
     }
 }
 
-/// What a run leaves for the next one.
-#[derive(Debug, Default, Serialize, Deserialize)]
+/// What a run leaves for the next one, as lines: the time, then one interface each.
+#[derive(Debug, Default, PartialEq)]
 struct Before {
     at_ms: u64,
-    /// Per interface: errors, bytes received, bytes sent.
-    counters: BTreeMap<String, (u64, u64, u64)>,
+    counters: Vec<Counters>,
+}
+
+#[derive(Debug, PartialEq)]
+struct Counters {
+    name: String,
+    errors: u64,
+    received: u64,
+    sent: u64,
+}
+
+impl Before {
+    fn of(networks: &[Network], at_ms: u64) -> Self {
+        let counters = networks.iter().map(|n| Counters {
+            name: n.name.clone(),
+            errors: n.rx_errors + n.tx_errors,
+            received: n.rx_bytes,
+            sent: n.tx_bytes,
+        });
+        Self { at_ms, counters: counters.collect() }
+    }
+
+    /// What does not read counts as never left.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let mut lines = std::str::from_utf8(bytes).ok()?.split('\n');
+        let at_ms = lines.next()?.parse().ok()?;
+        let counters = lines.map(|line| {
+            let mut words = line.split(' ');
+            let name = words.next()?.to_owned();
+            let mut number = || words.next()?.parse().ok();
+            Some(Counters { name, errors: number()?, received: number()?, sent: number()? })
+        });
+        Some(Self { at_ms, counters: counters.collect::<Option<_>>()? })
+    }
+
+    fn write(&self) -> String {
+        let mut text = self.at_ms.to_string();
+        for Counters { name, errors, received, sent } in &self.counters {
+            text.extend(["\n", name, " ", &errors.to_string(), " ", &received.to_string(), " ", &sent.to_string()]);
+        }
+        text
+    }
 }
 
 impl Monitor for NetworkErrors {
     fn check(ctx: &Context) -> Result<Vec<Finding>, Fault> {
         let config: Config = ctx.config()?;
         let limits = text::limits("per_minute", config.warning_per_minute, config.critical_per_minute)?;
-        let before: Option<Before> = state::get(KEY)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let before = state::get(KEY)?.and_then(|bytes| Before::read(&bytes));
         let networks: Vec<Network> = metrics::networks()?.into_iter().filter(|n| config.wants(&n.name)).collect();
         let now_ms = ctx.now_ms();
-        let found = findings(&networks, before.as_ref(), now_ms, limits);
-        let counters = networks.into_iter().map(|n| (n.name, (n.rx_errors + n.tx_errors, n.rx_bytes, n.tx_bytes)));
-        let now = Before { at_ms: now_ms, counters: counters.collect() };
-        let bytes = serde_json::to_vec(&now).map_err(|e| Fault::Failed(e.to_string()))?;
-        state::set(KEY, &bytes)?;
-        Ok(found)
+        state::set(KEY, Before::of(&networks, now_ms).write().as_bytes())?;
+        Ok(networks.iter().map(|network| finding(network, before.as_ref(), now_ms, limits)).collect())
     }
 }
 
@@ -58,24 +92,23 @@ impl Config {
     }
 }
 
-fn findings(networks: &[Network], before: Option<&Before>, now_ms: u64, limits: Limits) -> Vec<Finding> {
-    networks.iter().map(|network| finding(network, before, now_ms, limits)).collect()
-}
-
 fn finding(network: &Network, before: Option<&Before>, now_ms: u64, limits: Limits) -> Finding {
     let errors = network.rx_errors + network.tx_errors;
     let name = text::short(&network.name);
-    let since = before.and_then(|b| Some((now_ms.checked_sub(b.at_ms)?, b.counters.get(&network.name)?)));
+    let since = before.and_then(|b| {
+        let counters = b.counters.iter().find(|c| c.name == network.name)?;
+        Some((now_ms.checked_sub(b.at_ms)?, counters))
+    });
     let told = match since {
         // Counters that went back belong to an interface that was made anew.
-        Some((ms, (errors_before, rx, tx))) if ms > 0 && errors >= *errors_before && network.rx_bytes >= *rx => {
-            let per_minute = (errors - errors_before) as f64 * 60_000.0 / ms as f64;
+        Some((ms, then)) if ms > 0 && errors >= then.errors && network.rx_bytes >= then.received => {
+            let per_minute = (errors - then.errors) as f64 * 60_000.0 / ms as f64;
             let per_second = |now: u64, then: u64| now.saturating_sub(then) as f64 * 1_000.0 / ms as f64;
             let summary = format!("{name} made {} errors per minute", text::decimal(per_minute));
             Finding::new(limits.judge(per_minute), "errors", summary)
                 .sample("errors_per_minute", per_minute, "1/min")
-                .sample("received", per_second(network.rx_bytes, *rx), "By/s")
-                .sample("sent", per_second(network.tx_bytes, *tx), "By/s")
+                .sample("received", per_second(network.rx_bytes, then.received), "By/s")
+                .sample("sent", per_second(network.tx_bytes, then.sent), "By/s")
         }
         _ => Finding::ok("errors", format!("{name} is counted from now on")),
     };
@@ -98,13 +131,21 @@ mod tests {
     #[test]
     fn only_new_errors_count() {
         let limits = text::limits("per_minute", 1.0, 60.0).unwrap();
-        let before = Before { at_ms: 0, counters: [("eth0".to_owned(), (100, 10, 10))].into() };
+        let before = Before::of(&[network(100, 10)], 0);
         let health = |errors, before| finding(&network(errors, 20), before, 60_000, limits).health;
         assert_eq!(health(100, Some(&before)), Health::Ok);
         assert_eq!(health(105, Some(&before)), Health::Warning);
         assert_eq!(health(200, Some(&before)), Health::Critical);
         assert_eq!(health(5, Some(&before)), Health::Ok, "made anew");
         assert_eq!(health(500, None), Health::Ok, "the first look");
+    }
+
+    #[test]
+    fn what_is_left_reads_back_and_anything_else_counts_for_nothing() {
+        let before = Before::of(&[network(3, 4)], 5);
+        assert_eq!(Before::read(before.write().as_bytes()), Some(before));
+        assert_eq!(Before::read(b"5\neth0 1 x 3"), None);
+        assert_eq!(Before::read(b"\xff"), None);
     }
 
     #[test]

@@ -86,11 +86,11 @@ mod tests {
         let memory = Memory::at(folder.clone());
         let installation = InstallationId::from_random([1; 16]);
         let granted = Grants([(Permission::State, Default::default())].into());
-        let state = State::from([("seen".to_owned(), serde_bytes::ByteBuf::from(vec![0, 255]))]);
+        let state = State::from([("seen".to_owned(), vec![0, 255].into())]);
         memory.keep(&installation, &granted, &state)?;
         assert_eq!(memory.recall(&installation, &granted), state);
         assert!(memory.recall(&installation, &Grants::default()).is_empty());
-        let large = State::from([("large".to_owned(), serde_bytes::ByteBuf::from(vec![0; STATE_BYTES_MAX]))]);
+        let large = State::from([("large".to_owned(), vec![0; STATE_BYTES_MAX].into())]);
         memory.keep(&installation, &granted, &large)?;
         assert_eq!(memory.recall(&installation, &granted), state, "too much of it is not kept");
         memory.keep(&installation, &granted, &State::new())?;

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use fitment_domain::device::Facts;
 use fitment_domain::protocol::ZeroBundle;
+use fitment_runner_client::{DeviceHost, HttpHost, HttpHostError, NoActs, Secrets, Trust};
 use tokio::task::JoinSet;
 
 use crate::backoff::Backoff;
+use crate::broker::Broker;
 use crate::client::{BadClient, Client};
 use crate::enrolment::{self, EnrolError};
 use crate::files::{self, FileError};
@@ -51,6 +53,10 @@ pub enum AgentError {
     Identity(#[from] BadIdentity),
     #[error(transparent)]
     Client(#[from] BadClient),
+    #[error("requests of accessories: {0}")]
+    Http(#[from] HttpHostError),
+    #[error("where the broker is: {0}")]
+    Broker(std::io::Error),
     #[error("the spool cannot be opened: {0}")]
     Spool(#[from] SpoolError),
 }
@@ -140,9 +146,14 @@ async fn run_enrolled(
     let spool = Spool::open(&folder.spool(), SpoolLimits::standard())?;
     let outbox = Arc::new(Outbox::new(spool, board.clone()));
     let mac_key = identity::cache_mac_key(&folder)?;
+    let broker = Broker::new(&programs, folder.path()).map_err(AgentError::Broker)?;
     let sandbox = Arc::new(LazySandbox::new(programs, folder.compiled(), mac_key));
     let memory = Memory::at(folder.memory());
+    // Accessories' requests carry no secret of the agent's, and nothing of its identity.
+    let http = Arc::new(HttpHost::new(Secrets::new(), &Trust::default())?);
     let order_tools = orders::Tools {
+        http: Arc::clone(&http),
+        broker: Arc::new(broker),
         folder: folder.clone(),
         client: Arc::clone(&client),
         outbox: Arc::clone(&outbox),
@@ -154,8 +165,16 @@ async fn run_enrolled(
         instruction_key: identity.instruction_key,
         release_key: identity.release_key,
     };
+    let no_acts = DeviceHost::new(Arc::clone(&http), Arc::new(NoActs));
     let (orders, desk) = orders::new(order_tools, Ledger::open(folder.orders(), clock::now())?);
-    let runs = Runs::new(Arc::clone(&sandbox), facts.to_list(), Arc::clone(&outbox), board.clone(), memory.clone());
+    let runs = Runs::new(
+        Arc::clone(&sandbox),
+        facts.to_list(),
+        Arc::clone(&outbox),
+        board.clone(),
+        memory.clone(),
+        Arc::new(no_acts),
+    );
     let schedule = Schedule::new(identity.me.device.clone(), Arc::new(runs));
     let tools = Tools {
         folder: folder.clone(),

@@ -16,6 +16,11 @@ impl StateFolder {
         Self(path.to_owned())
     }
 
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// Makes the folders that are missing.
     pub fn create(&self) -> Result<(), FileError> {
         [self.0.clone(), self.identity(), self.0.join("cache"), self.0.join("cache/objects"), self.spool()]

@@ -101,6 +101,13 @@ pub fn cache_mac_key(folder: &StateFolder) -> Result<[u8; 32], BadIdentity> {
     }
 }
 
+/// Reads whose orders count for this device, and nothing else: no key of the agent's own.
+pub fn whose_orders(folder: &StateFolder) -> Result<(Addressee, PublicKey), BadIdentity> {
+    let kept = files::read_bounded(&folder.identity().join(IDENTITY_FILE), IDENTITY_BYTES_MAX)?;
+    let kept: Kept = serde_json::from_slice(&kept).map_err(|e| BadIdentity::Malformed(e.to_string()))?;
+    Ok((Addressee { tenant: kept.tenant, device: kept.device }, kept.instruction_key))
+}
+
 impl Identity {
     /// Reads the identity; none if this state folder was never enrolled.
     pub fn load(folder: &StateFolder) -> Result<Option<Self>, BadIdentity> {

@@ -29,6 +29,7 @@ pub mod door;
 pub mod instructions;
 pub mod roster;
 
+pub mod broker;
 pub mod memory;
 pub mod runs;
 pub mod sandbox;

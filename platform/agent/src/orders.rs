@@ -17,11 +17,12 @@ use fitment_domain::protocol::{Outcome, RunResult, StartOrder};
 use fitment_domain::request::{self, Order};
 use fitment_domain::run::{End, Invocation, Returned, RunReport};
 use fitment_domain::signature::{Envelope, PublicKey};
-use fitment_runner_client::RunSpec;
+use fitment_runner_client::{HttpHost, RunSpec};
 use tokio::sync::{mpsc, watch};
 
 use self::host::OrderHost;
 use crate::backoff::Backoff;
+use crate::broker::Broker;
 use crate::client::Client;
 use crate::door::{self, Admitted, Purpose};
 use crate::folder::StateFolder;
@@ -41,6 +42,9 @@ pub struct Tools {
     pub outbox: Arc<Outbox>,
     pub board: Board,
     pub sandbox: Arc<LazySandbox>,
+    pub http: Arc<HttpHost>,
+    /// Does the acts of orders.
+    pub broker: Arc<Broker>,
     pub memory: Memory,
     pub facts: Facts,
     pub me: Addressee,
@@ -292,7 +296,7 @@ impl Orders {
     async fn execute(&mut self, order: Order, admitted: Admitted, envelope: Envelope) {
         let (id, installation) = (&order.transaction, &order.item.installation);
         tracing::info!(transaction = %id, accessory = %order.item.accessory, version = %order.item.version, "an order runs");
-        let host = Arc::new(OrderHost::new(envelope));
+        let host = Arc::new(OrderHost::new(envelope, Arc::clone(&self.tools.http), Arc::clone(&self.tools.broker)));
         let telling = host::tell(Arc::clone(&self.tools.client), id.clone(), host.progress());
         let report = tokio::select! {
             report = self.sandboxed(&order, &admitted, Arc::clone(&host)) => report,

@@ -8,7 +8,7 @@ use fitment_domain::manifest::Kind;
 use fitment_domain::protocol::{Outcome, RunResult};
 use fitment_domain::reach;
 use fitment_domain::run::{End, Fact, Invocation, Returned};
-use fitment_runner_client::{NoHostCalls, RunSpec};
+use fitment_runner_client::{HostCalls, RunSpec};
 use tokio::sync::Semaphore;
 
 use crate::clock;
@@ -29,6 +29,8 @@ pub struct Runs {
     outbox: Arc<Outbox>,
     board: Board,
     memory: Memory,
+    /// Answers what runs ask of the world outside.
+    host: Arc<dyn HostCalls>,
     gate: Semaphore,
 }
 
@@ -40,8 +42,9 @@ impl Runs {
         outbox: Arc<Outbox>,
         board: Board,
         memory: Memory,
+        host: Arc<dyn HostCalls>,
     ) -> Self {
-        Self { sandbox, facts, outbox, board, memory, gate: Semaphore::new(AT_A_TIME_MAX) }
+        Self { sandbox, facts, outbox, board, memory, host, gate: Semaphore::new(AT_A_TIME_MAX) }
     }
 
     /// Runs an item once, a probe once per target, and puts what came of it into the spool.
@@ -103,7 +106,7 @@ impl Runs {
             facts: self.facts.clone(),
             now: started,
         };
-        let report = sandbox.run(&admitted.component, spec, Arc::new(NoHostCalls)).await;
+        let report = sandbox.run(&admitted.component, spec, Arc::clone(&self.host)).await;
         if let Some(state) = &report.state
             && let Err(error) = self.memory.keep(&item.installation, &item.grants, state)
         {

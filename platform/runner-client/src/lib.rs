@@ -6,8 +6,10 @@
 mod artifacts;
 mod cache;
 mod compiler;
+mod device_host;
 mod host;
 mod http;
+mod net;
 mod program;
 mod runner;
 mod sandbox;
@@ -15,6 +17,7 @@ mod sandbox;
 pub use artifacts::PrepareError;
 pub use cache::CacheError;
 pub use compiler::{Compiler, CompilerError};
+pub use device_host::{Acts, DeviceHost, NoActs};
 pub use host::{CallLimits, HostCalls, NoHostCalls};
 pub use http::{HttpHost, HttpHostError, Secrets, Trust};
 pub use runner::RunnerError;

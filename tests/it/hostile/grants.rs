@@ -16,7 +16,7 @@ use super::web::{Manner, Web};
 async fn an_import_without_its_permission_is_refused_by_name() {
     let lab = Lab::new().await;
     let refused = lab.run(&guest("measures"), check()).await;
-    let words = "import fitment:accessory/metrics@0.1.0 needs permission metrics, which was not granted to this run";
+    let words = "import fitment:accessory/metrics@0.1.1 needs permission metrics, which was not granted to this run";
     assert_eq!(refused.end, End::Refused(words.to_owned()));
     assert_eq!(refused.usage.fuel, 0, "not one instruction ran");
 
@@ -36,7 +36,7 @@ async fn http_without_its_permission_or_with_an_empty_scope_is_refused_by_name()
     let lab = Lab::new().await;
     let web = Web::start(Manner::Echo).await;
     let host = Arc::new(HttpHost::new(Secrets::new(), &Trust::default()).unwrap());
-    let words = "import fitment:accessory/http@0.1.0 needs permission http, which was not granted to this run";
+    let words = "import fitment:accessory/http@0.1.1 needs permission http, which was not granted to this run";
     let metrics = Grants([(Permission::Metrics, Scope::default())].into());
     for grants in [Grants::default(), metrics, http(&[], &["token"])] {
         let report = lab.run_with(&guest("asks"), describe(&web.origin(), "", grants), host.clone()).await;

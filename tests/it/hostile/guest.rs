@@ -6,6 +6,8 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 const TESTS: &str = env!("CARGO_MANIFEST_DIR");
+/// The version of the contract that guests are written against.
+pub(super) const VERSION: &str = "0.1.1";
 
 /// Returns a guest as its text stands.
 pub(super) fn guest(name: &str) -> ComponentRef {
@@ -17,7 +19,12 @@ pub(super) fn guest_with(name: &str, constants: &[(&str, &str)]) -> ComponentRef
     let path = format!("{TESTS}/it/hostile/guests/{name}.wat");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
     let text = constants.iter().fold(text, |text, (global, value)| replaced(&text, global, value));
-    let bytes = component(&text);
+    guest_of(&text)
+}
+
+/// Returns the guest that a text describes.
+pub(super) fn guest_of(text: &str) -> ComponentRef {
+    let bytes = component(text);
     ComponentRef { digest: Digest::of(&bytes), bytes: bytes.into() }
 }
 
@@ -33,7 +40,8 @@ fn component(text: &str) -> Vec<u8> {
     let mut module = wat::parse_str(text).unwrap_or_else(|e| panic!("{e}"));
     let mut contract = Resolve::default();
     let (package, _) = contract.push_dir(format!("{TESTS}/../wit")).unwrap();
-    let world = if text.contains("/ticketing@") { "ticketing-connector" } else { "monitor" };
+    let entries = [("/ticketing@", "ticketing-connector"), ("/probe-run@", "probe"), ("/script-run@", "script")];
+    let world = entries.iter().find(|(entry, _)| text.contains(entry)).map_or("monitor", |(_, world)| world);
     let world = contract.select_world(&[package], Some(world)).unwrap();
     embed_component_metadata(&mut module, &contract, world, StringEncoding::UTF8).unwrap();
     let encoded = ComponentEncoder::default().validate(true).module(&module).and_then(|mut encoder| encoder.encode());

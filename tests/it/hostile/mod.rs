@@ -4,6 +4,8 @@
 //! upload that passes inspection. Each check stands beside its counterpart: the same guest with a larger budget, with the
 //! grant or with another constant does what the check forbade.
 
+mod asking;
+mod broker;
 mod cache;
 mod grants;
 mod guest;
@@ -13,5 +15,6 @@ mod isolation;
 mod lab;
 mod memory;
 mod output;
+mod reach;
 mod time;
 mod web;

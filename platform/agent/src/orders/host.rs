@@ -9,27 +9,28 @@ use fitment_domain::id::TransactionId;
 use fitment_domain::protocol::OrderProgress;
 use fitment_domain::run::{HostReply, HostRequest, Told};
 use fitment_domain::signature::Envelope;
-use fitment_runner_client::{CallLimits, HostCalls, NoHostCalls};
+use fitment_runner_client::{CallLimits, DeviceHost, HostCalls, HttpHost};
 use tokio::sync::watch;
 
 use super::TELL_EVERY;
+use crate::broker::{Broker, OrderActs};
 use crate::client::Client;
 
 type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Answers the host calls of one order.
 pub(super) struct OrderHost {
-    /// What acts are shown to whoever does them: it checks the order for itself.
-    _order: Envelope,
     inner: Arc<dyn HostCalls>,
     progress: watch::Sender<Option<OrderProgress>>,
     saved_s: AtomicU32,
 }
 
 impl OrderHost {
-    pub(super) fn new(order: Envelope) -> Self {
+    /// The broker is shown the order with each act, and checks it for itself.
+    pub(super) fn new(order: Envelope, http: Arc<HttpHost>, broker: Arc<Broker>) -> Self {
         let progress = watch::Sender::new(None);
-        Self { _order: order, inner: Arc::new(NoHostCalls), progress, saved_s: AtomicU32::new(0) }
+        let inner = Arc::new(DeviceHost::new(http, Arc::new(OrderActs::new(broker, order))));
+        Self { inner, progress, saved_s: AtomicU32::new(0) }
     }
 
     pub(super) fn progress(&self) -> watch::Receiver<Option<OrderProgress>> {

@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 
 pub use secrets::Secrets;
 pub use tls::Trust;
+pub(crate) use tls::system_roots;
 
 use crate::host::{CallLimits, HostCalls, refused};
 

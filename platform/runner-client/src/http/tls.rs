@@ -50,7 +50,7 @@ fn configuration(trust: &Trust) -> Result<ClientConfig, HttpHostError> {
 }
 
 /// Reads the system's roots once; a machine without any can still reach what the operator trusts.
-fn system_roots() -> &'static RootCertStore {
+pub(crate) fn system_roots() -> &'static RootCertStore {
     static ROOTS: OnceLock<RootCertStore> = OnceLock::new();
     ROOTS.get_or_init(|| {
         let mut roots = RootCertStore::empty();

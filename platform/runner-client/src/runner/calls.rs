@@ -17,7 +17,9 @@ struct UnderWay {
     host: Arc<dyn HostCalls>,
     grants: Arc<Grants>,
     deadline: Instant,
+    /// Requests that leave the machine.
     calls_left: u64,
+    acts_left: u64,
     body_bytes_max: u64,
     /// Dropped with the run, which ends calls that nobody waits for.
     calls: JoinSet<()>,
@@ -37,6 +39,7 @@ impl Runs {
             grants: Arc::new(request.grants.clone()),
             deadline: Instant::now() + Duration::from_millis(request.budget.wall_ms_max),
             calls_left: request.budget.http_calls_max,
+            acts_left: request.budget.host_calls_max,
             body_bytes_max: request.budget.http_body_bytes_max,
             calls: JoinSet::new(),
         };
@@ -81,12 +84,16 @@ impl Runs {
     ) {
         let mut all = self.all();
         let Some(under_way) = all.get_mut(&run) else { return };
-        if under_way.calls_left == 0 {
-            let reply = refused(&request, Fault::Exhausted("http_calls_max".to_owned()));
+        let (left, bound) = match &request {
+            HostRequest::Http(_) | HostRequest::Net(_) => (&mut under_way.calls_left, "http_calls_max"),
+            HostRequest::Act(_) => (&mut under_way.acts_left, "host_calls_max"),
+        };
+        if *left == 0 {
+            let reply = refused(&request, Fault::Exhausted(bound.to_owned()));
             let _ = replies.send(ToRunner::Reply { run, call, reply });
             return;
         }
-        under_way.calls_left -= 1;
+        *left -= 1;
         let remaining = under_way.deadline.saturating_duration_since(Instant::now());
         let limits = CallLimits {
             remaining_ms: u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX),

@@ -1,9 +1,9 @@
 ;; A connector that sends one request: to the address in its configuration, with the secret whose name is its parameters.
 ;; `describe` returns what came back: product is the body, product-version the first header, clock-grain-ms the status.
 (module
-  (import "fitment:accessory/run-context@0.1.0" "config" (func $config (param i32)))
-  (import "fitment:accessory/run-context@0.1.0" "parameters" (func $parameters (param i32)))
-  (import "fitment:accessory/http@0.1.0" "send"
+  (import "fitment:accessory/run-context@0.1.1" "config" (func $config (param i32)))
+  (import "fitment:accessory/run-context@0.1.1" "parameters" (func $parameters (param i32)))
+  (import "fitment:accessory/http@0.1.1" "send"
     (func $send (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
   ;; How it asks for the secret: 0 plain (the parameters as they stand), 1 bearer, 2 basic, 3 secret, 4 templated.
   (global $header i32 (i32.const 1))
@@ -17,7 +17,7 @@
     (local.set $at (global.get $top))
     (global.set $top (i32.and (i32.add (i32.add (local.get $at) (local.get $bytes)) (i32.const 7)) (i32.const -8)))
     (local.get $at))
-  (func (export "fitment:accessory/ticketing@0.1.0#describe") (result i32)
+  (func (export "fitment:accessory/ticketing@0.1.1#describe") (result i32)
     (call $config (i32.const 16))
     (call $parameters (i32.const 24))
     (call $write_header)
@@ -55,11 +55,11 @@
         (i64.store align=4 (i32.const 532) (i64.load offset=8 align=4 (i32.load (i32.const 140))))))
     (i32.store (i32.const 556) (i32.load16_u (i32.const 136))))
   ;; The contract wants the rest of the core too.
-  (func (export "fitment:accessory/ticketing@0.1.0#get-ticket") (param i32 i32) (result i32) (unreachable))
-  (func (export "fitment:accessory/ticketing@0.1.0#find-by-external-ref") (param i32 i32) (result i32) (unreachable))
-  (func (export "fitment:accessory/ticketing@0.1.0#create-ticket")
+  (func (export "fitment:accessory/ticketing@0.1.1#get-ticket") (param i32 i32) (result i32) (unreachable))
+  (func (export "fitment:accessory/ticketing@0.1.1#find-by-external-ref") (param i32 i32) (result i32) (unreachable))
+  (func (export "fitment:accessory/ticketing@0.1.1#create-ticket")
     (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) (unreachable))
-  (func (export "fitment:accessory/ticketing@0.1.0#update-ticket") (param i32) (result i32) (unreachable))
-  (func (export "fitment:accessory/ticketing@0.1.0#add-note") (param i32 i32 i32 i32 i32 i32 i32) (result i32) (unreachable))
-  (func (export "fitment:accessory/ticketing@0.1.0#list-notes") (param i32 i32 i32 i64 i32 i32 i32) (result i32)
+  (func (export "fitment:accessory/ticketing@0.1.1#update-ticket") (param i32) (result i32) (unreachable))
+  (func (export "fitment:accessory/ticketing@0.1.1#add-note") (param i32 i32 i32 i32 i32 i32 i32) (result i32) (unreachable))
+  (func (export "fitment:accessory/ticketing@0.1.1#list-notes") (param i32 i32 i32 i64 i32 i32 i32) (result i32)
     (unreachable)))

@@ -1,10 +1,10 @@
 ;; Calls the host without end.
 (module
-  (import "fitment:accessory/clock@0.1.0" "now-ms" (func $now (result i64)))
+  (import "fitment:accessory/clock@0.1.1" "now-ms" (func $now (result i64)))
   ;; Calls until it returns after all; -1 are more than anybody waits for.
   (global $calls i64 (i64.const -1))
   (memory (export "memory") 1)
-  (func (export "fitment:accessory/monitor-run@0.1.0#check") (result i32)
+  (func (export "fitment:accessory/monitor-run@0.1.1#check") (result i32)
     (local $left i64)
     (local.set $left (global.get $calls))
     (loop $again

@@ -11,7 +11,7 @@
   (data (i32.const 56) "\60\00\00\00\01\00\00\00" "\f0\00\00\00\04\00\00\00")
   (data (i32.const 96) "\f0\00\00\00\04\00\00\00" "\00\00\00\00\00\00\00\00" "\f4\00\00\00\01\00\00\00")
   (data (i32.const 240) "told1")
-  (func (export "fitment:accessory/monitor-run@0.1.0#check") (result i32)
+  (func (export "fitment:accessory/monitor-run@0.1.1#check") (result i32)
     (loop $again
       (br_if $again (i32.ne (table.grow $one (ref.null func) (i32.const 1000)) (i32.const -1))))
     (loop $again

@@ -1,12 +1,12 @@
 ;; Writes log lines without end, each with what would clear a terminal.
 (module
-  (import "fitment:accessory/logging@0.1.0" "log" (func $log (param i32 i32 i32)))
+  (import "fitment:accessory/logging@0.1.1" "log" (func $log (param i32 i32 i32)))
   ;; Lines until it returns after all; -1 are more than anybody waits for.
   (global $lines i64 (i64.const -1))
   ;; Bytes of each line.
   (global $bytes i32 (i32.const 200))
   (memory (export "memory") 64)
-  (func (export "fitment:accessory/monitor-run@0.1.0#check") (result i32)
+  (func (export "fitment:accessory/monitor-run@0.1.1#check") (result i32)
     (local $left i64)
     (local.set $left (global.get $lines))
     (memory.fill (i32.const 1024) (i32.const 0x78) (i32.const 0x3f0000))

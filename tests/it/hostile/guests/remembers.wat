@@ -24,7 +24,7 @@
       (br_if $again (i32.lt_u (local.get $at) (i32.const 0x300000))))
     (local.set $found (i64.or (local.get $found) (i64.extend_i32_u (global.get $kept))))
     (i64.or (local.get $found) (i64.extend_i32_u (i32.eqz (ref.is_null (table.get $slots (i32.const 7)))))))
-  (func (export "fitment:accessory/monitor-run@0.1.0#check") (result i32)
+  (func (export "fitment:accessory/monitor-run@0.1.1#check") (result i32)
     (local $found i64)
     (if (i32.eq (memory.grow (i32.const 16)) (i32.const -1)) (then (unreachable)))
     (local.set $found (call $bits))

@@ -12,7 +12,7 @@
   ;; What of a finding's number makes its subject: all of it, or nothing.
   (global $subject_mask i32 (i32.const 0xffff))
   (memory (export "memory") 32)
-  (func (export "fitment:accessory/monitor-run@0.1.0#check") (result i32)
+  (func (export "fitment:accessory/monitor-run@0.1.1#check") (result i32)
     (local $at i32) (local $left i32) (local $subject i32) (local $number i32)
     ;; Every text is x, from 0x180000; samples stand at 0x1000, findings from 0x10000.
     (memory.fill (i32.const 0x180000) (i32.const 0x78) (i32.const 0x10000))

@@ -11,4 +11,4 @@
       (br_if $again (i64.ne (local.get $left) (i64.const 0)))))
   (start $spin)
   ;; Zeros stand there: ok([]).
-  (func (export "fitment:accessory/monitor-run@0.1.0#check") (result i32) (i32.const 16)))
+  (func (export "fitment:accessory/monitor-run@0.1.1#check") (result i32) (i32.const 16)))

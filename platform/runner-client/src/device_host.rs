@@ -1,0 +1,56 @@
+//! Who answers the host calls of runs on devices.
+
+use std::sync::Arc;
+
+use fitment_domain::act::{Act, Done};
+use fitment_domain::capability::Grants;
+use fitment_domain::run::{Fault, HostReply, HostRequest};
+use futures_util::future::BoxFuture;
+
+use crate::host::{CallLimits, HostCalls};
+use crate::http::HttpHost;
+use crate::net;
+
+/// Does the acts of one run, or has them done. The grants were checked before; whoever acts checks them again.
+pub trait Acts: Send + Sync {
+    /// Does one act within the limits.
+    fn act<'a>(&'a self, act: Act, limits: CallLimits) -> BoxFuture<'a, Result<Done, Fault>>;
+}
+
+/// Does nothing: for runs that change nothing, such as monitors and probes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoActs;
+
+impl Acts for NoActs {
+    fn act<'a>(&'a self, _act: Act, _limits: CallLimits) -> BoxFuture<'a, Result<Done, Fault>> {
+        Box::pin(async { Err(Fault::Unsupported("acts in this place".to_owned())) })
+    }
+}
+
+/// Sends HTTP requests, looks at other machines, and has acts done.
+pub struct DeviceHost {
+    http: Arc<HttpHost>,
+    acts: Arc<dyn Acts>,
+}
+
+impl DeviceHost {
+    /// Makes a host for runs on devices; `http` may be shared by all of them, `acts` belongs to one order.
+    pub fn new(http: Arc<HttpHost>, acts: Arc<dyn Acts>) -> Self {
+        Self { http, acts }
+    }
+}
+
+impl HostCalls for DeviceHost {
+    fn call<'a>(&'a self, request: HostRequest, grants: &'a Grants, limits: CallLimits) -> BoxFuture<'a, HostReply> {
+        match request {
+            HostRequest::Http(_) => self.http.call(request, grants, limits),
+            HostRequest::Net(request) => Box::pin(async move { HostReply::Net(net::look(request, grants, limits).await) }),
+            HostRequest::Act(act) => Box::pin(async move {
+                HostReply::Act(match fitment_domain::act::check(&act, grants) {
+                    Ok(()) => self.acts.act(act, limits).await,
+                    Err(fault) => Err(fault),
+                })
+            }),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The broker believes nobody: not the supervisor that starts it, not the runner whose act it is asked to do.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ed25519_dalek::SigningKey;
+use fitment_agent::broker::{Asked, Broker, Duty, OrderActs, answer};
+use fitment_domain::act::{Act, Done, ServiceAction};
+use fitment_domain::budget::Budget;
+use fitment_domain::bytes::Digest;
+use fitment_domain::capability::{Grants, Permission, Scope};
+use fitment_domain::id::{DeviceId, InstallationId, TenantId, TransactionId};
+use fitment_domain::instruction::{Addressee, Item};
+use fitment_domain::manifest::AccessoryName;
+use fitment_domain::request::{ORDER_TYPE, Order};
+use fitment_domain::run::Fault;
+use fitment_domain::signature::{Envelope, PublicKey};
+use fitment_domain::time::UnixMs;
+use fitment_runner_client::{DeviceHost, HttpHost, Secrets, Trust};
+use tempfile::TempDir;
+
+use super::asking::{REMOVE, RESTART, WRITE, fault};
+use super::lab::Lab;
+use crate::support::programs::programs;
+
+const NOW: UnixMs = UnixMs(1_700_000_000_000);
+
+/// A device, its platform, and a folder in which one script may remove and write.
+struct Scene {
+    platform: SigningKey,
+    me: Addressee,
+    folder: TempDir,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let me = Addressee { tenant: TenantId::from_random([1; 16]), device: DeviceId::from_random([2; 16]) };
+        Self { platform: SigningKey::from_bytes(&[7; 32]), me, folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn root(&self) -> PathBuf {
+        self.folder.path().canonicalize().unwrap()
+    }
+
+    fn duty(&self) -> Duty {
+        Duty { me: self.me.clone(), instruction_key: PublicKey::of(&self.platform) }
+    }
+
+    fn grants(&self) -> Grants {
+        let globs = [format!("{}/mine/**", self.root().display())].into();
+        let files = Scope { globs, ..Scope::default() };
+        let services = Scope { units: ["mine-*.service".to_owned()].into(), ..Scope::default() };
+        Grants([(Permission::FilesWrite, files), (Permission::ServicesControl, services)].into())
+    }
+
+    fn order(&self) -> Order {
+        let key = PublicKey::of(&self.platform);
+        Order {
+            tenant: self.me.tenant.clone(),
+            device: self.me.device.clone(),
+            transaction: TransactionId::from_random([3; 16]),
+            item: Item {
+                installation: InstallationId::from_random([4; 16]),
+                accessory: AccessoryName::parse("somebody/something").unwrap(),
+                version: semver::Version::new(1, 0, 0),
+                digest: Digest::of(b"component"),
+                statement: Envelope::sign("x", &"statement", &self.platform).unwrap(),
+                publisher_key: key,
+                config: serde_json::json!({}),
+                interval_s: 60,
+                grants: self.grants(),
+                budget: Budget::default_for_accessories(),
+            },
+            parameters: serde_json::json!({}),
+            made: NOW,
+            deliver_by: UnixMs(NOW.0 + 60_000),
+        }
+    }
+
+    fn sign(&self, order: &Order) -> Envelope {
+        Envelope::sign(ORDER_TYPE, order, &self.platform).unwrap()
+    }
+
+    /// Makes a file and returns the act that removes it.
+    fn removal(&self, path: &str) -> Act {
+        let path = self.root().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, "precious").unwrap();
+        Act::RemoveFile { path: path.to_str().unwrap().to_owned() }
+    }
+
+    fn ask(&self, order: Envelope, act: &Act, now: UnixMs) -> Result<Done, Fault> {
+        answer(&self.duty(), &Asked { order, act: act.clone(), wait_ms: 5_000 }, now)
+    }
+}
+
+fn refused(answer: Result<Done, Fault>, words: &str) {
+    match answer {
+        Err(fault) => assert!(fault.to_string().contains(words), "{fault} does not say {words:?}"),
+        Ok(done) => panic!("{done:?} instead of {words:?}"),
+    }
+}
+
+#[test]
+fn the_broker_does_nothing_without_the_platforms_own_order_for_this_device_and_this_moment() {
+    let scene = Scene::new();
+    let act = scene.removal("mine/file");
+    let order = scene.order();
+
+    // Somebody else's order, and one of the right shape in another envelope.
+    let stranger = SigningKey::from_bytes(&[8; 32]);
+    refused(scene.ask(Envelope::sign(ORDER_TYPE, &order, &stranger).unwrap(), &act, NOW), "signature");
+    refused(scene.ask(Envelope::sign("application/json", &order, &scene.platform).unwrap(), &act, NOW), "type");
+    // An order for another device, or for a device of that name of another tenant.
+    let other = Order { device: DeviceId::from_random([9; 16]), ..order.clone() };
+    refused(scene.ask(scene.sign(&other), &act, NOW), "another device");
+    let other = Order { tenant: TenantId::from_random([9; 16]), ..order.clone() };
+    refused(scene.ask(scene.sign(&other), &act, NOW), "another device");
+    // An altered byte, anywhere.
+    let good = scene.sign(&order);
+    for at in [0, good.payload.len() / 2, good.payload.len() - 2] {
+        let mut altered = good.clone();
+        let byte = if altered.payload.as_bytes()[at] == b'A' { "B" } else { "A" };
+        altered.payload.replace_range(at..=at, byte);
+        refused(scene.ask(altered, &act, NOW), "signature");
+    }
+    // A run that began at the last moment may still act; nothing may long after.
+    let last = order.deliver_by.0 + i64::try_from(order.item.budget.wall_ms_max).unwrap();
+    refused(scene.ask(good.clone(), &act, UnixMs(last + 1)), "expired");
+    refused(scene.ask(good.clone(), &act, UnixMs(last + 86_400_000)), "expired");
+
+    // What was refused all along was this, which is done now.
+    assert_eq!(scene.ask(good, &act, UnixMs(last)), Ok(Done::Removed(8)));
+}
+
+#[test]
+fn the_broker_does_nothing_outside_the_orders_grants() {
+    let scene = Scene::new();
+    let order = scene.sign(&scene.order());
+    let inside = scene.removal("mine/below/file");
+    let outside = scene.removal("others/file");
+    std::os::unix::fs::symlink(scene.root().join("others"), scene.root().join("mine/link")).unwrap();
+    let path = |path: &str| Act::RemoveFile { path: scene.root().join(path).to_str().unwrap().to_owned() };
+
+    refused(scene.ask(order.clone(), &outside, NOW), "files:write");
+    refused(scene.ask(order.clone(), &path("mine/../others/file"), NOW), "files:write");
+    refused(scene.ask(order.clone(), &path("mine"), NOW), "files:write");
+    refused(scene.ask(order.clone(), &path("mine/link/file"), NOW), "symbolic link");
+    assert!(scene.root().join("others/file").exists());
+    for unit in ["ssh.service", "mine-x.socket", "mine-*.service.service.d", "mine-x.service/../ssh.service"] {
+        let act = Act::ControlService { unit: unit.to_owned(), action: ServiceAction::Stop };
+        refused(scene.ask(order.clone(), &act, NOW), "services:control");
+    }
+    // An order without the permission allows nothing of it.
+    let mut none = scene.order();
+    none.item.grants = Grants::default();
+    refused(scene.ask(scene.sign(&none), &inside, NOW), "files:write");
+
+    assert_eq!(scene.ask(order.clone(), &inside, NOW), Ok(Done::Removed(8)));
+    let within = Act::ControlService { unit: "mine-no-such.service".to_owned(), action: ServiceAction::Stop };
+    let answered = scene.ask(order, &within, NOW);
+    assert!(matches!(answered, Err(Fault::Unsupported(_) | Fault::NotFound(_))), "{answered:?}");
+}
+
+#[tokio::test]
+async fn a_script_acts_through_the_broker_process_and_only_where_its_order_lets_it() {
+    let (scene, lab) = (Scene::new(), Lab::new().await);
+    let state = scene.root().join("state");
+    std::fs::create_dir_all(state.join("identity")).unwrap();
+    let key = PublicKey::of(&scene.platform);
+    let identity = serde_json::json!({
+        "tenant": scene.me.tenant, "device": scene.me.device, "server": "https://localhost:1", "server_ca_pem": "",
+        "instruction_key": key, "release_key": key,
+    });
+    std::fs::write(state.join("identity/identity.json"), identity.to_string()).unwrap();
+    let broker = Arc::new(Broker::new(&programs(), &state).unwrap());
+    // The broker's clock is the machine's.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;
+    let mut order = scene.order();
+    order.deliver_by = UnixMs(now + 60_000);
+    let order = scene.sign(&order);
+    let run = async |function: super::asking::Function, text: &str, grants: Grants| {
+        let http = Arc::new(HttpHost::new(Secrets::new(), &Trust::default()).unwrap());
+        let acts = Arc::new(OrderActs::new(Arc::clone(&broker), order.clone()));
+        let mut spec = function.spec(text);
+        spec.grants = grants;
+        lab.run_with(&function.guest(), spec, Arc::new(DeviceHost::new(http, acts))).await
+    };
+    scene.removal("mine/old");
+    let path = |path: &str| scene.root().join(path).to_str().unwrap().to_owned();
+
+    assert_eq!(fault(&run(WRITE, &path("mine/new"), scene.grants()).await), None);
+    assert_eq!(std::fs::read_to_string(path("mine/new")).unwrap(), path("mine/new"));
+    assert_eq!(fault(&run(REMOVE, &path("mine/old"), scene.grants()).await), None);
+    assert!(!scene.root().join("mine/old").exists());
+    // A runner that was broken grants itself everything: the order still says what it says.
+    scene.removal("others/file");
+    let mut wide = scene.grants();
+    for scope in wide.0.values_mut() {
+        scope.globs = [format!("{}/**", scene.root().display())].into();
+        scope.units = ["*.service".to_owned()].into();
+    }
+    let denied = |name: &str| Some(Fault::Denied(name.to_owned()));
+    assert_eq!(fault(&run(REMOVE, &path("others/file"), wide.clone()).await).cloned(), denied("files:write"));
+    assert_eq!(fault(&run(RESTART, "ssh.service", wide).await).cloned(), denied("services:control"));
+    assert!(scene.root().join("others/file").exists());
+}

@@ -186,7 +186,7 @@ async fn state_comes_with_the_run_and_goes_back_with_its_report_within_its_bound
     assert_eq!(left.get("key").map(|value| value.to_vec()), Some(b"key".to_vec()));
     // Reading changes nothing, so nothing goes back.
     let report = run(STATE_GET, "key", left.clone()).await;
-    assert_eq!((fault(&report), report.state), (None, None));
+    assert_eq!((fault(&report), &report.state), (None, &None));
     // Keys and values together stay within the bound, whatever is there already.
     let full: State = [("full".to_owned(), vec![0; fitment_domain::run::STATE_BYTES_MAX - 8].into())].into();
     let report = run(STATE_SET, "key", full).await;

@@ -44,7 +44,9 @@ impl HostCalls for DeviceHost {
     fn call<'a>(&'a self, request: HostRequest, grants: &'a Grants, limits: CallLimits) -> BoxFuture<'a, HostReply> {
         match request {
             HostRequest::Http(_) => self.http.call(request, grants, limits),
-            HostRequest::Net(request) => Box::pin(async move { HostReply::Net(net::look(request, grants, limits).await) }),
+            HostRequest::Net(request) => {
+                Box::pin(async move { HostReply::Net(net::look(request, grants, limits).await) })
+            }
             HostRequest::Act(act) => Box::pin(async move {
                 HostReply::Act(match fitment_domain::act::check(&act, grants) {
                     Ok(()) => self.acts.act(act, limits).await,

@@ -48,8 +48,21 @@ pub(super) const STATE_SET: Function = function(Permission::State, "state", "set
 pub(super) const STATE_GET: Function = function(Permission::State, "state", "get", &["t"], 4);
 
 /// Every interface that a permission opens, by one of its functions each.
-pub(super) const ALL: &[Function] =
-    &[READ_CPU, READ_UPTIME, LIST_SERVICES, RESTART, STAT, LIST, READ, WRITE, REMOVE, LIST_PENDING, TCP, PING, STATE_SET];
+pub(super) const ALL: &[Function] = &[
+    READ_CPU,
+    READ_UPTIME,
+    LIST_SERVICES,
+    RESTART,
+    STAT,
+    LIST,
+    READ,
+    WRITE,
+    REMOVE,
+    LIST_PENDING,
+    TCP,
+    PING,
+    STATE_SET,
+];
 
 impl Function {
     /// Returns whether only scripts have it.

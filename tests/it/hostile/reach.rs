@@ -9,7 +9,10 @@ use fitment_domain::capability::{Grants, Permission, Reach, Scope};
 use fitment_domain::run::{End, Fault, RunReport, State};
 use fitment_runner_client::{DeviceHost, HttpHost, NoActs, Secrets, Trust};
 
-use super::asking::{ALL, Function, LIST, LIST_PENDING, LIST_SERVICES, PING, READ, READ_CPU, READ_UPTIME, STAT, STATE_GET, STATE_SET, TCP, fault};
+use super::asking::{
+    ALL, Function, LIST, LIST_PENDING, LIST_SERVICES, PING, READ, READ_CPU, READ_UPTIME, STAT, STATE_GET, STATE_SET,
+    TCP, fault,
+};
 use super::lab::Lab;
 
 fn granted(permission: Permission, entries: &[&str]) -> Grants {
@@ -125,12 +128,14 @@ async fn a_path_leads_out_of_its_grant_neither_by_dots_nor_by_links() {
         }
     }
     // Within the grant by its name, and elsewhere by where it leads.
-    for (function, path) in [(READ, "mine/link"), (READ, "mine/up/secret"), (STAT, "mine/up/secret"), (LIST, "mine/up")] {
+    for (function, path) in [(READ, "mine/link"), (READ, "mine/up/secret"), (STAT, "mine/up/secret"), (LIST, "mine/up")]
+    {
         let report = ask(&lab, function, &text(path), &[&glob]).await;
         let said = fault(&report).cloned();
         assert!(matches!(&said, Some(Fault::Denied(words)) if words.contains("symbolic link")), "{path}: {said:?}");
     }
-    for (function, path) in [(READ, "mine/below/file"), (STAT, "mine/link"), (STAT, "mine/below/file"), (LIST, "mine")] {
+    for (function, path) in [(READ, "mine/below/file"), (STAT, "mine/link"), (STAT, "mine/below/file"), (LIST, "mine")]
+    {
         assert_eq!(fault(&ask(&lab, function, &text(path), &[&glob]).await), None, "{path}");
     }
 }

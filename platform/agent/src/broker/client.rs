@@ -64,7 +64,9 @@ impl Broker {
                 answer
             }
             // What it was doing may have been done: the script's author is told so in words.
-            Ok(Err(reason)) => Err(Fault::Failed(format!("the broker went away, the act may have been done: {reason}"))),
+            Ok(Err(reason)) => {
+                Err(Fault::Failed(format!("the broker went away, the act may have been done: {reason}")))
+            }
             Err(_elapsed) => Err(Fault::TimedOut),
         }
     }

@@ -32,7 +32,12 @@ pub struct Duty {
 }
 
 /// Answers until the pipe closes.
-pub fn serve(duty: &Duty, input: &mut impl Read, output: &mut impl Write, now: impl Fn() -> UnixMs) -> Result<(), PipeError> {
+pub fn serve(
+    duty: &Duty,
+    input: &mut impl Read,
+    output: &mut impl Write,
+    now: impl Fn() -> UnixMs,
+) -> Result<(), PipeError> {
     while let Some(asked) = wire::read_asked(input)? {
         let answer = answer(duty, &asked, now());
         wire::write(output, &answer)?;
@@ -52,7 +57,8 @@ fn allowed(duty: &Duty, asked: &Asked, now: UnixMs) -> Result<Order, Fault> {
     // A run may begin until the order's last moment and act for as long as it may last.
     let begun_at_the_latest = |wall_ms_max: u64| UnixMs(now.0.saturating_sub_unsigned(wall_ms_max));
     let earliest = begun_at_the_latest(Budget::ceiling().wall_ms_max);
-    let order = open_order(&asked.order, &duty.instruction_key, &duty.me, earliest).map_err(|e| refused(e.to_string()))?;
+    let order =
+        open_order(&asked.order, &duty.instruction_key, &duty.me, earliest).map_err(|e| refused(e.to_string()))?;
     if order.deliver_by < begun_at_the_latest(order.item.budget.wall_ms_max) {
         return Err(refused(format!("the order expired at {}", order.deliver_by)));
     }

@@ -40,9 +40,9 @@ pub(super) fn server_address(text: &str) -> Result<SocketAddr, Fault> {
 /// Asks, and returns the records of the answer; a name that does not exist is `not-found`.
 pub(super) async fn look(name: &str, record_type: &str, server: Option<&str>) -> Result<NetAnswer, Fault> {
     let known = TYPES.iter().find(|(text, _)| text.eq_ignore_ascii_case(record_type));
-    let kind = known.map(|(_, kind)| *kind).ok_or_else(|| {
-        Fault::Invalid("record-type is not A, AAAA, CNAME, MX, NS, TXT or SOA".to_owned())
-    })?;
+    let kind = known
+        .map(|(_, kind)| *kind)
+        .ok_or_else(|| Fault::Invalid("record-type is not A, AAAA, CNAME, MX, NS, TXT or SOA".to_owned()))?;
     let server = match server {
         Some(text) => server_address(text)?,
         None => system_server()?,
@@ -118,7 +118,9 @@ async fn ask(server: SocketAddr, id: u16, question: &[u8]) -> Result<Vec<u8>, Fa
 fn answers(answer: &[u8], id: u16, question: &[u8]) -> bool {
     let head = 12;
     let same_id = answer.len() > head && answer[..2] == id.to_be_bytes() && answer[2] & 0x80 != 0;
-    same_id && answer[head..].len() >= question[head..].len() && answer[head..question.len()].eq_ignore_ascii_case(&question[head..])
+    same_id
+        && answer[head..].len() >= question[head..].len()
+        && answer[head..question.len()].eq_ignore_ascii_case(&question[head..])
 }
 
 async fn ask_at_length(server: SocketAddr, id: u16, question: &[u8]) -> Result<Vec<u8>, Fault> {

@@ -34,7 +34,9 @@ pub(crate) async fn look(request: NetRequest, grants: &Grants, limits: CallLimit
                 tcp::look(&host, port, &send, u64::from(read_bytes_max).min(limits.body_bytes_max), wait).await
             }
             NetRequest::Tls { host, port, server_name, .. } => tls::look(&host, port, server_name.as_deref()).await,
-            NetRequest::Dns { name, record_type, server, .. } => dns::look(&name, &record_type, server.as_deref()).await,
+            NetRequest::Dns { name, record_type, server, .. } => {
+                dns::look(&name, &record_type, server.as_deref()).await
+            }
             // Lost echoes are an answer: the waiting is part of it.
             NetRequest::Ping { host, count, .. } => ping::look(&host, count, wait).await,
         }
@@ -86,7 +88,13 @@ mod tests {
         let scope = Scope { hosts: hosts.into(), ..Scope::default() };
         let grants = Grants([(Permission::Net, scope)].into());
         let (host, wait) = (|host: &str| host.to_owned(), 1);
-        let tcp = |name: &str, port| NetRequest::Tcp { host: host(name), port, send: None, read_bytes_max: 0, timeout_ms: wait };
+        let tcp = |name: &str, port| NetRequest::Tcp {
+            host: host(name),
+            port,
+            send: None,
+            read_bytes_max: 0,
+            timeout_ms: wait,
+        };
         let tls = |name: &str, port| NetRequest::Tls { host: host(name), port, server_name: None, timeout_ms: wait };
         let ping = |name: &str| NetRequest::Ping { host: host(name), count: 1, timeout_ms: wait };
         let dns = |name: &str, server: Option<&str>| NetRequest::Dns {

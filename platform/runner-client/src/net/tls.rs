@@ -44,7 +44,8 @@ pub(super) async fn look(host: &str, port: u16, server_name: Option<&str>) -> Re
 fn configuration(witness: Arc<Witness>) -> Result<ClientConfig, Fault> {
     let failed = |error: Error| Fault::Failed(format!("the TLS configuration: {error}"));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(failed)?;
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(failed)?;
     Ok(builder.dangerous().with_custom_certificate_verifier(witness).with_no_client_auth())
 }
 
@@ -71,7 +72,8 @@ impl Witness {
         let judge = match roots.is_empty() {
             true => None,
             false => {
-                let built = WebPkiServerVerifier::builder_with_provider(Arc::new(roots.clone()), Arc::clone(&provider)).build();
+                let built =
+                    WebPkiServerVerifier::builder_with_provider(Arc::new(roots.clone()), Arc::clone(&provider)).build();
                 Some(built.map_err(|error| Fault::Failed(format!("the system's roots: {error}")))?)
             }
         };

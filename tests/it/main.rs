@@ -3,6 +3,8 @@
 
 mod hostile;
 mod house;
+#[cfg(feature = "measures")]
+mod measures;
 mod real;
 mod store;
 mod stories;

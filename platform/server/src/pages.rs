@@ -12,6 +12,7 @@ mod guard;
 mod home;
 mod installations;
 mod markdown;
+mod people;
 mod releases;
 mod sign_in;
 mod store;
@@ -50,6 +51,9 @@ pub fn router() -> Router<Shared> {
         .route("/releases/{publisher}/{name}/{version}", get(releases::show))
         .route("/review", get(releases::queue))
         .route("/review/{publisher}/{name}/{version}/approve", post(releases::approve))
+        .route("/people", get(people::list).post(people::add))
+        .route("/people/{id}", post(people::change))
+        .route("/people/{id}/disable", post(people::disable))
         .route("/audit", get(audit::list))
         .route("/devices", get(devices::list))
         .route("/devices/{id}", get(devices::show))

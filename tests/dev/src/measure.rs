@@ -37,6 +37,12 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// The server's own time for each page of the console, on SQLite with 500 devices
+    Pages {
+        /// End with one line of keys and numbers
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Builds what is measured and the benchmark, and lets it run.
@@ -60,6 +66,12 @@ pub(crate) fn command(workspace: &Workspace, arguments: &Arguments) -> Result<()
             let words = ["-p", &package, "--bin", BENCH];
             steps.run(BENCH, |reporter| programs::cargo_build(workspace, &words, reporter))?;
             start(workspace, json)
+        }
+        What::Pages { json } => {
+            let mut steps = Steps::new(things.len() + programs::STEPS);
+            machine::prepare(&mut steps, workspace, &things)?;
+            programs::build(&mut steps, workspace)?;
+            pages(workspace, &package, json)
         }
     }
 }
@@ -86,14 +98,23 @@ fn start(workspace: &Workspace, json: bool) -> Result<()> {
     figures(workspace, bench, "measure-start.log", "dev", json)
 }
 
+/// The pages are measured by the tests' own platform, devices and browser.
+fn pages(workspace: &Workspace, package: &str, json: bool) -> Result<()> {
+    let mut bench = workspace.cargo();
+    bench.args(["test", "--quiet", "-p", package, "--features", "measures", "--test", "it"]);
+    bench.args(["--", "measures::pages", "--exact", "--nocapture"]);
+    figures(workspace, bench, "measure-pages.log", "dev", json)
+}
+
 /// Runs the benchmark; it prints its table and N, and ends with one line of JSON, to which commit and profile are added here.
 fn figures(workspace: &Workspace, bench: Command, log: &str, profile: &str, json: bool) -> Result<()> {
     let mut last = String::new();
     let finished = shell::run(bench, &workspace.logs()?.join(log), |line| {
-        if !last.is_empty() {
-            println!("{last}");
+        if line.starts_with('{') {
+            line.clone_into(&mut last);
+        } else {
+            println!("{line}");
         }
-        line.clone_into(&mut last);
     })?;
     finished.ok(BENCH)?;
     let mut figures: Value =

@@ -6,7 +6,14 @@ use crate::support::databases::Database;
 use crate::support::platform::{PASSWORD, Platform};
 use crate::support::showcase::{HOSTILE, SECRET, Showcase};
 
-const ROLES: &[&str] = &["msp@example.com", "publisher@example.com", "operator@example.com"];
+const ROLES: &[&str] = &[
+    "msp@example.com",
+    "viewer@example.com",
+    "technician@example.com",
+    "client@example.com",
+    "publisher@example.com",
+    "operator@example.com",
+];
 
 // proves T1 (clients and devices on pages)
 #[tokio::test]
@@ -256,7 +263,7 @@ async fn one_installs_by_form_sees_where_it_fits_first_and_takes_it_away_again()
 async fn a_reviewer_reads_the_report_and_approves_by_form() {
     let world = Showcase::build().await;
     let mut operator = Browser::sign_in(&world.platform, "operator@example.com").await;
-    operator.get("/review").await.ok().says(&["0.3.0", "in-review", "metrics"]);
+    operator.get("/review").await.ok().says(&["0.3.0", "Waiting", "metrics"]);
     let path = "/releases/fitment/disk-space/0.3.0";
     operator.get(path).await.ok().says(&[
         "Approve 0.3.0",
@@ -276,4 +283,60 @@ async fn a_reviewer_reads_the_report_and_approves_by_form() {
     msp.get("/store/fitment/disk-space?version=0.3.0").await.ok().says(&["Fits 5 of your 5 devices"]);
     assert_eq!(msp.get(path).await.status, 403);
     assert_eq!(msp.get("/review").await.status, 403);
+}
+
+// proves T1 (clients sign in and see their own on pages)
+#[tokio::test]
+async fn pages_offer_what_a_role_may_do_and_show_what_is_its_own() {
+    let world = Showcase::build().await;
+    let of = async |role: &str| Browser::sign_in(&world.platform, &format!("{role}@example.com")).await;
+    let foreign = format!("/devices/{}", world.device("till-01"));
+    for role in ["client", "technician"] {
+        let mut browser = of(role).await;
+        for (path, page) in browser.crawl().await {
+            assert!(!page.html.contains("till-01") && !page.html.contains("Mill Road"), "{role} sees {path}");
+        }
+        browser.get("/devices").await.ok().says(&["files-01", "2 of 2"]);
+        assert_eq!(browser.get(&foreign).await.status, 404);
+    }
+    let mut client = of("client").await;
+    client.get("/").await.ok().says(&["/devices", "/tickets"]).never_says(&[
+        "/store",
+        "/installations",
+        "/people",
+        "/audit",
+    ]);
+    for path in ["/store", "/installations", "/people", "/audit"] {
+        assert_eq!(client.get(path).await.status, 403, "{path}");
+    }
+    let mut viewer = of("viewer").await;
+    let installation = format!("/installations/{}", world.installation);
+    viewer.get(&installation).await.ok().never_says(&["Remove"]);
+    viewer.get("/store/fitment/disk-space?version=0.1.0").await.ok().never_says(&["/install?"]);
+    assert_eq!(viewer.post(&format!("{installation}/remove"), &[]).await.status, 403);
+    assert_eq!(viewer.get("/people").await.status, 403);
+}
+
+#[tokio::test]
+async fn an_owner_adds_changes_and_disables_people_by_form() {
+    let world = Showcase::build().await;
+    let mut owner = Browser::sign_in(&world.platform, "msp@example.com").await;
+    owner.get("/people").await.ok().says(&["viewer@example.com", "Harbour Dental", "technician"]);
+    let fields = [("email", "new@example.com"), ("password", PASSWORD), ("role", "viewer")];
+    assert_eq!(owner.post("/people", &fields).await.leads_to(), "/people?done=added");
+    let again = owner.post("/people", &fields).await;
+    assert_eq!(again.status, 409);
+    again.says(&["cannot be used", "value=\"new@example.com\""]).never_says(&[PASSWORD]);
+    let short = owner.post("/people", &[("email", "x@example.com"), ("password", "short"), ("role", "viewer")]).await;
+    assert_eq!(short.status, 422);
+    let people = world.msp.get("/api/v1/people").await.ok();
+    let id =
+        people["people"].as_array().unwrap().iter().find(|p| p["email"] == "new@example.com").unwrap()["id"].clone();
+    let path = format!("/people/{}", id.as_str().unwrap());
+    assert_eq!(owner.post(&path, &[("role", "technician")]).await.leads_to(), "/people?done=changed");
+    let mut person = Browser::sign_in(&world.platform, "new@example.com").await;
+    person.get("/").await.ok();
+    assert_eq!(person.post(&path, &[("role", "owner")]).await.status, 403);
+    assert_eq!(owner.post(&format!("{path}/disable"), &[]).await.leads_to(), "/people?done=disabled");
+    assert_eq!(person.get("/devices").await.leads_to(), "/sign-in?return_to=%2Fdevices");
 }

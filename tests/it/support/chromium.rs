@@ -17,9 +17,6 @@ pub(crate) struct Chromium {
     session: String,
 }
 
-/// Names an element in answers (WebDriver, section 12.3).
-const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
-
 impl Chromium {
     /// Opens a window of 1200 by 800; none if this machine has no Chromium.
     pub(crate) async fn open() -> Self {
@@ -67,23 +64,6 @@ impl Chromium {
     /// Returns the address of the page that is shown.
     pub(crate) async fn address(&self) -> String {
         self.ask("/url", None).await.as_str().unwrap().to_owned()
-    }
-
-    async fn element(&self, css: &str) -> String {
-        let found = self.ask("/element", Some(json!({ "using": "css selector", "value": css }))).await;
-        found[ELEMENT].as_str().unwrap().to_owned()
-    }
-
-    /// Types into a field.
-    pub(crate) async fn write(&self, css: &str, text: &str) {
-        let path = format!("/element/{}/value", self.element(css).await);
-        self.ask(&path, Some(json!({ "text": text }))).await;
-    }
-
-    /// Clicks.
-    pub(crate) async fn click(&self, css: &str) {
-        let path = format!("/element/{}/click", self.element(css).await);
-        self.ask(&path, Some(json!({}))).await;
     }
 
     /// Presses keys wherever the focus is.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::databases::Database;
 use super::package::Packing;
-use super::platform::{Platform, Session};
+use super::platform::{PASSWORD, Platform, Session};
 use super::wire::{HandDevice, facts, now};
 
 /// What would run.
@@ -79,7 +79,13 @@ async fn report(device: &HandDevice, installation: &str, looks: Vec<Vec<Finding>
 async fn site(msp: &Session, client: &str, location: &str) -> Value {
     let client = msp.post("/api/v1/clients", json!({ "name": client })).await.ok();
     let location = msp.post("/api/v1/locations", json!({ "name": location, "client": client["id"] })).await.ok();
-    msp.post("/api/v1/zero-certificates", json!({ "client": client["id"], "location": location["id"] })).await.ok()["bundle"].clone()
+    msp.post(
+        "/api/v1/zero-certificates",
+        json!({ "client": client["id"], "location": location["id"], "uses_max": 1_000 }),
+    )
+    .await
+    .ok()["bundle"]
+        .clone()
 }
 
 impl Showcase {
@@ -141,7 +147,26 @@ impl Showcase {
             ..space("/x", 99.0)
         };
         report(&all[4], &installation, vec![vec![odd.clone()], vec![odd]]).await;
+        let clients = msp.get("/api/v1/clients").await.ok();
+        let dental =
+            clients["clients"].as_array().unwrap().iter().find(|c| c["name"] == "Harbour Dental").unwrap()["id"]
+                .clone();
+        for (role, clients) in [("viewer", json!("all")), ("technician", json!([dental])), ("client", json!([dental]))]
+        {
+            let email = format!("{role}@example.com");
+            let person = json!({ "email": email, "password": PASSWORD, "role": role, "clients": clients });
+            msp.post("/api/v1/people", person).await.ok();
+        }
         Self { platform, msp, devices, installation }
+    }
+
+    /// Adds so many devices more.
+    #[cfg(feature = "measures")]
+    pub(crate) async fn add_devices(&self, count: usize) {
+        let bundle = site(&self.msp, "Long List", "Site").await;
+        for number in 0..count {
+            device(&bundle, &format!("site-{number:03}"), "Debian 13", "x86_64").await;
+        }
     }
 
     /// Returns the id of a device.

@@ -30,3 +30,61 @@ pub(super) async fn show(Path(name): Path<String>) -> Result<([(HeaderName, &'st
     let kept = "public, max-age=31536000, immutable";
     Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, kept)], text))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// Text and what lies below it. Boundaries of controls need 3 : 1, texts 4.5 : 1 (WCAG 2.2, 1.4.3 and 1.4.11).
+    const PAIRS: &[(&str, &str)] = &[
+        ("text", "ground"),
+        ("text", "panel"),
+        ("text", "calm-ground"),
+        ("quiet", "ground"),
+        ("quiet", "panel"),
+        ("quiet", "calm-ground"),
+        ("link", "ground"),
+        ("link", "panel"),
+        ("on-main", "main"),
+        ("good", "good-ground"),
+        ("warn", "warn-ground"),
+        ("bad", "bad-ground"),
+        ("bad", "panel"),
+        ("warn", "panel"),
+        ("calm", "calm-ground"),
+    ];
+
+    fn luminance(colour: &str) -> f64 {
+        let part = |at: usize| {
+            let byte = colour.get(at..at + 2).and_then(|hex| u8::from_str_radix(hex, 16).ok()).unwrap_or_default();
+            let share = f64::from(byte) / 255.0;
+            if share <= 0.040_45 { share / 12.92 } else { ((share + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * part(0) + 0.7152 * part(2) + 0.0722 * part(4)
+    }
+
+    fn contrast(a: &str, b: &str) -> f64 {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    fn colours(block: &str) -> BTreeMap<&str, &str> {
+        let block = block.split('}').next().unwrap_or_default();
+        let pairs = block.split(';').filter_map(|pair| pair.trim().strip_prefix("--")?.split_once(": #"));
+        pairs.collect()
+    }
+
+    #[test]
+    fn every_text_contrasts_with_its_ground() {
+        for block in STYLE.split(":root {").skip(1) {
+            let colours = colours(block);
+            for (text, ground) in PAIRS {
+                let ratio = contrast(colours[text], colours[ground]);
+                assert!(ratio >= 4.5, "{text} on {ground}: {ratio:.2} : 1");
+            }
+        }
+        assert!(contrast("777777", "ffffff") < 4.5, "the measure itself sees what is too pale");
+    }
+}

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
@@ -65,11 +65,10 @@ pub(super) async fn sign_in(
             response.headers_mut().insert(header::SET_COOKIE, cookie);
             Ok(response)
         }
-        Err(problem) if problem.status() == StatusCode::UNAUTHORIZED => {
-            let style = assets::style_path();
-            let problem = Some(problem.detail());
+        Err(problem) if problem.status().is_client_error() => {
+            let (style, status, problem) = (assets::style_path(), problem.status(), Some(problem.detail()));
             let again = page(&SignInPage { style, return_to, email, problem, signed_out: false })?;
-            Ok((StatusCode::UNAUTHORIZED, again).into_response())
+            Ok((status, again).into_response())
         }
         Err(problem) => Err(problem),
     }

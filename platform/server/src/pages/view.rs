@@ -112,6 +112,7 @@ const ENTRIES: &[(AccountKind, &str, &str, Option<Action>)] = &[
     (AccountKind::Msp, "/devices", "Devices", Some(Action::SeeDevices)),
     (AccountKind::Msp, "/alerts", "Alerts", Some(Action::SeeDevices)),
     (AccountKind::Msp, "/tickets", "Tickets", Some(Action::SeeDevices)),
+    (AccountKind::Msp, "/people", "People", Some(Action::ManagePeople)),
     (AccountKind::Msp, "/audit", "Audit log", Some(Action::SeeAudit)),
     (AccountKind::Publisher, "/", "Home", None),
     (AccountKind::Publisher, "/releases", "Releases", Some(Action::Publish)),
@@ -126,6 +127,9 @@ const ENTRIES: &[(AccountKind, &str, &str, Option<Action>)] = &[
 fn told(word: &str) -> Option<&'static str> {
     match word {
         "installed" => Some("Installed. Devices that it fits run it as soon as they ask."),
+        "added" => Some("Added: the person can sign in now, and should choose an own password."),
+        "changed" => Some("Changed, from the next request on."),
+        "disabled" => Some("Disabled: every session of that person is over."),
         "removed" => Some("Removed. Devices stop running it as soon as they ask."),
         "approved" => Some("Approved: MSPs see the release now."),
         _ => None,

@@ -4,6 +4,7 @@
 mod alerts;
 mod assets;
 mod audit;
+mod chart;
 mod devices;
 mod fault;
 mod fields;
@@ -56,7 +57,7 @@ pub fn router() -> Router<Shared> {
         .route("/people/{id}/disable", post(people::disable))
         .route("/audit", get(audit::list))
         .route("/devices", get(devices::list))
-        .route("/devices/{id}", get(devices::show))
+        .route("/devices/{id}", get(devices::one::show))
         .layer(from_fn(guard::layer))
 }
 

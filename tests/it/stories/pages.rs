@@ -86,6 +86,13 @@ async fn devices_are_listed_filtered_and_shown_one_by_one() {
     browser.get("/devices?state=revoked").await.ok().says(&["0 of 5"]);
     let one = browser.get(&format!("/devices/{}", world.device("files-01"))).await.ok();
     one.says(&["/srv is nearly full", "critical", "Reception", "fitment/disk-space 0.1.0", "agent.version"]);
+    let one = browser.get(&format!("/devices/{}?span=day", world.device("files-01"))).await.ok();
+    one.says(&[
+        "<svg class=\"chart\"",
+        "disk.used_percent of /srv in %",
+        "95.6 at the end, between 60 and 95.6",
+        "as a table",
+    ]);
     browser.get("/").await.ok().says(&["What needs attention", "/srv is nearly full"]);
     let mut neighbour = Browser::sign_in(&world.platform, "globex@example.com").await;
     assert_eq!(neighbour.get(&format!("/devices/{}", world.device("files-01"))).await.status, 404);

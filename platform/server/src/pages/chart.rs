@@ -48,8 +48,19 @@ pub(super) fn draw(points: &[Point], from_ms: i64, to_ms: i64, is_percent: bool)
     }
     for step in 0..=4_i64 {
         let at_ms = from_ms + (to_ms - from_ms) / 4 * step;
-        let anchor = if step == 0 { "start" } else if step == 4 { "end" } else { "middle" };
-        svg += &format!("<text x=\"{:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>", x(at_ms), SIZE.1 - 8.0, clock(at_ms));
+        let anchor = if step == 0 {
+            "start"
+        } else if step == 4 {
+            "end"
+        } else {
+            "middle"
+        };
+        svg += &format!(
+            "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>",
+            x(at_ms),
+            SIZE.1 - 8.0,
+            clock(at_ms)
+        );
     }
     let place = |at: i64, value: f64| format!("{:.1},{:.1}", x(at), y(value));
     let there = points.iter().map(|p| place(p.at_ms, p.max));
@@ -80,7 +91,8 @@ pub(super) fn short(value: f64) -> String {
         v if v >= 1e4 => (value / 1e3, "k"),
         _ => (value, ""),
     };
-    let text = if scaled.abs() >= 100.0 || scaled == scaled.trunc() { format!("{scaled:.0}") } else { format!("{scaled:.1}") };
+    let text =
+        if scaled.abs() >= 100.0 || scaled == scaled.trunc() { format!("{scaled:.0}") } else { format!("{scaled:.1}") };
     format!("{text}{unit}")
 }
 

@@ -1,11 +1,12 @@
 //! Devices: the list with its filter, and one device with everything that is known of it.
 
+pub(super) mod one;
+
 use std::collections::HashMap;
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::Html;
-use fitment_domain::tenant::Action;
 use fitment_domain::time::UnixMs;
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,8 +14,7 @@ use serde_json::Value;
 use super::page;
 use super::view::{Frame, Page};
 use crate::api::devices::{self, DeviceView};
-use crate::api::findings::{self, AlertView, FindingRowView, OfDevice, RunView};
-use crate::api::{installations, tenants};
+use crate::api::tenants;
 use crate::app::Shared;
 use crate::auth::Msp;
 use crate::problem::Problem;
@@ -192,51 +192,6 @@ pub(super) async fn list(
         after: ((at + 1) * ON_PAGE < found).then(|| address(at + 1)),
         q: filter.q,
         state: filter.state,
-    })
-}
-
-#[derive(Template)]
-#[template(path = "device.html")]
-struct DevicePage {
-    frame: Frame,
-    line: Line,
-    enrolled_ms: i64,
-    facts: Vec<(String, String)>,
-    findings: Vec<FindingRowView>,
-    runs: Vec<(RunView, String)>,
-    alerts: Vec<AlertView>,
-}
-
-/// Shows one device.
-pub(super) async fn show(
-    State(app): State<Shared>,
-    view: Page,
-    msp: Msp,
-    Path(id): Path<String>,
-) -> Result<Html<String>, Problem> {
-    let device = devices::show(State(app.clone()), msp.clone(), Path(id)).await?.0;
-    let names = Names::read(&app, &msp).await?;
-    let of = Query(OfDevice { device: Some(device.id.clone()) });
-    let found = findings::list(State(app.clone()), msp.clone(), of).await?.0;
-    let alerts = findings::alerts(State(app.clone()), msp.clone()).await?.0.alerts;
-    // Whoever sees devices alone does not learn how the MSP works.
-    let installations = if view.may(Action::SeeSetup) {
-        installations::list(State(app.clone()), msp).await?.0.installations
-    } else {
-        Vec::new()
-    };
-    let accessory = |id: &str| {
-        installations.iter().find(|i| i.id == id).map_or_else(String::new, |i| format!("{} {}", i.accessory, i.version))
-    };
-    let line = names.line(&device, app.now());
-    page(&DevicePage {
-        frame: view.frame(&device.name),
-        line,
-        enrolled_ms: device.enrolled_ms,
-        facts: device.facts.iter().map(|(name, value)| (name.clone(), plain(value))).collect(),
-        runs: found.runs.into_iter().map(|run| (accessory(&run.installation), run)).map(|(a, r)| (r, a)).collect(),
-        findings: found.findings,
-        alerts: alerts.into_iter().filter(|a| a.device == device.id && a.state != "pending").take(20).collect(),
     })
 }
 

@@ -15,6 +15,7 @@ mod installations;
 mod markdown;
 mod people;
 mod releases;
+mod requests;
 mod sign_in;
 mod store;
 mod tickets;
@@ -45,6 +46,10 @@ pub fn router() -> Router<Shared> {
         .route("/installations", get(installations::list))
         .route("/installations/{id}", get(installations::show))
         .route("/installations/{id}/remove", post(installations::remove))
+        .route("/installations/{id}/run", get(requests::form).post(requests::run))
+        .route("/requests", get(requests::list))
+        .route("/requests/{id}", get(requests::show))
+        .route("/requests/{id}/cancel", post(requests::cancel))
         .route("/alerts", get(alerts::list))
         .route("/tickets", get(tickets::list))
         .route("/tickets/{id}", get(tickets::show))

@@ -38,6 +38,9 @@ pub(super) struct Frame {
     pub(super) sees_store: bool,
     pub(super) sees_setup: bool,
     pub(super) installs: bool,
+    pub(super) runs_scripts: bool,
+    /// Seconds after which the page loads itself anew.
+    pub(super) reload_s: Option<u32>,
     /// What was just done.
     pub(super) done: Option<&'static str>,
     now: UnixMs,
@@ -91,6 +94,8 @@ impl Page {
             sees_store: self.may(Action::SeeReleases),
             sees_setup: self.may(Action::SeeSetup),
             installs: self.may(Action::Install),
+            runs_scripts: self.may(Action::RunScripts),
+            reload_s: None,
             done: self.done,
             now: self.now,
         }
@@ -109,6 +114,7 @@ const ENTRIES: &[(AccountKind, &str, &str, Option<Action>)] = &[
     (AccountKind::Msp, "/", "Home", None),
     (AccountKind::Msp, "/store", "Storefront", Some(Action::SeeReleases)),
     (AccountKind::Msp, "/installations", "Installations", Some(Action::SeeSetup)),
+    (AccountKind::Msp, "/requests", "Scripts", Some(Action::SeeSetup)),
     (AccountKind::Msp, "/devices", "Devices", Some(Action::SeeDevices)),
     (AccountKind::Msp, "/alerts", "Alerts", Some(Action::SeeDevices)),
     (AccountKind::Msp, "/tickets", "Tickets", Some(Action::SeeDevices)),
@@ -130,6 +136,8 @@ fn told(word: &str) -> Option<&'static str> {
         "added" => Some("Added: the person can sign in now, and should choose an own password."),
         "changed" => Some("Changed, from the next request on."),
         "disabled" => Some("Disabled: every session of that person is over."),
+        "asked" => Some("Asked: each device runs it at most once, as soon as it is there."),
+        "cancelled" => Some("Taken back where it had not started."),
         "removed" => Some("Removed. Devices stop running it as soon as they ask."),
         "approved" => Some("Approved: MSPs see the release now."),
         _ => None,

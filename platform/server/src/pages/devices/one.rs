@@ -93,6 +93,9 @@ pub(in crate::pages) async fn show(
     let whose = Query(Whose { device: Some(device.id.clone()), installation: None });
     let all = series::list(State(app.clone()), msp.clone(), whose).await?.0.series;
     let chosen = all.iter().find(|one| Some(&one.id) == asked.series.as_ref());
+    // Unless somebody chose: what is bad now, or a share, which people read at once.
+    let bad = found.findings.iter().find(|finding| finding.health != "ok").and_then(|finding| finding.subject.as_ref());
+    let chosen = chosen.or_else(|| bad.and_then(|subject| all.iter().find(|one| one.subject == *subject)));
     let chosen = chosen.or_else(|| all.iter().find(|one| one.unit == "%")).or(all.first());
     let span = SPANS.iter().find(|(word, ..)| *word == asked.span).unwrap_or(&SPANS[1]);
     let chart = match chosen {

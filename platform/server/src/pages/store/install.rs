@@ -58,6 +58,8 @@ struct InstallPage {
     controls: Vec<Control>,
     permissions: Vec<(PermissionView, bool)>,
     interval_s: String,
+    /// Whether it runs by the clock; what does not, runs when somebody asks.
+    scheduled: bool,
     /// What is wrong, as far as it is about no field.
     problems: Vec<String>,
     preview: Option<FitView>,
@@ -100,6 +102,7 @@ pub(in crate::pages) async fn form(
         controls: form::controls(&release.manifest.config_schema, &Value::Null),
         permissions: permissions(&release).into_iter().map(|permission| (permission, false)).collect(),
         interval_s: interval_s(&release),
+        scheduled: scheduled(&release),
         problems: Vec::new(),
         preview: None,
         version: release.version.to_string(),
@@ -155,6 +158,7 @@ pub(in crate::pages) async fn install(
             .map(|(c, p)| (p, c))
             .collect(),
         interval_s: fields.text("interval_s").to_owned(),
+        scheduled: scheduled(&release),
         problems,
         preview,
         version: release.version.to_string(),
@@ -162,6 +166,10 @@ pub(in crate::pages) async fn install(
         name: path.1,
     })?;
     Ok((status, shown).into_response())
+}
+
+fn scheduled(release: &Release) -> bool {
+    release.manifest.kind().is_ok_and(Kind::is_scheduled)
 }
 
 fn asked(release: &Release, fields: &Fields, consent: BTreeSet<String>) -> Result<NewInstallation, Problem> {

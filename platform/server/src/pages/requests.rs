@@ -1,0 +1,167 @@
+//! Running a script on demand: asked by form, watched to its end. A page that waits loads itself anew, without any script.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use fitment_domain::id::InstallationId;
+use fitment_domain::tenant::Action;
+use fitment_store::Release;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::devices::Names;
+use super::fields::Fields;
+use super::form::{self, Control};
+use super::page;
+use super::store::install::{Places, body, places};
+use super::view::{Frame, Page};
+use crate::api::installations::{self, InstallationView};
+use crate::api::requests::{self, NewRequest, RequestSummary, RequestView};
+use crate::app::Shared;
+use crate::auth::Msp;
+use crate::problem::{Body, Problem};
+
+#[derive(Template)]
+#[template(path = "requests.html")]
+struct RequestsPage {
+    frame: Frame,
+    scripts: Vec<(InstallationView, String)>,
+    requests: Vec<(RequestSummary, String)>,
+}
+
+#[derive(Template)]
+#[template(path = "request.html")]
+struct RequestPage {
+    frame: Frame,
+    request: RequestView,
+    parameters: String,
+    /// Where one of the executions can still be taken back.
+    waits: bool,
+}
+
+#[derive(Template)]
+#[template(path = "run.html")]
+struct RunPage {
+    frame: Frame,
+    installation: InstallationView,
+    places: Vec<Places>,
+    controls: Vec<Control>,
+    problems: Vec<String>,
+}
+
+/// Lists the scripts that can be run, and what was asked lately.
+pub(super) async fn list(State(app): State<Shared>, view: Page, msp: Msp) -> Result<Html<String>, Problem> {
+    let names = Names::read(&app, &msp).await?;
+    let installed = installations::list(State(app.clone()), msp.clone()).await?.0.installations;
+    let asked = requests::list(State(app), msp).await?.0.requests;
+    // What runs when somebody asks has no interval.
+    let scripts = installed.into_iter().filter(|installation| installation.interval_s == 0);
+    let states = |request: &RequestSummary| {
+        request.states.iter().map(|(state, count)| format!("{count} {state}")).collect::<Vec<_>>().join(", ")
+    };
+    page(&RequestsPage {
+        frame: view.frame("Scripts"),
+        scripts: scripts.map(|script| (names.target(&script.target), script)).map(|(t, s)| (s, t)).collect(),
+        requests: asked.into_iter().map(|request| (states(&request), request)).map(|(s, r)| (r, s)).collect(),
+    })
+}
+
+/// Shows where each device stands.
+pub(super) async fn show(
+    State(app): State<Shared>,
+    view: Page,
+    msp: Msp,
+    Path(id): Path<String>,
+) -> Result<Html<String>, Problem> {
+    let request = requests::show(State(app), msp, Path(id)).await?.0;
+    let mut frame = view.frame(format!("{} {}", request.accessory, request.version));
+    frame.reload_s = (!request.over).then_some(2);
+    page(&RequestPage {
+        frame,
+        parameters: if request.parameters == json!({}) { String::new() } else { request.parameters.to_string() },
+        waits: request.executions.iter().any(|one| matches!(one.state.as_str(), "waiting" | "offered" | "fetched")),
+        request,
+    })
+}
+
+/// Takes back what has not started.
+pub(super) async fn cancel(State(app): State<Shared>, msp: Msp, Path(id): Path<String>) -> Result<Redirect, Problem> {
+    let _cancelled = requests::cancel(State(app), msp, Path(id.clone())).await?;
+    Ok(Redirect::to(&format!("/requests/{id}?done=cancelled")))
+}
+
+/// Where it is meant to run.
+#[derive(Deserialize)]
+pub(super) struct Meant {
+    #[serde(default)]
+    target: String,
+}
+
+async fn script(app: &Shared, view: &Page, msp: &Msp, id: &str) -> Result<(InstallationView, Release), Problem> {
+    let not_found = || Problem::not_found("installation");
+    let mut tx = app.store.read(view.caller.may(Action::RunScripts)?).await?;
+    let row = tx.installation(&InstallationId::parse(id).map_err(|_| not_found())?).await?.ok_or_else(not_found)?;
+    let release = tx.release(&row.release).await?.ok_or_else(not_found)?;
+    drop(tx);
+    let all = installations::list(State(app.clone()), msp.clone()).await?.0.installations;
+    let shown = all.into_iter().find(|one| one.id == id).ok_or_else(not_found)?;
+    Ok((shown, release))
+}
+
+fn schema(release: &Release) -> Value {
+    release.manifest.parameters_schema.clone().unwrap_or_else(|| json!({ "type": "object" }))
+}
+
+/// Shows the form.
+pub(super) async fn form(
+    State(app): State<Shared>,
+    view: Page,
+    msp: Msp,
+    Path(id): Path<String>,
+    Query(meant): Query<Meant>,
+) -> Result<Html<String>, Problem> {
+    let (installation, release) = script(&app, &view, &msp, &id).await?;
+    let names = Names::read(&app, &msp).await?;
+    page(&RunPage {
+        frame: view.frame(format!("Run {}", installation.accessory)),
+        places: places(&names, &meant.target),
+        controls: form::controls(&schema(&release), &Value::Null),
+        installation,
+        problems: Vec::new(),
+    })
+}
+
+/// Asks the devices to run it once; what is wrong comes back with the form as it was filled in.
+pub(super) async fn run(
+    State(app): State<Shared>,
+    view: Page,
+    msp: Msp,
+    Path(id): Path<String>,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    let (installation, release) = script(&app, &view, &msp, &id).await?;
+    let schema = schema(&release);
+    let new = NewRequest {
+        installation: id,
+        devices: None,
+        target: Some(body(fields.text("target"))?),
+        parameters: Some(form::configuration(&schema, &fields)),
+        deliver_within_s: None,
+    };
+    let problem = match requests::make(State(app.clone()), msp.clone(), Body(new)).await {
+        Ok((_, asked)) => {
+            let path = format!("/requests/{}?done=asked", asked.request.id);
+            return Ok(Redirect::to(&path).into_response());
+        }
+        Err(problem) if matches!(problem.status(), StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY) => problem,
+        Err(problem) => return Err(problem),
+    };
+    let names = Names::read(&app, &msp).await?;
+    let mut controls = form::entered(&schema, &fields);
+    let problems = form::blame(&mut controls, "parameters", problem.detail());
+    let frame = view.frame(format!("Run {}", installation.accessory));
+    let shown =
+        page(&RunPage { frame, places: places(&names, fields.text("target")), controls, installation, problems })?;
+    Ok((problem.status(), shown).into_response())
+}

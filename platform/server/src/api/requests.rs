@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-pub use self::views::{RefusedDevice, RequestList, RequestView, Requested};
+pub use self::views::{RefusedDevice, RequestList, RequestSummary, RequestView, Requested};
 use super::installations::{TargetBody, target};
 use super::verified;
 use crate::app::Shared;

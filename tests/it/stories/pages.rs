@@ -90,7 +90,7 @@ async fn devices_are_listed_filtered_and_shown_one_by_one() {
     one.says(&[
         "<svg class=\"chart\"",
         "disk.used_percent of /srv in %",
-        "95.6 at the end, between 60 and 95.6",
+        "at the end, between 60 and 95.6",
         "as a table",
     ]);
     browser.get("/").await.ok().says(&["What needs attention", "/srv is nearly full"]);

@@ -68,6 +68,10 @@ pub(super) fn draw(points: &[Point], from_ms: i64, to_ms: i64, is_percent: bool)
     svg += &format!("<polygon class=\"band\" points=\"{}\"/>", there.chain(back).collect::<Vec<_>>().join(" "));
     let line: Vec<String> = points.iter().map(|p| place(p.at_ms, p.mean)).collect();
     svg += &format!("<polyline class=\"value\" points=\"{}\"/>", line.join(" "));
+    // Few points make no line that anybody sees.
+    for p in points.iter().filter(|_| points.len() < 3) {
+        svg += &format!("<circle class=\"dot\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"4\"/>", x(p.at_ms), y(p.mean));
+    }
     Some(Drawing(svg))
 }
 

@@ -12,6 +12,7 @@ use crate::backoff::Backoff;
 use crate::broker::Broker;
 use crate::client::{BadClient, Client};
 use crate::enrolment::{self, EnrolError};
+use crate::facts;
 use crate::files::{self, FileError};
 use crate::folder::StateFolder;
 use crate::identity::{self, BadIdentity, Identity};
@@ -38,6 +39,8 @@ pub struct Options {
     pub programs: PathBuf,
     /// Enrols first, if the state folder holds no identity.
     pub bundle: Option<PathBuf>,
+    /// What it was told about where it stands: a location, or client/location.
+    pub location: Option<String>,
 }
 
 /// Why an agent does not start.
@@ -66,7 +69,7 @@ pub async fn run(options: Options, mut stop: Stop) -> Result<(), AgentError> {
     let folder = StateFolder::at(&options.state);
     folder.create()?;
     let _lock = files::lock(&folder.lock())?;
-    let facts = enrolment::facts();
+    let facts = enrolment::facts(options.location.as_deref());
     let started = clock::now();
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let board = Board::new(Status { agent_version: version, started, ..Status::default() });
@@ -74,7 +77,10 @@ pub async fn run(options: Options, mut stop: Stop) -> Result<(), AgentError> {
     let (board_stopper, board_stop) = stop::channel();
     let written = tokio::spawn(board.clone().keep_written(folder.clone(), board_stop));
     let outcome = match identity_of(&folder, options.bundle, &facts, &board, &mut stop).await {
-        Ok(Some(identity)) => run_enrolled(folder, options.programs, identity, facts, board, stop).await,
+        Ok(Some(identity)) => {
+            run_enrolled(folder, options.programs, identity, Told { facts, location: options.location }, board, stop)
+                .await
+        }
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
@@ -127,11 +133,17 @@ async fn keep_enrolling(
     }
 }
 
+/// What is known of the device, and what the agent was told about where it stands.
+struct Told {
+    facts: Facts,
+    location: Option<String>,
+}
+
 async fn run_enrolled(
     folder: StateFolder,
     programs: PathBuf,
     identity: Identity,
-    facts: Facts,
+    told: Told,
     board: Board,
     stop: Stop,
 ) -> Result<(), AgentError> {
@@ -160,7 +172,7 @@ async fn run_enrolled(
         board: board.clone(),
         sandbox: Arc::clone(&sandbox),
         memory: memory.clone(),
-        facts: facts.clone(),
+        facts: told.facts.clone(),
         me: identity.me.clone(),
         instruction_key: identity.instruction_key,
         release_key: identity.release_key,
@@ -169,7 +181,7 @@ async fn run_enrolled(
     let (orders, desk) = orders::new(order_tools, Ledger::open(folder.orders(), clock::now())?);
     let runs = Runs::new(
         Arc::clone(&sandbox),
-        facts.to_list(),
+        told.facts.to_list(),
         Arc::clone(&outbox),
         board.clone(),
         memory.clone(),
@@ -182,7 +194,7 @@ async fn run_enrolled(
         outbox: Arc::clone(&outbox),
         board: board.clone(),
         sandbox,
-        facts: facts.clone(),
+        facts: told.facts.clone(),
         release_key: identity.release_key,
         memory,
     };
@@ -197,7 +209,7 @@ async fn run_enrolled(
     loops.spawn(orders.run(stop.clone()));
     loops.spawn(sender.run(stop.clone()));
     loops.spawn(renewal::keep_renewed(folder, identity, Arc::clone(&client), board.clone(), stop.clone()));
-    loops.spawn(report_facts(client, facts, board, stop));
+    loops.spawn(facts::keep_reported(client, told.facts, told.location, board, stop));
     while let Some(ended) = loops.join_next().await {
         if let Err(error) = ended {
             tracing::error!(%error, "a loop of the agent failed");
@@ -205,18 +217,4 @@ async fn run_enrolled(
     }
     tracing::info!("the agent stopped");
     Ok(())
-}
-
-/// Reports the facts once per start.
-async fn report_facts(client: Arc<Client>, facts: Facts, board: Board, mut stop: Stop) {
-    let mut backoff = Backoff::default();
-    while let Some(answer) = stop.or(client.facts(&facts)).await {
-        let Err(error) = answer else { return board.solved(Topic::Facts) };
-        board.problem(Topic::Facts, Problem::of_call(&error, clock::now()));
-        let random = random::jitter();
-        let wait = if error.needs_a_person() { backoff.after_refusal(random) } else { backoff.after_failure(random) };
-        if stop.sleep(wait).await {
-            return;
-        }
-    }
 }

@@ -184,7 +184,8 @@ impl Client {
             Ok(answer) if answer.status().is_success() => Ok(answer),
             Ok(answer) => {
                 let error = refused(answer).await;
-                if error.code() == refusal::EXPIRED {
+                // A server that was restored from a backup does not know the certificate, but it may know the key.
+                if matches!(error.code(), refusal::EXPIRED | refusal::UNKNOWN) {
                     self.expired.notify_one();
                 }
                 Err(error)

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use fitment_domain::device::Facts;
+use fitment_domain::device::{Facts, fact};
 use fitment_domain::protocol::{Enrol, ZeroBundle};
+use fitment_domain::run::Fact;
 
 use crate::certificate;
 use crate::client::{BadClient, Client};
@@ -36,9 +37,13 @@ pub fn read_bundle(path: &Path) -> Result<ZeroBundle, EnrolError> {
     serde_json::from_slice(&bytes).map_err(|e| EnrolError::BadBundle(e.to_string()))
 }
 
-/// Reads the facts of this device.
-pub fn facts() -> Facts {
-    Facts(fitment_device::facts::read(env!("CARGO_PKG_VERSION")).into_iter().collect())
+/// Reads the facts of this device. `location` is what the agent was told about where it stands.
+pub fn facts(location: Option<&str>) -> Facts {
+    let mut facts = Facts(fitment_device::facts::read(env!("CARGO_PKG_VERSION")).into_iter().collect());
+    if let Some(location) = location {
+        facts.0.insert(fact::LOCATION.to_owned(), Fact::Text(location.to_owned()));
+    }
+    facts
 }
 
 /// Asks once for an identity. It can be repeated: the key stays the same, and so does the device.

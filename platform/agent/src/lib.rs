@@ -22,6 +22,7 @@ pub mod identity;
 
 pub mod enrolment;
 
+pub mod facts;
 pub mod renewal;
 
 pub mod cache;

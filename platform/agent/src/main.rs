@@ -40,6 +40,9 @@ enum Command {
         /// The agent's state folder.
         #[arg(long)]
         state: PathBuf,
+        /// Where this machine stands: a location of its client, or client/location.
+        #[arg(long, env = "FITMENT_LOCATION")]
+        location: Option<String>,
     },
     /// Runs the agent until SIGTERM or SIGINT.
     Run {
@@ -52,6 +55,9 @@ enum Command {
         /// The folder of fitment-runner and fitment-compiler (default: where fitment-agent is).
         #[arg(long)]
         programs: Option<PathBuf>,
+        /// Where this machine stands: a location of its client, or client/location.
+        #[arg(long, env = "FITMENT_LOCATION")]
+        location: Option<String>,
     },
     /// Shows how the agent is.
     Status {
@@ -87,10 +93,10 @@ fn start_log(format: LogFormat) {
 fn run(command: Command) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
     match command {
-        Command::Enrol { bundle, state } => runtime.block_on(enrol(bundle, state)),
-        Command::Run { state, bundle, programs } => {
+        Command::Enrol { bundle, state, location } => runtime.block_on(enrol(bundle, state, location)),
+        Command::Run { state, bundle, programs, location } => {
             let programs = programs.map_or_else(folder_of_this_program, Ok)?;
-            runtime.block_on(run_agent(agent::Options { state, programs, bundle }))
+            runtime.block_on(run_agent(agent::Options { state, programs, bundle, location }))
         }
         Command::Status { state } => {
             for line in show::lines(&StateFolder::at(&state), clock::now())? {
@@ -107,7 +113,7 @@ fn folder_of_this_program() -> anyhow::Result<PathBuf> {
     Ok(program.parent().map(PathBuf::from).unwrap_or_default())
 }
 
-async fn enrol(bundle: PathBuf, state: PathBuf) -> anyhow::Result<()> {
+async fn enrol(bundle: PathBuf, state: PathBuf, location: Option<String>) -> anyhow::Result<()> {
     let folder = StateFolder::at(&state);
     folder.create()?;
     let _lock = files::lock(&folder.lock())?;
@@ -119,7 +125,7 @@ async fn enrol(bundle: PathBuf, state: PathBuf) -> anyhow::Result<()> {
             bundle.tenant
         ),
         Some(identity) => (identity, "was enrolled already"),
-        None => (enrolment::enrol(&folder, &bundle, enrolment::facts()).await?, "enrolled"),
+        None => (enrolment::enrol(&folder, &bundle, enrolment::facts(location.as_deref())).await?, "enrolled"),
     };
     println!("{} {how} at {}", identity.me.device, identity.server);
     Ok(())

@@ -1,5 +1,5 @@
 //! The next certificate for the same key: in good time, at the start, and whenever the server says that this one has
-//! expired. An expired certificate is good for this alone, however long ago that was.
+//! expired or that it does not know it (any more). An expired certificate is good for this alone, however long ago that was.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +50,7 @@ pub async fn keep_renewed(
             match stop.or(tokio::time::timeout(look, client.expired())).await {
                 None => return,
                 Some(Err(_in_time)) => continue,
-                Some(Ok(())) => tracing::info!("the server says that the certificate has expired"),
+                Some(Ok(())) => tracing::info!("the server says that the certificate has expired, or does not know it"),
             }
         }
         let Some(renewed) = stop.or(renew(&folder, &identity, &client)).await else { return };

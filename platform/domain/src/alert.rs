@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::finding::Health;
 use crate::id::{DeviceId, InstallationId};
+use crate::time::UnixMs;
 
 /// What one alert is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,6 +54,45 @@ impl AlertState {
     pub fn parse(text: &str) -> Option<Self> {
         [AlertState::Pending, AlertState::Open, AlertState::Closed].into_iter().find(|s| s.as_str() == text)
     }
+}
+
+/// Why an alert closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Closing {
+    /// Good looks closed it.
+    Cleared,
+    InstallationRemoved,
+    /// The installation no longer means the device.
+    NotCovered,
+    DeviceRevoked,
+    DeviceRetired,
+    /// A person closed it, for this reason.
+    ByHand(String),
+}
+
+impl Closing {
+    /// Returns the words that the database holds and that people read.
+    pub fn words(&self) -> String {
+        match self {
+            Closing::Cleared => "cleared".to_owned(),
+            Closing::InstallationRemoved => "installation-removed".to_owned(),
+            Closing::NotCovered => "not-covered".to_owned(),
+            Closing::DeviceRevoked => "device-revoked".to_owned(),
+            Closing::DeviceRetired => "device-retired".to_owned(),
+            Closing::ByHand(reason) => format!("by hand: {reason}"),
+        }
+    }
+}
+
+/// Looks that may be missing before an alert counts as stale.
+const STALE_AFTER_LOOKS: u64 = 3;
+/// What results may take on their way, in milliseconds.
+const STALE_GRACE_MS: u64 = 5_000;
+
+/// Returns whether nobody reported the subject of an open alert for several intervals: it may be gone, which is no recovery.
+pub fn is_stale(state: AlertState, last_seen: UnixMs, interval_s: u64, now: UnixMs) -> bool {
+    let patience_ms = interval_s.saturating_mul(1_000 * STALE_AFTER_LOOKS).saturating_add(STALE_GRACE_MS);
+    state == AlertState::Open && now.since_ms(last_seen) > patience_ms
 }
 
 /// What an alert remembers between looks.

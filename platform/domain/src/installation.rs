@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::capability::{Grants, Permission};
+use crate::capability::{Ceiling, Grants, Permission, effective};
 use crate::id::{ClientId, DeviceId, InstallationId, LocationId, ReleaseId};
 use crate::manifest::AccessoryName;
 use crate::time::UnixMs;
@@ -19,7 +19,12 @@ pub enum Target {
     Client(ClientId),
     Location(LocationId),
     Device(DeviceId),
+    /// Any of several; none of them is several itself.
+    Any(Vec<Target>),
 }
+
+/// The most targets of one installation.
+pub const TARGETS_MAX: usize = 200;
 
 impl Target {
     /// Returns whether a device is meant.
@@ -29,6 +34,18 @@ impl Target {
             Target::Client(id) => id == client,
             Target::Location(id) => id == location,
             Target::Device(id) => id == device,
+            Target::Any(several) => several.iter().any(|target| target.covers(client, location, device)),
+        }
+    }
+
+    /// Returns the target with another device in the place of one: what was meant for it goes on being meant.
+    pub fn with_device_replaced(self, from: &DeviceId, to: &DeviceId) -> Self {
+        match self {
+            Target::Device(id) if id == *from => Target::Device(to.clone()),
+            Target::Any(several) => {
+                Target::Any(several.into_iter().map(|target| target.with_device_replaced(from, to)).collect())
+            }
+            other => other,
         }
     }
 }
@@ -65,6 +82,14 @@ pub fn check_consent(asked: &Grants, consent: &BTreeSet<String>) -> Result<(), C
     }
     let list = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect::<Vec<_>>().join(", ");
     Err(ConsentMismatch { missing: list(&asked, consent), surplus: list(consent, &asked) })
+}
+
+/// Returns what a release asks beyond what was agreed to before; empty if nothing.
+pub fn wider(asked: &Grants, agreed: &Grants) -> Grants {
+    let narrow = effective(asked, [&Ceiling::Only(agreed.clone())]);
+    Grants(
+        asked.0.iter().filter(|(p, scope)| narrow.scope(**p) != Some(*scope)).map(|(p, s)| (*p, s.clone())).collect(),
+    )
 }
 
 /// Why a configuration is refused.

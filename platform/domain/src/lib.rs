@@ -9,6 +9,9 @@ pub mod time;
 pub mod tenant;
 
 pub mod device;
+#[cfg(feature = "server")]
+pub mod import;
+pub mod location;
 
 pub mod manifest;
 pub mod origin;

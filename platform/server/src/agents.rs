@@ -6,10 +6,11 @@ mod instructions;
 mod results;
 mod transactions;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get, post, put};
@@ -24,6 +25,7 @@ pub(crate) use self::gate::Peer;
 use self::gate::{Gate, Opens};
 use crate::app::Shared;
 use crate::clock;
+use crate::locate;
 use crate::problem::{self, Body, Problem};
 use crate::work::ASSIGN;
 
@@ -84,17 +86,25 @@ async fn object(
     Ok(([("content-type", "application/wasm")], bytes))
 }
 
-/// Takes the facts that an agent reports at its start.
-async fn facts(State(app): State<Shared>, peer: Peer, Body(facts): Body<Facts>) -> Result<StatusCode, Problem> {
+/// Takes the facts that an agent reports at its start and when they change.
+async fn facts(
+    State(app): State<Shared>,
+    peer: Peer,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    Body(facts): Body<Facts>,
+) -> Result<StatusCode, Problem> {
     facts.check().map_err(Problem::invalid)?;
     let now = app.now();
     let mut tx = app.store.begin(peer.scope()).await?;
-    let before = tx.device(&peer.device).await?.map(|device| device.facts);
-    if before.as_ref() != Some(&facts) {
-        tx.set_facts(&peer.device, &facts, now).await?;
-        tx.enqueue(&JobId::from_random(clock::random()?), ASSIGN, peer.device.as_str(), now).await?;
+    let mut device = tx.device(&peer.device).await?.ok_or_else(|| Problem::not_found("device"))?;
+    let before = device.clone();
+    device.report(facts);
+    device.peer = Some(address.ip().to_canonical().to_string());
+    if device != before {
+        locate::settle(&mut tx, &mut device, now).await?;
+        tx.enqueue(&JobId::from_random(clock::random()?), ASSIGN, device.id.as_str(), now).await?;
     }
-    tx.touch_device(&peer.device, now).await?;
+    tx.touch_device(&device.id, now).await?;
     tx.commit().await?;
     app.wake.notify_one();
     Ok(StatusCode::NO_CONTENT)

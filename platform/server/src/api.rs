@@ -2,13 +2,20 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod connection_changes;
 pub mod connections;
+pub mod device_life;
 pub mod devices;
+pub mod facts;
 pub mod findings;
 pub mod fit;
+pub mod forms;
 pub mod health;
+pub mod import;
+pub mod installation_changes;
 pub mod installations;
 pub mod mapping;
+pub mod networks;
 pub mod openapi;
 pub mod people;
 pub mod releases;
@@ -22,7 +29,7 @@ pub mod zero_certificates;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{delete, get, post, put};
+use axum::routing::{delete, get, patch, post, put};
 use fitment_domain::manifest::AccessoryName;
 use fitment_domain::tenant::Scope;
 use fitment_store::Release;
@@ -44,6 +51,9 @@ pub fn router(app: Shared) -> Router {
     let uploads = Router::new()
         .route("/api/v1/releases", get(releases::list).post(uploads::upload))
         .layer(DefaultBodyLimit::max(UPLOAD_BYTES_READ_MAX));
+    let imports = Router::new()
+        .route("/api/v1/devices/import", post(import::devices))
+        .layer(DefaultBodyLimit::max(import::BYTES_MAX));
     Router::new()
         // Anybody.
         .route("/healthz", get(health::healthz))
@@ -55,6 +65,7 @@ pub fn router(app: Shared) -> Router {
         .route("/api/v1/me", get(sessions::me))
         .route("/api/v1/me/password", put(sessions::change_password))
         .route("/api/v1/releases/{publisher}/{name}/{version}", get(releases::show))
+        .route("/api/v1/releases/{publisher}/{name}/{version}/form", get(forms::show))
         .route("/api/v1/audit", get(audit::list))
         // Publishers.
         .route("/api/v1/publisher/key", put(releases::register_key))
@@ -69,19 +80,30 @@ pub fn router(app: Shared) -> Router {
         .route("/api/v1/locations", get(tenants::locations).post(tenants::add_location))
         .route("/api/v1/zero-certificates", get(zero_certificates::list).post(zero_certificates::issue))
         .route("/api/v1/zero-certificates/{id}", delete(zero_certificates::revoke))
-        .route("/api/v1/devices", get(devices::list))
-        .route("/api/v1/devices/{id}", get(devices::show))
+        .route("/api/v1/locations/{id}/networks", get(networks::list).put(networks::set))
+        .route("/api/v1/facts", get(facts::list))
+        .route("/api/v1/devices", get(devices::list).post(devices::add))
+        .route("/api/v1/devices/duplicates", get(device_life::duplicates))
+        .route("/api/v1/devices/{id}", get(devices::show).patch(devices::change))
+        .route("/api/v1/devices/{id}/location", put(devices::move_to).delete(devices::move_back))
+        .route("/api/v1/devices/{id}/retirement", post(device_life::retire))
+        .route("/api/v1/devices/{id}/re-image", post(device_life::re_image))
         .route("/api/v1/devices/{id}/revocation", post(devices::revoke))
         .route("/api/v1/fit/{publisher}/{name}", get(fit::show))
         .route("/api/v1/installations", get(installations::list).post(installations::install))
-        .route("/api/v1/installations/{id}", delete(installations::remove))
+        .route(
+            "/api/v1/installations/{id}",
+            get(installation_changes::show).patch(installation_changes::change).delete(installations::remove),
+        )
         .route("/api/v1/requests", get(requests::list).post(requests::make))
         .route("/api/v1/requests/{id}", get(requests::show).delete(requests::cancel))
         .route("/api/v1/requests/{id}/events", get(requests::events::stream))
         .route("/api/v1/connections", get(connections::list).post(connections::add))
+        .route("/api/v1/connections/{id}", patch(connection_changes::change).delete(connection_changes::remove))
         .route("/api/v1/connections/{id}/check", post(connections::check))
         .route("/api/v1/findings", get(findings::list))
         .route("/api/v1/alerts", get(findings::alerts))
+        .route("/api/v1/alerts/{id}/close", post(findings::close))
         .route("/api/v1/series", get(series::list))
         .route("/api/v1/series/{id}/points", get(series::points))
         .route("/api/v1/tickets", get(tickets::list))
@@ -92,6 +114,7 @@ pub fn router(app: Shared) -> Router {
         .route("/api/v1/category-rules/{id}", delete(mapping::remove_rule))
         .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
         .merge(uploads)
+        .merge(imports)
         .merge(pages::router())
         .fallback(pages::fallback)
         .layer(tower_http::catch_panic::CatchPanicLayer::new())

@@ -61,7 +61,14 @@ impl ConnectorError {
 /// HTTP clients by connection, with the secrets inside.
 #[derive(Default)]
 pub struct Connectors {
-    hosts: Mutex<HashMap<ConnectionId, Arc<HttpHost>>>,
+    hosts: Mutex<HashMap<ConnectionId, Host>>,
+}
+
+/// A client, and what it was made of: it serves as long as that is what the connection says.
+struct Host {
+    origin: String,
+    sealed_secrets: Vec<u8>,
+    client: Arc<HttpHost>,
 }
 
 /// A connection that was opened: verified code, effective grants, secrets in the host.
@@ -109,19 +116,23 @@ impl Connectors {
         origin: &Origin,
     ) -> Result<Arc<HttpHost>, ConnectorError> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(host) = hosts.get(&connection.id) {
-            return Ok(host.clone());
+        if let Some(host) = hosts.get(&connection.id)
+            && host.origin == origin.as_str()
+            && host.sealed_secrets == connection.sealed_secrets
+        {
+            return Ok(host.client.clone());
         }
         let opened = sealed::open(&app.keys.sealing, tenant, &connection.id, &connection.sealed_secrets)?;
         let secrets = opened
             .into_iter()
             .fold(Secrets::new(), |secrets, (name, value)| secrets.with(&name, origin.as_str(), value));
-        let host = Arc::new(HttpHost::new(secrets, &Trust::default())?);
-        hosts.insert(connection.id.clone(), host.clone());
-        Ok(host)
+        let client = Arc::new(HttpHost::new(secrets, &Trust::default())?);
+        let (origin, sealed_secrets) = (origin.as_str().to_owned(), connection.sealed_secrets.clone());
+        hosts.insert(connection.id.clone(), Host { origin, sealed_secrets, client: client.clone() });
+        Ok(client)
     }
 
-    /// Forgets the client of a connection that failed to be made.
+    /// Forgets the client of a connection that failed to be made, or was removed.
     pub fn forget(&self, connection: &ConnectionId) {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner).remove(connection);
     }

@@ -1,9 +1,9 @@
 //! From a result to a finding, from a finding to an alert, from an alert to a ticket: all in the transaction of the result.
 
-use fitment_domain::alert::{AlertKey, AlertState, Change, Hysteresis, Track, step};
+use fitment_domain::alert::{AlertKey, Change, Closing, Hysteresis, Track, step};
 use fitment_domain::device::Device;
 use fitment_domain::finding::{Finding, FindingLimits, Sample, check};
-use fitment_domain::id::{AlertId, InstallationId, JobId, TicketId};
+use fitment_domain::id::{AlertId, ClientId, ConnectionId, JobId, TicketId};
 use fitment_domain::installation::Installation;
 use fitment_domain::mapping::{FALLBACK_CATEGORY, Subject, pick};
 use fitment_domain::protocol::{Outcome, RunResult};
@@ -12,7 +12,7 @@ use fitment_domain::series::{SeriesKey, canonical_labels, plain};
 use fitment_domain::tenant::check_identifier;
 use fitment_domain::ticket::{Delivery, SOURCE_AUTOMATIC, TicketState};
 use fitment_domain::time::UnixMs;
-use fitment_store::{AlertRow, NewSample, StoreError, TicketRow, Tx};
+use fitment_store::{AlertRow, Connection, NewSample, StoreError, TicketRow, Tx};
 
 use crate::clock::{self, NoRandomness};
 use crate::problem::Problem;
@@ -132,6 +132,7 @@ async fn take_finding(tx: &mut Tx, seen: &Observation<'_>, finding: &Finding) ->
             summary: String::new(),
             opened: None,
             closed: None,
+            closed_because: None,
             last_seen: seen.received,
         },
     };
@@ -144,6 +145,11 @@ async fn take_finding(tx: &mut Tx, seen: &Observation<'_>, finding: &Finding) ->
             Some(Change::Cleared) => Some(seen.received),
             Some(Change::Opened) => None,
             _ => before.closed,
+        },
+        closed_because: match change {
+            Some(Change::Cleared) => Some(Closing::Cleared.words()),
+            Some(Change::Opened) => None,
+            _ => before.closed_because,
         },
         last_seen: seen.received,
         ..before
@@ -197,7 +203,7 @@ async fn make_ticket(
     // Categories can be renamed: an alert without a ticket would be worse than a ticket in an odd category.
     let otherwise = || categories.iter().find(|c| c.name == FALLBACK_CATEGORY).or(categories.first());
     let category = by_rule.or_else(otherwise).ok_or(ObserveError::NoCategory)?;
-    let connection = tx.connections().await?.into_iter().next().map(|c| c.id);
+    let connection = connection_for(&tx.connections().await?, &seen.device.client);
     let ticket = TicketRow {
         id: TicketId::from_random(clock::random()?),
         number: tx.next_ticket_number().await?,
@@ -228,6 +234,12 @@ async fn make_ticket(
     Ok(())
 }
 
+/// Returns the connection that carries a client's tickets: its own, or the first that is for everybody.
+fn connection_for(connections: &[Connection], client: &ClientId) -> Option<ConnectionId> {
+    let own = connections.iter().find(|connection| connection.client.as_ref() == Some(client));
+    own.or_else(|| connections.iter().find(|connection| connection.client.is_none())).map(|c| c.id.clone())
+}
+
 async fn again(tx: &mut Tx, seen: &Observation<'_>, alert: &AlertRow) -> Result<(), ObserveError> {
     if let Some(mut ticket) = tx.open_ticket_of_alert(&alert.id).await? {
         ticket.occurrences += 1;
@@ -237,20 +249,8 @@ async fn again(tx: &mut Tx, seen: &Observation<'_>, alert: &AlertRow) -> Result<
     Ok(())
 }
 
-/// Closes what an installation that is removed leaves behind: nobody looks any more, so nothing would ever clear it.
-pub async fn withdraw(tx: &mut Tx, installation: &InstallationId, now: UnixMs) -> Result<(), ObserveError> {
-    for alert in tx.live_alerts_of(installation).await? {
-        let was_open = alert.track.state == AlertState::Open;
-        let closed = AlertRow { track: Track::new(), closed: Some(now), ..alert };
-        tx.put_alert(&closed).await?;
-        if was_open {
-            cleared(tx, &closed, now).await?;
-        }
-    }
-    Ok(())
-}
-
-async fn cleared(tx: &mut Tx, alert: &AlertRow, now: UnixMs) -> Result<(), ObserveError> {
+/// Closes the ticket of an alert that is over, or asks for it to be closed in the other system.
+pub(crate) async fn cleared(tx: &mut Tx, alert: &AlertRow, now: UnixMs) -> Result<(), ObserveError> {
     let Some(mut ticket) = tx.open_ticket_of_alert(&alert.id).await? else { return Ok(()) };
     ticket.updated = now;
     if ticket.connection.is_some() {

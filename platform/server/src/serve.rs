@@ -124,7 +124,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let agents_server = axum_server::from_tcp(agents_socket)?
         .acceptor(acceptor)
         .handle(handle.clone())
-        .serve(agents::router(app.clone()).into_make_service());
+        .serve(agents::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>());
     let mut servers = JoinSet::new();
     servers.spawn(web_server);
     servers.spawn(agents_server);

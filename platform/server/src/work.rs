@@ -2,12 +2,13 @@
 
 pub mod assign;
 pub mod deliver;
+pub mod relocate;
 pub mod retain;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use fitment_domain::id::{DeviceId, JobId, TicketId};
+use fitment_domain::id::{ClientId, DeviceId, JobId, TicketId};
 use fitment_domain::tenant::Scope;
 use fitment_domain::ticket::retry_delay_ms;
 use fitment_domain::time::UnixMs;
@@ -23,6 +24,8 @@ pub const ASSIGN: &str = "assign";
 /// Carries a ticket into the other system; the subject is the ticket.
 pub const DELIVER: &str = "deliver";
 
+/// Puts a client's devices where its networks say; the subject is the client.
+pub const RELOCATE: &str = "relocate";
 /// Rolls samples up and lets old ones go; the subject is the platform.
 pub const RETAIN: &str = "retain";
 
@@ -47,6 +50,8 @@ pub enum JobError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Connector(#[from] crate::connector::ConnectorError),
+    #[error(transparent)]
+    Observe(#[from] crate::observe::ObserveError),
     #[error("not assigned: {0}")]
     Refused(#[from] crate::door::Refused),
     #[error("signing: {0}")]
@@ -163,6 +168,7 @@ async fn execute(app: &App, job: &Job) -> Result<Next, JobError> {
     match job.kind.as_str() {
         ASSIGN => assign::run(app, &tenant, &DeviceId::parse(&job.subject).map_err(|_| subject())?).await,
         DELIVER => deliver::run(app, &tenant, &TicketId::parse(&job.subject).map_err(|_| subject())?).await,
+        RELOCATE => relocate::run(app, &tenant, &ClientId::parse(&job.subject).map_err(|_| subject())?).await,
         other => Err(JobError::Unknown(other.to_owned())),
     }
 }

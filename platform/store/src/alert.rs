@@ -7,7 +7,7 @@ use fitment_domain::time::UnixMs;
 use sqlx::query;
 
 use crate::part::on_device_within;
-use crate::row::Row;
+use crate::row::{Row, storable};
 use crate::{Result, Tx};
 
 /// An alert as the store keeps it.
@@ -21,13 +21,15 @@ pub struct AlertRow {
     pub summary: String,
     pub opened: Option<UnixMs>,
     pub closed: Option<UnixMs>,
+    /// Why it closed, for people.
+    pub closed_because: Option<String>,
     pub last_seen: UnixMs,
 }
 
 macro_rules! columns {
     () => {
         "id, installation_id, device_id, condition, subject, state, bad_streak, good_streak, occurrences, health, summary, \
-         opened, closed, last_seen"
+         opened, closed, last_seen, closed_because"
     };
 }
 
@@ -51,6 +53,7 @@ fn alert(row: &Row<'_>) -> Result<AlertRow> {
         opened: row.time_opt("opened")?,
         closed: row.time_opt("closed")?,
         last_seen: row.time("last_seen")?,
+        closed_because: row.text_opt("closed_because")?,
     })
 }
 
@@ -74,10 +77,11 @@ impl Tx {
         let sql = concat!(
             "insert into alerts (tenant_id, ",
             columns!(),
-            ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+            ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
              on conflict (tenant_id, id) do update set state = excluded.state, bad_streak = excluded.bad_streak, \
              good_streak = excluded.good_streak, occurrences = excluded.occurrences, health = excluded.health, \
-             summary = excluded.summary, opened = excluded.opened, closed = excluded.closed, last_seen = excluded.last_seen"
+             summary = excluded.summary, opened = excluded.opened, closed = excluded.closed, last_seen = excluded.last_seen, \
+             closed_because = excluded.closed_because"
         );
         let statement = query(sql)
             .bind(tenant.as_str())
@@ -94,7 +98,8 @@ impl Tx {
             .bind(&alert.summary)
             .bind(alert.opened.map(|at| at.0))
             .bind(alert.closed.map(|at| at.0))
-            .bind(alert.last_seen.0);
+            .bind(alert.last_seen.0)
+            .bind(alert.closed_because.as_deref().map(storable));
         self.execute(statement).await?;
         Ok(())
     }
@@ -122,6 +127,18 @@ impl Tx {
             " from alerts where tenant_id = $1 and installation_id = $2 and state <> 'closed' order by id"
         );
         let rows = self.rows(query(sql).bind(tenant.as_str()).bind(installation.as_str())).await?;
+        rows.iter().map(|row| alert(&Row::of("alerts", row))).collect()
+    }
+
+    /// Returns the alerts of a device that are not closed.
+    pub async fn live_alerts_on(&mut self, device: &DeviceId) -> Result<Vec<AlertRow>> {
+        let tenant = self.tenant()?;
+        let sql = concat!(
+            "select ",
+            columns!(),
+            " from alerts where tenant_id = $1 and device_id = $2 and state <> 'closed' order by id"
+        );
+        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(device.as_str())).await?;
         rows.iter().map(|row| alert(&Row::of("alerts", row))).collect()
     }
 

@@ -1,6 +1,6 @@
 //! Connections to ticketing systems.
 
-use fitment_domain::id::{ConnectionId, ReleaseId};
+use fitment_domain::id::{ClientId, ConnectionId, ReleaseId};
 use fitment_domain::time::UnixMs;
 use sqlx::query;
 
@@ -26,11 +26,13 @@ pub struct Connection {
     pub state: String,
     pub problem: Option<String>,
     pub created: UnixMs,
+    /// Whose tickets it carries; none for those of every client that has no connection of its own.
+    pub client: Option<ClientId>,
 }
 
 macro_rules! columns {
     () => {
-        "id, name, release_id, url, config, sealed_secrets, account, closed_status, state, problem, created"
+        "id, name, release_id, url, config, sealed_secrets, account, closed_status, state, problem, created, client_id"
     };
 }
 
@@ -47,6 +49,7 @@ fn connection(row: &Row<'_>) -> Result<Connection> {
         state: row.text("state")?,
         problem: row.text_opt("problem")?,
         created: row.time("created")?,
+        client: row.parsed_opt("client_id", ClientId::parse)?,
     })
 }
 
@@ -57,7 +60,7 @@ impl Tx {
         let sql = concat!(
             "insert into connections (tenant_id, ",
             columns!(),
-            ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+            ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
         );
         let statement = query(sql)
             .bind(tenant.as_str())
@@ -71,15 +74,51 @@ impl Tx {
             .bind(&connection.closed_status)
             .bind(&connection.state)
             .bind(connection.problem.as_deref())
-            .bind(connection.created.0);
+            .bind(connection.created.0)
+            .bind(connection.client.as_ref().map(ClientId::as_str));
         self.execute(statement).await?;
         Ok(())
+    }
+
+    /// Keeps what changed of a connection that is there. Returns whether it is.
+    pub async fn update_connection(&mut self, connection: &Connection) -> Result<bool> {
+        let (tenant, config) = (self.tenant()?, to_json(&connection.config)?);
+        let sql = "update connections set name = $3, release_id = $4, url = $5, config = $6, sealed_secrets = $7, \
+                   account = $8, closed_status = $9, state = $10, problem = $11, client_id = $12 \
+                   where tenant_id = $1 and id = $2 and removed is null";
+        let statement = query(sql)
+            .bind(tenant.as_str())
+            .bind(connection.id.as_str())
+            .bind(&connection.name)
+            .bind(connection.release.as_str())
+            .bind(&connection.url)
+            .bind(config)
+            .bind(connection.sealed_secrets.as_slice())
+            .bind(connection.account.as_deref().map(storable))
+            .bind(&connection.closed_status)
+            .bind(&connection.state)
+            .bind(connection.problem.as_deref().map(storable))
+            .bind(connection.client.as_ref().map(ClientId::as_str));
+        Ok(self.execute(statement).await? > 0)
+    }
+
+    /// Removes a connection and its secrets; tickets keep their link. Returns whether it was there.
+    pub async fn remove_connection(&mut self, id: &ConnectionId, now: UnixMs) -> Result<bool> {
+        let tenant = self.tenant()?;
+        let sql = "update connections set removed = $3, sealed_secrets = $4 \
+                   where tenant_id = $1 and id = $2 and removed is null";
+        let statement = query(sql).bind(tenant.as_str()).bind(id.as_str()).bind(now.0).bind(Vec::<u8>::new());
+        Ok(self.execute(statement).await? > 0)
     }
 
     /// Returns the connections, oldest first.
     pub async fn connections(&mut self) -> Result<Vec<Connection>> {
         let (tenant, _all_clients_have_the_same) = self.part()?;
-        let sql = concat!("select ", columns!(), " from connections where tenant_id = $1 order by created, id");
+        let sql = concat!(
+            "select ",
+            columns!(),
+            " from connections where tenant_id = $1 and removed is null order by created, id"
+        );
         let rows = self.rows(query(sql).bind(tenant.as_str())).await?;
         rows.iter().map(|row| connection(&Row::of("connections", row))).collect()
     }
@@ -87,7 +126,8 @@ impl Tx {
     /// Returns a connection.
     pub async fn connection(&mut self, id: &ConnectionId) -> Result<Option<Connection>> {
         let tenant = self.tenant()?;
-        let sql = concat!("select ", columns!(), " from connections where tenant_id = $1 and id = $2");
+        let sql =
+            concat!("select ", columns!(), " from connections where tenant_id = $1 and id = $2 and removed is null");
         let found = self.row(query(sql).bind(tenant.as_str()).bind(id.as_str())).await?;
         found.map(|row| connection(&Row::of("connections", &row))).transpose()
     }

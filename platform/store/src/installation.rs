@@ -57,6 +57,25 @@ impl Tx {
         Ok(())
     }
 
+    /// Keeps what changed of an installation that is there. Returns whether it is.
+    pub async fn update_installation(&mut self, installation: &Installation) -> Result<bool> {
+        let tenant = self.tenant()?;
+        let (target, config) = (to_json(&installation.target)?, to_json(&installation.config)?);
+        let grants = to_json(&installation.grants)?;
+        let sql = "update installations set release_id = $3, version = $4, target = $5, config = $6, interval_s = $7, \
+                   grants = $8 where tenant_id = $1 and id = $2 and removed is null";
+        let statement = query(sql)
+            .bind(tenant.as_str())
+            .bind(installation.id.as_str())
+            .bind(installation.release.as_str())
+            .bind(installation.version.to_string())
+            .bind(target)
+            .bind(config)
+            .bind(installation.interval_s.cast_signed())
+            .bind(grants);
+        Ok(self.execute(statement).await? > 0)
+    }
+
     /// Returns the installations that are there, oldest first.
     pub async fn installations(&mut self) -> Result<Vec<Installation>> {
         let (tenant, who) = self.part()?;

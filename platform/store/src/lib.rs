@@ -20,6 +20,7 @@ mod finding;
 mod installation;
 mod instruction;
 mod job;
+mod location;
 mod mapping;
 mod person;
 mod platform;
@@ -68,6 +69,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "accessories", include_str!("../migrations/0003_accessories.sql")),
     (4, "tickets", include_str!("../migrations/0004_tickets.sql")),
     (5, "people", include_str!("../migrations/0005_people.sql")),
+    (6, "device_life", include_str!("../migrations/0006_device_life.sql")),
     (9, "series", include_str!("../migrations/0009_series.sql")),
     (11, "requests", include_str!("../migrations/0011_requests.sql")),
 ];

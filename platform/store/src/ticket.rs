@@ -175,6 +175,18 @@ impl Tx {
         rows.iter().map(|row| ticket(&Row::of("tickets", row))).collect()
     }
 
+    /// Returns the open tickets of a connection.
+    pub async fn open_tickets_of(&mut self, connection: &ConnectionId) -> Result<Vec<TicketRow>> {
+        let tenant = self.tenant()?;
+        let sql = concat!(
+            "select ",
+            columns!(),
+            " from tickets where tenant_id = $1 and connection_id = $2 and state = 'open' order by number"
+        );
+        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(connection.as_str())).await?;
+        rows.iter().map(|row| ticket(&Row::of("tickets", row))).collect()
+    }
+
     /// Returns the open ticket of an alert; there is one at most.
     pub async fn open_ticket_of_alert(&mut self, alert: &AlertId) -> Result<Option<TicketRow>> {
         let tenant = self.tenant()?;

@@ -29,6 +29,10 @@ pub struct Zero {
 pub enum EnrolOutcome {
     /// The device is new, and one use is gone.
     New,
+    /// The machine is one that was known before, and one use is gone.
+    TookOver,
+    /// The same key enrolled before, and was ended since: the machine was set up anew.
+    Ended,
     /// The same key enrolled with this certificate before, as this device; no use is gone.
     Again(DeviceId),
     /// No use is left, the certificate is revoked, or the tenant has none of this id.
@@ -127,20 +131,26 @@ impl Tx {
         Ok(Some((row.parsed("tenant_id", TenantId::parse)?, zero(&row)?)))
     }
 
-    /// Enrols a device with a zero certificate: uses it once, unless the same key did so before.
+    /// Enrols a device with a zero certificate: uses it once, unless the same key did so before. `known` says that the device is
+    /// there already, entered by people or about to be set up anew: it is changed, and not made.
     pub async fn enrol_device(
         &mut self,
         id: &ZeroId,
         key_hash: &str,
         device: &Device,
+        known: bool,
         now: UnixMs,
     ) -> Result<EnrolOutcome> {
         let tenant = self.tenant()?;
         // This locks the row, so that whoever enrols at the same moment sees below what was decided here.
         let sql = "update zero_certificates set uses = uses where tenant_id = $1 and id = $2";
         self.execute(query(sql).bind(tenant.as_str()).bind(id.as_str())).await?;
-        let sql = "select zero_id, key_hash, device_id from enrolments where tenant_id = $1 and zero_id = $2 and key_hash = $3";
+        let sql = "select zero_id, key_hash, device_id, ended from enrolments \
+                   where tenant_id = $1 and zero_id = $2 and key_hash = $3";
         if let Some(found) = self.row(query(sql).bind(tenant.as_str()).bind(id.as_str()).bind(key_hash)).await? {
+            if Row::of("enrolments", &found).time_opt("ended")?.is_some() {
+                return Ok(EnrolOutcome::Ended);
+            }
             return Ok(EnrolOutcome::Again(Row::of("enrolments", &found).parsed("device_id", DeviceId::parse)?));
         }
         let sql = "update zero_certificates set uses = uses + 1 \
@@ -148,11 +158,16 @@ impl Tx {
         if self.execute(query(sql).bind(tenant.as_str()).bind(id.as_str())).await? == 0 {
             return Ok(EnrolOutcome::UsedUp);
         }
-        self.insert_device(device).await?;
+        if known {
+            self.end_agent(&device.id, now).await?;
+            self.update_device(device).await?;
+        } else {
+            self.insert_device(device).await?;
+        }
         let sql = "insert into enrolments (tenant_id, zero_id, key_hash, device_id, at) values ($1, $2, $3, $4, $5)";
         let statement = query(sql).bind(tenant.as_str()).bind(id.as_str()).bind(key_hash);
         self.execute(statement.bind(device.id.as_str()).bind(now.0)).await?;
-        Ok(EnrolOutcome::New)
+        Ok(if known { EnrolOutcome::TookOver } else { EnrolOutcome::New })
     }
 
     /// Returns which devices enrolled with a zero certificate, and when.

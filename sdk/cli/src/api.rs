@@ -160,6 +160,16 @@ impl Api {
         self.send(self.request(Method::PUT, path, &[])?.json(body)).await
     }
 
+    /// Changes a part of something.
+    pub async fn patch(&self, path: &[&str], body: &Value) -> Result<Value, ApiError> {
+        self.send(self.request(Method::PATCH, path, &[])?.json(body)).await
+    }
+
+    /// Sends a table.
+    pub async fn post_csv(&self, path: &[&str], table: String) -> Result<Value, ApiError> {
+        self.send(self.request(Method::POST, path, &[])?.header("content-type", "text/csv").body(table)).await
+    }
+
     /// Removes something.
     pub async fn delete(&self, path: &[&str]) -> Result<(), ApiError> {
         self.send(self.request(Method::DELETE, path, &[])?).await.map(|_| ())

@@ -21,10 +21,28 @@ pub struct Arguments {
 }
 
 /// Posts a body, with the consent that the command line gives or that a person gives now.
-pub async fn post(api: &Api, path: &[&str], mut body: Value, arguments: &Arguments) -> Result<Value, Failure> {
+pub async fn post(api: &Api, path: &[&str], body: Value, arguments: &Arguments) -> Result<Value, Failure> {
     // Without an answer on the command line the marketplace is asked with none, and says what it wants.
-    body["consent"] = json!(arguments.consent.as_deref().unwrap_or_default());
-    let refusal = match api.post(path, &body).await {
+    let none = json!(arguments.consent.as_deref().unwrap_or_default());
+    agreed(body, Some(none), arguments, async |body| api.post(path, &body).await).await
+}
+
+/// Changes something, with such a consent where the change asks for more than was agreed to before.
+pub async fn patch(api: &Api, path: &[&str], body: Value, arguments: &Arguments) -> Result<Value, Failure> {
+    let given = arguments.consent.as_ref().map(|names| json!(names));
+    agreed(body, given, arguments, async |body| api.patch(path, &body).await).await
+}
+
+async fn agreed(
+    mut body: Value,
+    first: Option<Value>,
+    arguments: &Arguments,
+    send: impl AsyncFn(Value) -> Result<Value, ApiError>,
+) -> Result<Value, Failure> {
+    if let Some(first) = first {
+        body["consent"] = first;
+    }
+    let refusal = match send(body.clone()).await {
         Err(ApiError::Refused(refusal)) if refusal.code == "consent-needed" => refusal,
         other => return Ok(other?),
     };
@@ -35,11 +53,15 @@ pub async fn post(api: &Api, path: &[&str], mut body: Value, arguments: &Argumen
     let names: Vec<&str> = asked.iter().filter_map(|permission| permission["name"].as_str()).collect();
     // To standard error: standard output belongs to the answer.
     eprintln!("It asks for:\n{}", sentences(&asked));
+    let added = refusal.more.get("added").and_then(Value::as_array).cloned().unwrap_or_default();
+    for sentence in added.iter().filter_map(Value::as_str) {
+        eprintln!("  new: {}", table::clean(sentence));
+    }
     if !arguments.yes {
         ask(&names)?;
     }
     body["consent"] = json!(names);
-    Ok(api.post(path, &body).await?)
+    Ok(send(body).await?)
 }
 
 fn sentences(asked: &[Value]) -> String {

@@ -115,7 +115,10 @@ enum Command {
     /// MSP: samples over time
     Series(series::Arguments),
     /// MSP: alerts
-    Alerts,
+    Alerts {
+        #[command(subcommand)]
+        command: Option<alerts::Command>,
+    },
     /// MSP: tickets
     Tickets {
         #[command(subcommand)]
@@ -172,7 +175,7 @@ async fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Connections { command } => connections::run(context, command.as_ref()).await,
         Command::Findings(arguments) => findings::run(context, &arguments).await,
         Command::Series(arguments) => series::run(context, &arguments).await,
-        Command::Alerts => alerts::run(context).await,
+        Command::Alerts { command } => alerts::run(context, command.as_ref()).await,
         Command::Tickets { command } => tickets::run(context, command.as_ref()).await,
         Command::Categories { command } => categories::run(context, command.as_ref()).await,
         Command::Rules { command } => commands::rules::run(context, command.as_ref()).await,

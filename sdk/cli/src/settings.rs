@@ -22,10 +22,20 @@ pub struct Arguments {
     set: Vec<String>,
 }
 
+/// Returns whether the command line says anything about configuration.
+pub fn says_something(arguments: &Arguments) -> bool {
+    arguments.config.is_some() || !arguments.set.is_empty()
+}
+
 /// Returns the configuration: the file first, then each `--set` over it.
 pub fn config(arguments: &Arguments) -> Result<Value, Failure> {
+    config_over(Value::Object(Map::new()), arguments)
+}
+
+/// Returns the configuration that is there with the command line's over it: a file replaces it, each `--set` a value of it.
+pub fn config_over(before: Value, arguments: &Arguments) -> Result<Value, Failure> {
     let mut config = match arguments.config.as_deref() {
-        None => Value::Object(Map::new()),
+        None => before,
         Some(text) if text.trim_start().starts_with('{') => parse("--config", text)?,
         Some(file) => parse(file, &files::read_text(Path::new(file), CONFIG_BYTES_MAX)?)?,
     };

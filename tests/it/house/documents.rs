@@ -162,3 +162,11 @@ fn a_claim_without_a_test_is_seen() {
     let claims = claimed_tests("| promise | test |\n|---|---|\n| It flies. | `it_flies_on_every_second_tuesday` |\n");
     assert_eq!(unproven(&claims, &[]), ["it_flies_on_every_second_tuesday"]);
 }
+
+#[test]
+fn every_fact_that_agents_report_stands_in_the_document() {
+    let document = std::fs::read_to_string(root().join("docs/devices.md")).unwrap();
+    let rows = fitment_domain::device::fact::DESCRIBED.iter().map(|f| format!("| `{}` |", f.name));
+    let missing: Vec<String> = rows.filter(|row| !document.contains(row.as_str())).collect();
+    assert!(missing.is_empty(), "docs/devices.md lacks {missing:?}");
+}

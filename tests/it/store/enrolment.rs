@@ -22,7 +22,7 @@ pub(crate) async fn twenty_enrolments_on_five_uses_give_five(database: &Database
             tokio::spawn(async move {
                 let mut tx = store.begin(msp.scope()).await.unwrap();
                 let device = msp.device_of(DeviceId::from_random(fresh()));
-                let outcome = tx.enrol_device(&zero, &format!("key {number}"), &device, NOW).await.unwrap();
+                let outcome = tx.enrol_device(&zero, &format!("key {number}"), &device, false, NOW).await.unwrap();
                 tx.commit().await.unwrap();
                 outcome
             })
@@ -33,7 +33,7 @@ pub(crate) async fn twenty_enrolments_on_five_uses_give_five(database: &Database
         match task.await.unwrap() {
             EnrolOutcome::New => new += 1,
             EnrolOutcome::UsedUp => {}
-            again @ EnrolOutcome::Again(_) => panic!("{again:?}"),
+            other => panic!("{other:?}"),
         }
     }
     assert_eq!(new, 5);
@@ -48,7 +48,7 @@ pub(crate) async fn the_same_key_is_the_same_device(database: &Database) {
     let msp = Msp::new(&store, "one").await;
     let mut tx = store.begin(msp.scope()).await.unwrap();
     let other = msp.device_of(DeviceId::from_random(fresh()));
-    let again = tx.enrol_device(&msp.zero, "key of the first", &other, NOW).await.unwrap();
+    let again = tx.enrol_device(&msp.zero, "key of the first", &other, false, NOW).await.unwrap();
     assert_eq!(again, EnrolOutcome::Again(msp.device.clone()));
     assert_eq!(tx.zeros().await.unwrap()[0].uses, 1);
 }
@@ -62,7 +62,7 @@ pub(crate) async fn revocation_is_seen(database: &Database) {
     assert!(!tx.revoke_device(&msp.device, NOW).await.unwrap());
     assert!(tx.revoke_zero(&msp.zero, NOW).await.unwrap());
     let device = msp.device_of(DeviceId::from_random(fresh()));
-    assert_eq!(tx.enrol_device(&msp.zero, "new key", &device, NOW).await.unwrap(), EnrolOutcome::UsedUp);
+    assert_eq!(tx.enrol_device(&msp.zero, "new key", &device, false, NOW).await.unwrap(), EnrolOutcome::UsedUp);
     tx.commit().await.unwrap();
 
     let mut tx = store.begin(Scope::Platform).await.unwrap();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use fitment_domain::alert::{AlertKey, AlertState, Track};
 use fitment_domain::bytes::Digest;
 use fitment_domain::capability::Grants;
-use fitment_domain::device::{Device, Facts};
+use fitment_domain::device::{Device, Facts, Origin};
 use fitment_domain::finding::Health;
 use fitment_domain::id::*;
 use fitment_domain::installation::{Installation, Target};
@@ -125,7 +125,8 @@ impl Msp {
         let location = Location { id: self.location.clone(), client: self.client.clone(), name: "Office".to_owned() };
         tx.insert_location(&location).await.unwrap();
         tx.insert_zero(&self.zero_of(self.zero.clone(), 5)).await.unwrap();
-        let enrolled = tx.enrol_device(&self.zero, "key of the first", &self.device_of(self.device.clone()), NOW).await;
+        let enrolled =
+            tx.enrol_device(&self.zero, "key of the first", &self.device_of(self.device.clone()), false, NOW).await;
         assert_eq!(enrolled.unwrap(), EnrolOutcome::New);
         tx.insert_installation(&self.installation_of(release)).await.unwrap();
         let category = Category {
@@ -158,16 +159,9 @@ impl Msp {
     }
 
     pub(crate) fn device_of(&self, id: DeviceId) -> Device {
-        Device {
-            name: format!("host of {id}"),
-            id,
-            client: self.client.clone(),
-            location: self.location.clone(),
-            facts: Facts::default(),
-            enrolled: NOW,
-            last_seen: NOW,
-            revoked: None,
-        }
+        let home = Location { id: self.location.clone(), client: self.client.clone(), name: "Location".to_owned() };
+        let name = format!("host of {id}");
+        Device::new(id, name, &home, Facts::default(), Origin::Agent, NOW)
     }
 
     fn installation_of(&self, release: &Release) -> Installation {
@@ -198,6 +192,7 @@ impl Msp {
             summary: "disk is full".to_owned(),
             opened: Some(NOW),
             closed: None,
+            closed_because: None,
             last_seen: NOW,
         }
     }

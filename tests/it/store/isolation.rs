@@ -1,6 +1,6 @@
 //! Nobody sees or changes what is another's.
 
-use fitment_domain::device::Facts;
+use fitment_domain::device::Device;
 use fitment_domain::id::AlertId;
 use fitment_domain::tenant::Scope;
 use fitment_store::{EnrolOutcome, StoreError};
@@ -33,8 +33,8 @@ pub(crate) async fn another_tenants_ids_find_nothing(database: &Database) {
     assert!(!tx.revoke_zero(&theirs.zero, NOW).await.unwrap());
     assert!(!tx.remove_installation(&theirs.installation, NOW).await.unwrap());
     let device = mine.device_of(theirs.device.clone());
-    assert_eq!(tx.enrol_device(&theirs.zero, "key", &device, NOW).await.unwrap(), EnrolOutcome::UsedUp);
-    tx.set_facts(&theirs.device, &Facts::default(), NOW.plus_ms(1)).await.unwrap();
+    assert_eq!(tx.enrol_device(&theirs.zero, "key", &device, false, NOW).await.unwrap(), EnrolOutcome::UsedUp);
+    tx.update_device(&Device { last_seen: NOW.plus_ms(1), ..device }).await.unwrap();
     tx.commit().await.unwrap();
 
     let mut tx = store.begin(theirs.scope()).await.unwrap();

@@ -109,6 +109,7 @@ pub(crate) async fn everything_reads_back(database: &Database) {
         state: "ok".to_owned(),
         problem: None,
         created: NOW,
+        client: None,
     };
     tx.insert_connection(&connection).await.unwrap();
     assert_eq!(tx.connection(&connection.id).await.unwrap(), Some(connection.clone()));

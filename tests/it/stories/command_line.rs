@@ -67,7 +67,7 @@ fn mode(path: &Path) -> u32 {
     std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions()) & 0o777
 }
 
-// proves M8 (by command line, consent, configuration), M7 (reasons)
+// proves M8 (by command line, consent, configuration, scope, change, remove), M2 (by hand, by import), T1 (location by hand), M7 (reasons)
 #[tokio::test]
 async fn everything_from_a_key_to_a_finding_works_by_command_line() {
     let platform = Platform::start(Database::sqlite()).await;
@@ -116,7 +116,7 @@ async fn everything_from_a_key_to_a_finding_works_by_command_line() {
     home.ends("msp", &["install", "fitment/request-tracker", "--all", "--yes"], 1, "not-for-devices");
     assert_eq!(home.json("msp", &["installations"])["installations"], json!([]));
     let installed = home.json("msp", &install(&["--consent", "metrics", "--set", "warning_percent=50"]));
-    assert_eq!(installed["installation"]["config"], json!({ "warning_percent": 50 }));
+    assert_eq!(installed["installation"]["config"]["warning_percent"], 50);
 
     let deadline = Instant::now() + PATIENCE;
     let findings = loop {
@@ -129,6 +129,38 @@ async fn everything_from_a_key_to_a_finding_works_by_command_line() {
     };
     assert_eq!(findings["runs"][0]["outcome"], "findings");
     assert_eq!(findings["findings"][0]["installation"], installed["installation"]["id"]);
+
+    // Where it stands, what it is called, and what is changed of the installation.
+    home.ok("msp", &["locations", "add", "Workshop", "--client", "Acme"]);
+    home.ok("msp", &["devices", "move", device, "Workshop"]);
+    home.ok("msp", &["devices", "rename", device, "Lathe"]);
+    home.ok("msp", &["locations", "networks", "Workshop", "--set", "10.1.2.0/24,2001:db8::/32"]);
+    assert!(home.ok("msp", &["locations", "networks", "Workshop"]).contains("10.1.2.0/24"));
+    home.ends("msp", &["locations", "networks", "Workshop", "--set", "10.1.2.3/24"], 1, "write 10.1.2.0/24");
+    let lathe = home.json("msp", &["devices", "show", "Lathe"]);
+    assert_eq!((&lathe["id"], &lathe["location_source"]), (&json!(device), &json!("hand")));
+    home.ok("msp", &["devices", "add", "Drill", "--location", "Workshop", "--fact", "serial=CZC0000031"]);
+    let table = platform.scratch().join("devices.csv");
+    std::fs::write(&table, "name,location,serial\nSaw,Workshop,CZC0000032\nAnvil,Nowhere,\n").unwrap();
+    let said = home.ok("msp", &["devices", "import", table.to_str().unwrap()]);
+    assert!(said.contains("1 devices are known now") && said.contains("Nowhere"), "{said}");
+    let id = installed["installation"]["id"].as_str().unwrap();
+    let narrow =
+        ["installations", "change", id, "--device", "Lathe", "--device", "Drill", "--set", "critical_percent=99"];
+    let changed = home.json("msp", &narrow)["installation"].clone();
+    assert_eq!(changed["target"]["any"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        (&changed["config"]["warning_percent"], &changed["config"]["critical_percent"]),
+        (&json!(50), &json!(99))
+    );
+    home.ok("msp", &["devices", "retire", "Drill"]);
+    assert!(home.ok("msp", &["devices", "list", "--retired"]).contains("Drill"));
+    home.ends(
+        "msp",
+        &["alerts", "close", "alr_00000000000000000000000000000000", "--reason", "none"],
+        1,
+        "no such alert",
+    );
 
     home.ok("msp", &["installations", "remove", installed["installation"]["id"].as_str().unwrap()]);
     agent.until_status("it is gone from the device", |s| s["items"] == json!([])).await;

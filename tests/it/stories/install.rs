@@ -1,6 +1,7 @@
 //! Which devices a release fits and why not the others; installing it where it fits, and taking it away again.
 
 use fitment_domain::manifest::Manifest;
+use fitment_domain::matching::CONTRACT_VERSION;
 use fitment_domain::run::Fact;
 use serde_json::{Value, json};
 
@@ -72,7 +73,7 @@ async fn a_release_that_fits_nobody_says_why_and_is_not_installed() {
         ("0.2.0", vec!["needs os windows or macos, has linux".to_owned()]),
         ("0.3.0", vec![agent.clone()]),
         ("0.4.0", vec![format!("needs product >=9, this platform is {have}")]),
-        ("0.5.0", vec!["needs contract ^9, this platform hosts 0.1.0".to_owned()]),
+        ("0.5.0", vec![format!("needs contract ^9, this platform hosts {CONTRACT_VERSION}")]),
         ("0.6.0", vec![arch.clone()]),
         ("0.7.0", vec![os, arch, agent]),
     ] {
@@ -184,7 +185,8 @@ async fn nothing_is_installed_without_consent_or_with_a_wrong_configuration() {
         installation["permissions"],
         json!(["May read the machine's figures: memory, file systems, processors, network counters."])
     );
-    assert_eq!(installation["config"], json!({ "warning_percent": 50.5 }));
+    let config = &installation["config"];
+    assert_eq!((&config["warning_percent"], &config["critical_percent"]), (&json!(50.5), &json!(90)), "the default");
     msp.until("/api/v1/findings", "it runs", |body| body["findings"].as_array().is_some_and(|f| !f.is_empty())).await;
 
     let path = format!("/api/v1/installations/{}", installation["id"].as_str().unwrap());

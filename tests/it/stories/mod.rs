@@ -4,9 +4,11 @@
 pub(crate) mod alerts;
 pub(crate) mod api;
 pub(crate) mod certificates;
+mod changes;
 pub(crate) mod command_line;
 pub(crate) mod crashes;
 mod damage;
+pub(crate) mod devices;
 pub(crate) mod doors;
 mod first_start;
 pub(crate) mod full_disk;

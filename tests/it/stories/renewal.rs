@@ -6,6 +6,7 @@ use fitment_domain::tenant::Scope;
 use fitment_store::{ObjectsConfig, Store};
 use rcgen::KeyPair;
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 
 use crate::stories::certificates::{ask_all, assert_refused, issue, minted};
 use crate::support::agent::Agent;
@@ -117,4 +118,54 @@ async fn an_agent_whose_certificate_expired_comes_back_by_itself() {
     assert_eq!(std::fs::read_to_string(key_file).unwrap(), key_pem);
     assert_eq!(msp.get("/api/v1/devices").await.ok()["devices"].as_array().unwrap().len(), 1);
     assert_eq!(msp.get("/api/v1/zero-certificates").await.ok()["zero_certificates"][0]["uses"], 1);
+}
+
+/// Takes every certificate out of the database, as a backup from before they were issued has none of them.
+async fn forget_certificates(platform: &Platform) {
+    sqlx::any::install_default_drivers();
+    let mut connection = sqlx::AnyConnection::connect(platform.database_url()).await.unwrap();
+    for table in ["delete from device_certificates", "delete from certificate_serials"] {
+        sqlx::query(table).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+}
+
+// proves R2 (a restored database knows a device by the key that enrolled)
+#[tokio::test]
+async fn after_a_restored_backup_devices_come_back_by_the_key_that_enrolled() {
+    let mut platform = Platform::start(Database::sqlite()).await;
+    let msp = platform.msp().await;
+    let (bundle, _) = issue(&msp, json!({ "uses_max": 9 })).await;
+    let (device, revoked) = (HandDevice::enrol(&bundle).await, HandDevice::enrol(&bundle).await);
+    let (mut agent, id) = Agent::enrol(&platform, &msp, "agent").await;
+    agent.until_status("it is in contact", |s| !s["last_contact"].is_null()).await;
+    let path = format!("/api/v1/devices/{}/revocation", revoked.enrolled.device);
+    assert_eq!(msp.post(&path, json!({})).await.status, 204);
+    agent.kill();
+    platform.stop();
+    forget_certificates(&platform).await;
+    platform.serve();
+    let msp = platform.msp().await;
+
+    let key = KeyPair::from_pem(&device.shown.key).unwrap();
+    assert_refused("facts", &device.wire.put(route::FACTS, &facts()).await, refusal::UNKNOWN);
+    let renewed: Renewed =
+        serde_json::from_value(device.wire.post(route::RENEW, &renewal_for(&key)).await.ok()).unwrap();
+    let next = Shown { certificate: renewed.certificate_pem, key: key.serialize_pem() };
+    Wire::to_server_of(&bundle, Some(&next)).put(route::FACTS, &facts()).await.ok();
+    // A certificate of ours for a key that never enrolled stays unknown, and a revoked device stays revoked.
+    let stranger = KeyPair::generate().unwrap();
+    let shown = minted(&platform, &stranger, [0x43; 16], -600, 600);
+    let answer = Wire::to_server_of(&bundle, Some(&shown)).post(route::RENEW, &renewal_for(&stranger)).await;
+    assert_refused("a stranger", &answer, refusal::UNKNOWN);
+    let key = KeyPair::from_pem(&revoked.shown.key).unwrap();
+    assert_refused("revoked", &revoked.wire.post(route::RENEW, &renewal_for(&key)).await, refusal::REVOKED);
+
+    // A real agent needs nobody.
+    agent.run_again();
+    let back =
+        |s: &Value| !s["last_contact"].is_null() && s["problems"].as_object().is_some_and(serde_json::Map::is_empty);
+    agent.until_status("it is back", back).await;
+    assert_eq!(msp.get(&format!("/api/v1/devices/{id}")).await.ok()["id"], id);
+    assert_eq!(msp.get("/api/v1/devices").await.ok()["devices"].as_array().unwrap().len(), 3, "nothing was enrolled");
 }

@@ -1,7 +1,7 @@
 //! No tenant ever learns that another exists: whatever is another's is not there.
 
 use fitment_domain::finding::{Finding, Health};
-use fitment_domain::id::{ConnectionId, ReleaseId, SpoolEpoch, TenantId};
+use fitment_domain::id::{ClientId, ConnectionId, ReleaseId, SpoolEpoch, TenantId};
 use fitment_domain::protocol::{Acknowledged, Outcome, Results, RunResult, route};
 use fitment_domain::tenant::Scope;
 use fitment_store::{Connection, ObjectsConfig, Store};
@@ -92,24 +92,36 @@ impl Estate {
 }
 
 /// Keeps a connection without a system behind it.
-async fn connection(platform: &Platform, msp: &Session, tenant: &TenantId) -> ConnectionId {
+pub(crate) async fn connection(platform: &Platform, msp: &Session, tenant: &TenantId) -> ConnectionId {
+    keep_connection(platform, msp, tenant, 3, None).await
+}
+
+/// Keeps one for the tickets of a client, or of every client.
+pub(crate) async fn keep_connection(
+    platform: &Platform,
+    msp: &Session,
+    tenant: &TenantId,
+    number: u8,
+    client: Option<ClientId>,
+) -> ConnectionId {
     let releases = msp.get("/api/v1/releases").await.ok();
     let connector =
         releases["releases"].as_array().unwrap().iter().find(|r| r["kind"] == "ticketing-connector").unwrap();
     let store =
         Store::open(platform.database_url(), ObjectsConfig::Folder(platform.data().join("objects"))).await.unwrap();
     let connection = Connection {
-        id: ConnectionId::from_random([3; 16]),
+        id: ConnectionId::from_random([number; 16]),
         name: "Elsewhere".to_owned(),
         release: ReleaseId::parse(connector["id"].as_str().unwrap()).unwrap(),
         url: "http://127.0.0.1:9".to_owned(),
-        config: json!({}),
+        config: json!({ "url": "http://127.0.0.1:9" }),
         sealed_secrets: vec![0; 40],
         account: None,
         closed_status: "resolved".to_owned(),
         state: "ok".to_owned(),
         problem: None,
         created: now(),
+        client,
     };
     let mut tx = store.begin(Scope::Tenant(tenant.clone())).await.unwrap();
     tx.insert_connection(&connection).await.unwrap();
@@ -131,6 +143,8 @@ async fn ask_with(who: &Session, ids: &dyn Fn(&str) -> String) -> Vec<(String, A
         format!("devices/{}", ids("device")),
         format!("tickets/{}", ids("ticket")),
         format!("findings?device={}", ids("device")),
+        format!("installations/{}", ids("installation")),
+        format!("locations/{}/networks", ids("location")),
     ] {
         answers.push((format!("GET {path}"), who.get(&api(&path)).await));
     }
@@ -138,6 +152,8 @@ async fn ask_with(who: &Session, ids: &dyn Fn(&str) -> String) -> Vec<(String, A
         format!("zero-certificates/{}", ids("zero")),
         format!("installations/{}", ids("installation")),
         format!("category-rules/{}", ids("rule")),
+        format!("connections/{}", ids("connection")),
+        format!("devices/{}/location", ids("device")),
     ] {
         answers.push((format!("DELETE {path}"), who.delete(&api(&path)).await));
     }
@@ -146,6 +162,11 @@ async fn ask_with(who: &Session, ids: &dyn Fn(&str) -> String) -> Vec<(String, A
     let posts = [
         (format!("devices/{}/revocation", ids("device")), json!({})),
         (format!("connections/{}/check", ids("connection")), json!({})),
+        (format!("devices/{}/retirement", ids("device")), json!({})),
+        (format!("devices/{}/re-image", ids("device")), json!({})),
+        (format!("alerts/{}/close", ids("alert")), json!({ "reason": "mine" })),
+        ("devices".to_owned(), json!({ "name": "till", "location": ids("location") })),
+        ("installations".to_owned(), install(json!({ "any": [{ "client": own }, { "device": ids("device") }] }))),
         ("installations".to_owned(), install(json!({ "device": ids("device") }))),
         ("installations".to_owned(), install(json!({ "client": ids("client") }))),
         ("installations".to_owned(), install(json!({ "location": ids("location") }))),
@@ -156,6 +177,19 @@ async fn ask_with(who: &Session, ids: &dyn Fn(&str) -> String) -> Vec<(String, A
     ];
     for (path, body) in posts {
         answers.push((format!("POST {path} {body}"), who.post(&api(&path), body).await));
+    }
+    for (path, body) in [
+        (format!("devices/{}", ids("device")), json!({ "name": "mine" })),
+        (format!("installations/{}", ids("installation")), json!({ "interval_s": 5 })),
+        (format!("connections/{}", ids("connection")), json!({ "name": "mine" })),
+    ] {
+        answers.push((format!("PATCH {path}"), who.patch(&api(&path), body).await));
+    }
+    for (path, body) in [
+        (format!("devices/{}/location", ids("device")), json!({ "location": ids("location") })),
+        (format!("locations/{}/networks", ids("location")), json!({ "networks": ["10.0.0.0/8"] })),
+    ] {
+        answers.push((format!("PUT {path}"), who.put(&api(&path), body).await));
     }
     let path = format!("categories/{}", ids("category"));
     answers.push((format!("PUT {path}"), who.put(&api(&path), json!({ "name": "Mine", "board": "Mine" })).await));

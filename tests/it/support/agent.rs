@@ -14,6 +14,7 @@ pub(crate) struct Agent {
     process: Option<Child>,
     folder: PathBuf,
     bundle: PathBuf,
+    location: Option<String>,
 }
 
 impl Agent {
@@ -33,10 +34,15 @@ impl Agent {
 
     /// Starts an agent with a zero bundle.
     pub(crate) fn start(scratch: &Path, name: &str, bundle: &Value) -> Self {
+        Self::start_at(scratch, name, bundle, None)
+    }
+
+    /// Starts one that is told where it stands.
+    pub(crate) fn start_at(scratch: &Path, name: &str, bundle: &Value, location: Option<&str>) -> Self {
         let folder = scratch.join(name);
         let path = scratch.join(format!("{name}.zero.json"));
         std::fs::write(&path, bundle.to_string()).unwrap();
-        let mut agent = Self { process: None, folder, bundle: path };
+        let mut agent = Self { process: None, folder, bundle: path, location: location.map(str::to_owned) };
         agent.run();
         agent
     }
@@ -46,6 +52,7 @@ impl Agent {
         let log = std::fs::File::options().create(true).append(true).open(self.log()).unwrap();
         let mut command = Command::new(program("fitment-agent"));
         command.args(["run", "--state"]).arg(&self.folder).arg("--bundle").arg(&self.bundle);
+        command.args(self.location.iter().flat_map(|location| ["--location", location]));
         self.process = Some(command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
     }
 

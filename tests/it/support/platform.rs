@@ -274,6 +274,10 @@ impl Session {
         self.send(self.http.put(format!("{}{path}", self.base)).json(&body)).await
     }
 
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.send(self.http.patch(format!("{}{path}", self.base)).json(&body)).await
+    }
+
     /// Uploads a release.
     pub(crate) async fn upload(&self, parts: &Parts) -> Answer {
         let Parts { component, statement, listing } = parts;

@@ -1,5 +1,6 @@
 //! Linux: `/proc`, `/sys`, `statvfs`, `openat2`, systemd's D-Bus and apt's lists.
 
+mod addresses;
 mod apt;
 mod bus;
 pub(crate) mod cpu;

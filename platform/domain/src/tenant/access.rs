@@ -195,7 +195,10 @@ impl Access {
     /// Returns whether something may be installed on a target that the person sees, or removed from it. What reaches every
     /// client needs somebody who is there for every client.
     pub fn may_target(&self, target: &Target) -> bool {
-        *target != Target::All || self.clients == Clients::All
+        match target {
+            Target::All | Target::Any(_) => self.clients == Clients::All,
+            Target::Client(_) | Target::Location(_) | Target::Device(_) => true,
+        }
     }
 
     /// Returns the scope in which this person's requests work: `account` is the person's own.

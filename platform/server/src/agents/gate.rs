@@ -13,7 +13,7 @@ use fitment_domain::id::{DeviceId, TenantId};
 use fitment_domain::protocol::refusal;
 use fitment_domain::tenant::Scope;
 use fitment_domain::time::UnixMs;
-use fitment_store::Zero;
+use fitment_store::{CertificateRow, Zero};
 use x509_parser::certificate::X509Certificate;
 
 use crate::app::{App, Shared};
@@ -42,6 +42,8 @@ pub(super) enum Opens {
 pub(crate) struct Peer {
     pub(crate) tenant: TenantId,
     pub(crate) device: DeviceId,
+    /// By which id the agent knows itself: another one after its machine was set up anew.
+    pub(crate) agent_id: DeviceId,
 }
 
 impl Peer {
@@ -151,7 +153,7 @@ impl Gate {
             }
             (authority::DEVICES, Some(Opens::Renewal)) => {
                 // Not asked: when it expired. It is for the bound key, and the device may have been off for months.
-                let peer = device(&self.app, &shown).await?;
+                let peer = renewer(&self.app, &shown).await?;
                 extensions.insert(Renewer { peer, key_digest: shown.key_digest });
             }
             (authority::DEVICES, Some(Opens::Device) | None) => {
@@ -191,12 +193,27 @@ async fn newcomer(app: &App, shown: &Shown) -> Result<Newcomer, Problem> {
 
 async fn device(app: &App, shown: &Shown) -> Result<Peer, Problem> {
     shown.check_begun(app.now())?;
-    let row = app.store.read(Scope::Platform).await?.certificate(&shown.serial).await?;
+    admitted_by(app.store.read(Scope::Platform).await?.certificate(&shown.serial).await?)
+}
+
+/// A database that was restored from a backup does not know what was issued since, but it knows the key that enrolled: our
+/// authority signed the certificate, and its holder has proved that the key is its own.
+async fn renewer(app: &App, shown: &Shown) -> Result<Peer, Problem> {
+    shown.check_begun(app.now())?;
+    let mut tx = app.store.read(Scope::Platform).await?;
+    let row = match tx.certificate(&shown.serial).await? {
+        Some(row) => Some(row),
+        None => tx.certificate_by_key(&shown.key_digest).await?,
+    };
+    admitted_by(row)
+}
+
+fn admitted_by(row: Option<CertificateRow>) -> Result<Peer, Problem> {
     let row = row.ok_or_else(|| refuse(refusal::UNKNOWN, "this server did not issue the certificate: enrol again"))?;
     if row.revoked.is_some() {
         return Err(refuse(refusal::REVOKED, "the device was revoked by its MSP"));
     }
-    Ok(Peer { tenant: row.tenant, device: row.device })
+    Ok(Peer { tenant: row.tenant, device: row.device, agent_id: row.agent_id })
 }
 
 /// The layer around all routes. It leaves in the request who the peer is, for the handler to read.

@@ -1,19 +1,22 @@
 //! "I am there" and "is my set of time T current?".
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use fitment_domain::id::JobId;
 use fitment_domain::instruction::{
-    Currency, SET_LIFETIME_MS, SetTime, UP_TO_DATE_LIFETIME_MS, UP_TO_DATE_TYPE, UpToDate, currency,
+    Currency, InstructionSet, SET_LIFETIME_MS, SET_TYPE, SetTime, UP_TO_DATE_LIFETIME_MS, UP_TO_DATE_TYPE, UpToDate,
+    currency,
 };
 use fitment_domain::protocol::{AskInstructions, Availability, ComeAgain, InstructionsAnswer, WAIT_MS_MAX};
-use fitment_domain::signature::Envelope;
+use fitment_domain::signature::{Envelope, Signer};
 
 use super::{Peer, transactions};
 use crate::app::{App, Shared};
 use crate::clock;
+use crate::locate;
 use crate::problem::{Body, Problem};
 use crate::work::ASSIGN;
 
@@ -26,11 +29,21 @@ fn changed(app: &App, peer: &Peer, agent: Option<SetTime>) -> bool {
 pub(super) async fn availability(
     State(app): State<Shared>,
     peer: Peer,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
     Body(asked): Body<Availability>,
 ) -> Result<Json<ComeAgain>, Problem> {
     let mut tx = app.store.begin(peer.scope()).await?;
     tx.touch_device(&peer.device, app.now()).await?;
+    let mut moved = false;
+    if tx.set_peer(&peer.device, &address.ip().to_canonical().to_string()).await?
+        && let Some(mut device) = tx.device(&peer.device).await?
+    {
+        moved = locate::settle(&mut tx, &mut device, app.now()).await?;
+    }
     tx.commit().await?;
+    if moved {
+        app.wake.notify_one();
+    }
     // Who is busy, and an agent of before orders, is told of none.
     let takes_orders = asked.available && asked.takes_orders;
     let ordered = || takes_orders && !app.orders.of(&peer.device, app.now()).is_empty();
@@ -65,9 +78,8 @@ pub(super) async fn ask(
         return Err(Problem::invalid("nonce must be 32 hexadecimal digits"));
     }
     let stored = app.store.read(peer.scope()).await?.instruction_set(&peer.device).await?;
-    let Some(stored) = stored else {
-        return Err(Problem::conflict("no-instructions-yet", "the first set of this device is being made; ask again"));
-    };
+    let not_yet = || Problem::conflict("no-instructions-yet", "the first set of this device is being made; ask again");
+    let stored = stored.ok_or_else(not_yet)?;
     let now = app.now();
     if stored.expires.since_ms(now) < SET_LIFETIME_MS / 2 {
         let mut tx = app.store.begin(peer.scope()).await?;
@@ -79,11 +91,20 @@ pub(super) async fn ask(
         (Currency::UpToDate, Some(time)) => {
             let expires = now.plus_ms(UP_TO_DATE_LIFETIME_MS);
             let answer =
-                UpToDate { tenant: peer.tenant, device: peer.device, time, nonce: asked.nonce, at: now, expires };
+                UpToDate { tenant: peer.tenant, device: peer.agent_id, time, nonce: asked.nonce, at: now, expires };
             let envelope =
                 Envelope::sign(UP_TO_DATE_TYPE, &answer, &app.keys.instruction).map_err(Problem::internal)?;
             Ok(Json(InstructionsAnswer::UpToDate(envelope)))
         }
-        _ => Ok(Json(InstructionsAnswer::NewSet(stored.envelope))),
+        _ => {
+            let wanted = [(Signer::Platform, app.keys.instruction_public())];
+            let set: InstructionSet = stored.envelope.open(SET_TYPE, &wanted).map_err(Problem::internal)?;
+            // A machine that was set up anew: its set is being made, and the last one was for its predecessor.
+            if set.device == peer.agent_id {
+                Ok(Json(InstructionsAnswer::NewSet(stored.envelope)))
+            } else {
+                Err(not_yet())
+            }
+        }
     }
 }

@@ -155,7 +155,7 @@ pub(super) async fn fetch(
     }
     let order = Order {
         tenant: peer.tenant,
-        device: peer.device,
+        device: peer.agent_id,
         transaction: execution.id,
         item,
         parameters: request.parameters,

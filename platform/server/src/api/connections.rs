@@ -6,12 +6,12 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use fitment_domain::capability::Permission;
-use fitment_domain::id::ConnectionId;
+use fitment_domain::id::{ClientId, ConnectionId};
 use fitment_domain::manifest::{AccessoryName, Kind};
 use fitment_domain::origin::Origin;
 use fitment_domain::tenant::{Action, check_display_name};
 use fitment_domain::ticket::remote::{Answer, Call, Description, Error};
-use fitment_store::{Connection, Release};
+use fitment_store::{Connection, Release, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -51,6 +51,8 @@ pub struct NewConnection {
     pub consent: BTreeSet<String>,
     /// The status that closes a ticket there, 1 to 120 characters; default `resolved`.
     pub closed_status: Option<String>,
+    /// A client, by its id: tickets of its devices go here. Default: those of every client that has no connection of its own.
+    pub client: Option<String>,
 }
 
 /// A connection, without its secrets.
@@ -67,6 +69,8 @@ pub struct ConnectionView {
     /// Our account there.
     pub account: Option<String>,
     pub closed_status: String,
+    /// Whose tickets it carries; none for those of every client that has no connection of its own.
+    pub client: Option<String>,
 }
 
 /// A connection that was made.
@@ -81,7 +85,7 @@ pub struct ConnectionList {
     pub connections: Vec<ConnectionView>,
 }
 
-fn view(connection: &Connection, release: &Release) -> ConnectionView {
+pub(super) fn view(connection: &Connection, release: &Release) -> ConnectionView {
     ConnectionView {
         id: connection.id.to_string(),
         name: connection.name.clone(),
@@ -92,10 +96,11 @@ fn view(connection: &Connection, release: &Release) -> ConnectionView {
         problem: connection.problem.clone(),
         account: connection.account.clone(),
         closed_status: connection.closed_status.clone(),
+        client: connection.client.as_ref().map(ToString::to_string),
     }
 }
 
-fn check_secrets(release: &Release, secrets: &Secrets) -> Result<(), Problem> {
+pub(super) fn check_secrets(release: &Release, secrets: &Secrets) -> Result<(), Problem> {
     let asked = release.manifest.asked().map_err(Problem::internal)?;
     let names = asked.scope(Permission::Http).map(|scope| scope.secrets.clone()).unwrap_or_default();
     let given: BTreeSet<String> = secrets.keys().cloned().collect();
@@ -111,6 +116,14 @@ fn check_secrets(release: &Release, secrets: &Secrets) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Reads whose tickets a connection is to carry.
+pub(super) async fn client_of(tx: &mut Tx, client: Option<&str>) -> Result<Option<ClientId>, Problem> {
+    let Some(text) = client else { return Ok(None) };
+    let not_found = || Problem::not_found("client");
+    let id = ClientId::parse(text).map_err(|_| not_found())?;
+    tx.client(&id).await?.map(|client| Some(client.id)).ok_or_else(not_found)
+}
+
 async fn describe(app: &App, msp: &Permitted, connection: &Connection) -> Result<Description, ConnectorError> {
     let opened = connector::open(app, &msp.access.tenant, connection).await?;
     match connector::call(app, &opened, Call::Describe).await? {
@@ -119,7 +132,7 @@ async fn describe(app: &App, msp: &Permitted, connection: &Connection) -> Result
     }
 }
 
-fn check_url(url: &str) -> Result<(), Problem> {
+pub(super) fn check_url(url: &str) -> Result<(), Problem> {
     if url.len() > URL_BYTES_MAX || url.chars().any(char::is_control) {
         return Err(Problem::invalid(format!("url: at most {URL_BYTES_MAX} bytes and no control character")));
     }
@@ -140,6 +153,18 @@ fn said_outside(error: ConnectorError) -> Result<ConnectorError, Problem> {
         | ConnectorError::Ended { .. }
         | ConnectorError::WrongAnswer(_)
         | ConnectorError::Remote { .. } => Ok(error),
+    }
+}
+
+/// Asks the other system who we are there, before a connection is kept as it is here; refuses with its words.
+pub(super) async fn introduced(app: &App, msp: &Permitted, connection: &Connection) -> Result<Option<String>, Problem> {
+    match describe(app, msp, connection).await {
+        Ok(description) => Ok(description.account),
+        Err(error) => {
+            app.connectors.forget(&connection.id);
+            let error = said_outside(error)?;
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "connection-refused", error.to_string()))
+        }
     }
 }
 
@@ -173,6 +198,7 @@ pub async fn add(
     configured(&release, &config)?;
     agreed(&release, &new.consent)?;
     check_secrets(&release, &new.secrets)?;
+    let client = client_of(&mut app.store.read(msp.scope()).await?, new.client.as_deref()).await?;
     let id = ConnectionId::from_random(clock::random()?);
     let sealed_secrets =
         sealed::seal(&app.keys.sealing, &msp.access.tenant, &id, &new.secrets).map_err(Problem::internal)?;
@@ -188,15 +214,9 @@ pub async fn add(
         state: "ok".to_owned(),
         problem: None,
         created: app.now(),
+        client,
     };
-    match describe(&app, &msp, &connection).await {
-        Ok(description) => connection.account = description.account,
-        Err(error) => {
-            app.connectors.forget(&connection.id);
-            let error = said_outside(error)?;
-            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "connection-refused", error.to_string()));
-        }
-    }
+    connection.account = introduced(&app, &msp, &connection).await?;
     let mut tx = app.store.begin(msp.scope()).await?;
     tx.insert_connection(&connection).await?;
     let details = serde_json::json!({ "accessory": accessory, "version": release.version, "url": connection.url, "consent": new.consent });

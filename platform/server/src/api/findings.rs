@@ -1,16 +1,22 @@
 //! What the monitors found, and the alerts that came of it.
 
+use std::collections::HashMap;
+
 use axum::Json;
-use axum::extract::{Query, State};
-use fitment_domain::id::DeviceId;
-use fitment_domain::tenant::Action;
+use axum::extract::{Path, Query, State};
+use fitment_domain::alert::{AlertState, Closing, is_stale};
+use fitment_domain::id::{AlertId, DeviceId, InstallationId};
+use fitment_domain::tenant::{Action, check_display_name};
+use fitment_domain::time::UnixMs;
+use fitment_store::{AlertRow, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Shared;
 use crate::auth::Msp;
-use crate::problem::Problem;
+use crate::closing;
+use crate::problem::{Body, Problem};
 
 /// Which device.
 #[derive(Deserialize, IntoParams)]
@@ -71,9 +77,21 @@ pub struct AlertView {
     pub summary: String,
     /// Bad looks since it opened.
     pub occurrences: u32,
+    /// Open, and not reported for three intervals: it may be gone, which is no recovery.
+    pub stale: bool,
     pub opened_ms: Option<i64>,
     pub closed_ms: Option<i64>,
+    /// `cleared`, `installation-removed`, `not-covered`, `device-revoked`, `device-retired`, or `by hand:` and a reason.
+    pub closed_because: Option<String>,
     pub last_seen_ms: i64,
+}
+
+/// Why an alert is closed.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Closure {
+    /// 1 to 120 characters.
+    reason: String,
 }
 
 /// The tenant's alerts.
@@ -127,11 +145,25 @@ pub async fn list(
 #[utoipa::path(get, path = "/api/v1/alerts", tag = "monitoring", responses((status = 200, body = AlertList)))]
 pub async fn alerts(State(app): State<Shared>, msp: Msp) -> Result<Json<AlertList>, Problem> {
     let msp = msp.may(Action::SeeDevices)?;
-    let rows = app.store.read(msp.scope()).await?.alerts().await?;
-    let alerts = rows.into_iter().map(|row| AlertView {
+    let mut tx = app.store.read(msp.scope()).await?;
+    let intervals = intervals(&mut tx).await?;
+    let now = app.now();
+    let alerts = tx.alerts().await?.into_iter().map(|row| alert_view(row, &intervals, now));
+    Ok(Json(AlertList { alerts: alerts.collect() }))
+}
+
+/// Returns how often each installation looks, in seconds.
+async fn intervals(tx: &mut Tx) -> Result<HashMap<InstallationId, u64>, Problem> {
+    Ok(tx.installations().await?.into_iter().map(|i| (i.id, i.interval_s)).collect())
+}
+
+fn alert_view(row: AlertRow, intervals: &HashMap<InstallationId, u64>, now: UnixMs) -> AlertView {
+    let interval_s = intervals.get(&row.key.installation);
+    AlertView {
         id: row.id.to_string(),
         device: row.key.device.to_string(),
         installation: row.key.installation.to_string(),
+        stale: interval_s.is_some_and(|interval_s| is_stale(row.track.state, row.last_seen, *interval_s, now)),
         condition: row.key.condition,
         subject: row.key.subject,
         state: row.track.state.as_str(),
@@ -140,7 +172,36 @@ pub async fn alerts(State(app): State<Shared>, msp: Msp) -> Result<Json<AlertLis
         occurrences: row.track.occurrences,
         opened_ms: row.opened.map(|at| at.0),
         closed_ms: row.closed.map(|at| at.0),
+        closed_because: row.closed_because,
         last_seen_ms: row.last_seen.0,
-    });
-    Ok(Json(AlertList { alerts: alerts.collect() }))
+    }
+}
+
+/// Closes an alert by hand, and its ticket as if the condition had cleared. If it is still there, the next looks open it again.
+#[utoipa::path(post, path = "/api/v1/alerts/{id}/close", tag = "monitoring", request_body = Closure, responses(
+    (status = 200, body = AlertView), (status = 404), (status = 409, description = "already-closed"), (status = 422)))]
+pub async fn close(
+    State(app): State<Shared>,
+    msp: Msp,
+    Path(id): Path<String>,
+    Body(closure): Body<Closure>,
+) -> Result<Json<AlertView>, Problem> {
+    let msp = msp.may(Action::WorkTickets)?;
+    check_display_name("reason", &closure.reason).map_err(Problem::invalid)?;
+    let not_found = || Problem::not_found("alert");
+    let id = AlertId::parse(&id).map_err(|_| not_found())?;
+    let now = app.now();
+    let mut tx = app.store.begin(msp.scope()).await?;
+    let alert = tx.alert(&id).await?.ok_or_else(not_found)?;
+    if alert.track.state == AlertState::Closed {
+        return Err(Problem::conflict("already-closed", "the alert is closed already"));
+    }
+    tx.widen()?;
+    let alert = closing::close(&mut tx, alert, &Closing::ByHand(closure.reason.clone()), now).await?;
+    let details = serde_json::json!({ "reason": closure.reason });
+    tx.append_audit(msp.account.as_str(), "alert.close", id.as_str(), &details, now).await?;
+    let intervals = intervals(&mut tx).await?;
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok(Json(alert_view(alert, &intervals, now)))
 }

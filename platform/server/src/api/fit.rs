@@ -15,11 +15,19 @@ use crate::app::{App, Shared};
 use crate::auth::Msp;
 use crate::problem::Problem;
 
+/// The most devices of one answer, where somebody asks for a part.
+const LIMIT_MAX: usize = 5_000;
+
 /// Which release.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, Default, IntoParams)]
 pub struct Which {
     /// Default: the newest that is published.
     pub version: Option<String>,
+    /// So many of the devices, 1 to 5,000; `fits` and `of` count all of them. Default: all.
+    pub limit: Option<usize>,
+    /// After so many, by name.
+    #[serde(default)]
+    pub offset: usize,
 }
 
 /// How a release fits the tenant's devices.
@@ -54,7 +62,13 @@ pub fn judge(app: &App, release: &Release, devices: &[Device], target: &Target) 
     let devices: Vec<DeviceFit> = asked
         .map(|device| {
             let mut reasons = everywhere.clone();
-            reasons.extend(device_mismatches(kind, requires, &device.facts));
+            if device.has_agent {
+                reasons.extend(device_mismatches(kind, requires, &device.facts));
+            } else {
+                let facts = device_mismatches(kind, requires, &device.facts);
+                reasons.extend(facts.into_iter().filter(|reason| !matches!(reason, Mismatch::Agent { .. })));
+                reasons.push(Mismatch::NoAgent);
+            }
             reasons.extend(device.revoked.map(|_| Mismatch::Revoked));
             DeviceFit {
                 device: device.id.to_string(),
@@ -84,8 +98,13 @@ pub async fn show(
     Query(which): Query<Which>,
 ) -> Result<Json<FitView>, Problem> {
     let msp = msp.may(Action::SeeReleases)?;
+    if which.limit.is_some_and(|limit| !(1..=LIMIT_MAX).contains(&limit)) {
+        return Err(Problem::invalid(format!("limit must be 1 to {LIMIT_MAX}")));
+    }
     let accessory = accessory(&publisher, &name)?;
     let release = find_release(&app, msp.scope(), &accessory, which.version.as_deref()).await?;
     let devices = app.store.read(msp.scope()).await?.devices().await?;
-    Ok(Json(judge(&app, &release, &devices, &Target::All)?))
+    let mut fit = judge(&app, &release, &devices, &Target::All)?;
+    fit.devices = fit.devices.into_iter().skip(which.offset).take(which.limit.unwrap_or(usize::MAX)).collect();
+    Ok(Json(fit))
 }

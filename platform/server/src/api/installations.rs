@@ -6,8 +6,10 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use fitment_domain::capability::{Ceiling, effective, sentence};
+use fitment_domain::device::Device;
+use fitment_domain::form::with_defaults;
 use fitment_domain::id::{ClientId, DeviceId, InstallationId, JobId, LocationId};
-use fitment_domain::installation::{Installation, Target, check_config, check_consent};
+use fitment_domain::installation::{Installation, TARGETS_MAX, Target, check_config, check_consent};
 use fitment_domain::manifest::{AccessoryName, Kind};
 use fitment_domain::matching::platform_mismatches;
 use fitment_domain::reach::bind_config;
@@ -17,12 +19,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::fit::{DeviceFit, judge};
+use super::fit::{DeviceFit, FitView, judge};
 use super::{find_release, releases, verified};
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::auth::{Msp, Permitted};
 use crate::clock;
-use crate::observe;
+use crate::closing;
 use crate::problem::{Body, Problem};
 use crate::work::ASSIGN;
 
@@ -36,7 +38,7 @@ pub struct NewInstallation {
     pub accessory: String,
     /// Default: the newest that is published.
     pub version: Option<String>,
-    /// `"all"`, `{"client": id}`, `{"location": id}` or `{"device": id}`.
+    /// `"all"`, `{"client": id}`, `{"location": id}`, `{"device": id}`, or several of these: `{"any": [...]}`.
     #[schema(value_type = Value)]
     pub target: TargetBody,
     /// Checked against the accessory's schema.
@@ -57,6 +59,7 @@ pub enum TargetBody {
     Client(String),
     Location(String),
     Device(String),
+    Any(Vec<TargetBody>),
 }
 
 /// An installation.
@@ -88,7 +91,7 @@ pub struct InstallationList {
     pub installations: Vec<InstallationView>,
 }
 
-fn view(installation: &Installation) -> InstallationView {
+pub(super) fn view(installation: &Installation) -> InstallationView {
     InstallationView {
         id: installation.id.to_string(),
         accessory: installation.accessory.to_string(),
@@ -101,33 +104,54 @@ fn view(installation: &Installation) -> InstallationView {
     }
 }
 
+/// Reads a target: everything that it names must be there.
 pub async fn target(tx: &mut Tx, body: &TargetBody) -> Result<Target, Problem> {
+    let TargetBody::Any(several) = body else { return one_target(tx, body).await };
+    if several.is_empty() || several.len() > TARGETS_MAX {
+        return Err(Problem::invalid(format!("target.any: {} targets, it must be 1 to {TARGETS_MAX}", several.len())));
+    }
+    let mut targets = Vec::new();
+    for body in several {
+        let target = match body {
+            TargetBody::All => return Err(Problem::invalid("target.any: all is not one of several")),
+            body => one_target(tx, body).await?,
+        };
+        if !targets.contains(&target) {
+            targets.push(target);
+        }
+    }
+    Ok(if targets.len() == 1 { targets.remove(0) } else { Target::Any(targets) })
+}
+
+async fn one_target(tx: &mut Tx, body: &TargetBody) -> Result<Target, Problem> {
     match body {
         TargetBody::All => Ok(Target::All),
-        TargetBody::Client(id) => {
-            let not_found = || Problem::not_found("client");
-            let id = ClientId::parse(id).map_err(|_| not_found())?;
+        TargetBody::Client(text) => {
+            let not_found = || Problem::not_found("client (target)");
+            let id = ClientId::parse(text).map_err(|_| not_found())?;
             tx.client(&id).await?.map(|c| Target::Client(c.id)).ok_or_else(not_found)
         }
-        TargetBody::Location(id) => {
-            let not_found = || Problem::not_found("location");
-            let id = LocationId::parse(id).map_err(|_| not_found())?;
+        TargetBody::Location(text) => {
+            let not_found = || Problem::not_found("location (target)");
+            let id = LocationId::parse(text).map_err(|_| not_found())?;
             tx.location(&id).await?.map(|l| Target::Location(l.id)).ok_or_else(not_found)
         }
-        TargetBody::Device(id) => {
-            let not_found = || Problem::not_found("device");
-            let id = DeviceId::parse(id).map_err(|_| not_found())?;
-            tx.device(&id).await?.map(|d| Target::Device(d.id)).ok_or_else(not_found)
+        TargetBody::Device(text) => {
+            let not_found = || Problem::not_found("device (target)");
+            let id = DeviceId::parse(text).map_err(|_| not_found())?;
+            let device = tx.device(&id).await?.filter(|device| device.retired.is_none());
+            device.map(|d| Target::Device(d.id)).ok_or_else(not_found)
         }
+        TargetBody::Any(_) => Err(Problem::invalid("target.any: targets do not nest")),
     }
 }
 
 /// Refuses what reaches every client to somebody who is there for some of them.
-fn may_target(msp: &Permitted, target: &Target) -> Result<(), Problem> {
+pub(super) fn may_target(msp: &Permitted, target: &Target) -> Result<(), Problem> {
     if msp.access.may_target(target) {
         return Ok(());
     }
-    let detail = "target all needs an account for all clients: name one of yours, or a location or device of theirs";
+    let detail = "target all, or any of several, needs an account for all clients: name one of yours, or a location or device of theirs";
     Err(Problem::forbidden(detail))
 }
 
@@ -135,18 +159,21 @@ fn may_target(msp: &Permitted, target: &Target) -> Result<(), Problem> {
 pub(super) fn agreed(release: &Release, consent: &BTreeSet<String>) -> Result<(), Problem> {
     let asked = release.manifest.asked().map_err(Problem::internal)?;
     check_consent(&asked, consent).map_err(|mismatch| {
-        Problem::conflict("consent-needed", mismatch.to_string()).with("permissions", releases::permissions(release))
+        let detail = format!("{} {}: {mismatch}", release.accessory, release.version);
+        Problem::conflict("consent-needed", detail).with("permissions", releases::permissions(release))
     })
 }
 
 /// Refuses a configuration that the accessory's schema refuses.
 pub(super) fn configured(release: &Release, config: &Value) -> Result<(), Problem> {
-    check_config(&release.manifest.config_schema, config)
-        .map_err(|e| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "config-invalid", e.to_string()))
+    check_config(&release.manifest.config_schema, config).map_err(|e| {
+        let detail = format!("{} {}: {e}", release.accessory, release.version);
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "config-invalid", detail)
+    })
 }
 
 /// Returns the seconds between runs; 0 for what runs when somebody asks.
-fn interval(kind: Kind, release: &Release, asked: Option<u64>) -> Result<u64, Problem> {
+pub(super) fn interval(kind: Kind, release: &Release, asked: Option<u64>) -> Result<u64, Problem> {
     if !kind.is_scheduled() {
         return match asked {
             Some(_) => {
@@ -184,6 +211,7 @@ pub async fn install(
         return Err(Problem::conflict("not-for-devices", detail));
     }
     let config = new.config.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    let config = with_defaults(&release.manifest.config_schema, config);
     configured(&release, &config)?;
     agreed(&release, &new.consent)?;
     let interval_s = interval(kind, &release, new.interval_s)?;
@@ -192,13 +220,7 @@ pub async fn install(
     let target = target(&mut tx, &new.target).await?;
     may_target(&msp, &target)?;
     let devices = tx.devices().await?;
-    let fit = judge(&app, &release, &devices, &target)?;
-    let nowhere = platform_mismatches(release.state, &release.manifest.requires, &app.platform);
-    if !nowhere.is_empty() || (fit.of > 0 && fit.fits == 0) {
-        let mut detail = format!("{accessory} {} fits none of the {} devices in this target", release.version, fit.of);
-        nowhere.iter().for_each(|reason| detail.push_str(&format!("; {reason}")));
-        return Err(Problem::conflict("does-not-fit", detail).with("devices", fit.devices));
-    }
+    let fit = fitting(&app, &release, &devices, &target)?;
     let asked = bind_config(release.manifest.asked().map_err(Problem::internal)?, &config);
     let installation = Installation {
         id: InstallationId::from_random(clock::random()?),
@@ -225,8 +247,21 @@ pub async fn install(
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
+/// Judges a release against the devices of a target, and refuses what fits none of those that are there.
+pub(super) fn fitting(app: &App, release: &Release, devices: &[Device], target: &Target) -> Result<FitView, Problem> {
+    let fit = judge(app, release, devices, target)?;
+    let nowhere = platform_mismatches(release.state, &release.manifest.requires, &app.platform);
+    if nowhere.is_empty() && (fit.of == 0 || fit.fits > 0) {
+        return Ok(fit);
+    }
+    let (accessory, version) = (&release.accessory, &release.version);
+    let mut detail = format!("{accessory} {version} fits none of the {} devices in this target", fit.of);
+    nowhere.iter().for_each(|reason| detail.push_str(&format!("; {reason}")));
+    Err(Problem::conflict("does-not-fit", detail).with("devices", fit.devices))
+}
+
 /// Enqueues, in this transaction, the new sets of all devices that a target covers.
-async fn reassign(app: &Shared, tx: &mut Tx, target: &Target) -> Result<(), Problem> {
+pub(super) async fn reassign(app: &Shared, tx: &mut Tx, target: &Target) -> Result<(), Problem> {
     for device in tx.devices().await? {
         if target.covers(&device.client, &device.location, &device.id) {
             tx.enqueue(&JobId::from_random(clock::random()?), ASSIGN, device.id.as_str(), app.now()).await?;
@@ -256,7 +291,7 @@ pub async fn remove(State(app): State<Shared>, msp: Msp, Path(id): Path<String>)
     if !tx.remove_installation(&id, app.now()).await? {
         return Err(not_found());
     }
-    observe::withdraw(&mut tx, &id, app.now()).await?;
+    closing::of_installation(&mut tx, &id, app.now()).await?;
     tx.append_audit(msp.account.as_str(), "installation.remove", id.as_str(), &Value::Null, app.now()).await?;
     reassign(&app, &mut tx, &installation.target).await?;
     tx.commit().await?;

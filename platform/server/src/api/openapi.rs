@@ -5,8 +5,9 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::{
-    accounts, audit, connections, devices, findings, fit, health, installations, mapping, people, releases, requests,
-    series, sessions, tenants, tickets, uploads, zero_certificates,
+    accounts, audit, connection_changes, connections, device_life, devices, facts, findings, fit, forms, health,
+    import, installation_changes, installations, mapping, networks, people, releases, requests, series, sessions,
+    tenants, tickets, uploads, zero_certificates,
 };
 
 /// OpenAPI of the web listener. Errors are `application/problem+json` with `code` and `request_id`.
@@ -22,11 +23,14 @@ use super::{
         releases::register_key, uploads::upload, releases::list, releases::show, uploads::list, releases::approve,
         tenants::clients, tenants::add_client, tenants::locations, tenants::add_location,
         zero_certificates::issue, zero_certificates::list, zero_certificates::revoke,
-        devices::list, devices::show, devices::revoke,
-        fit::show, installations::install, installations::list, installations::remove,
+        networks::list, networks::set, facts::list,
+        devices::list, devices::show, devices::add, devices::change, devices::move_to, devices::move_back, devices::revoke,
+        import::devices, device_life::duplicates, device_life::retire, device_life::re_image,
+        fit::show, forms::show, installations::install, installations::list, installation_changes::show,
+        installation_changes::change, installations::remove,
         requests::make, requests::list, requests::show, requests::cancel, requests::events::stream,
-        connections::add, connections::list, connections::check,
-        findings::list, findings::alerts, series::list, series::points, tickets::list, tickets::show,
+        connections::add, connections::list, connections::check, connection_changes::change, connection_changes::remove,
+        findings::list, findings::alerts, findings::close, series::list, series::points, tickets::list, tickets::show,
         mapping::categories, mapping::add_category, mapping::change_category,
         mapping::rules, mapping::add_rule, mapping::remove_rule,
         audit::list,
@@ -54,6 +58,7 @@ impl utoipa::Modify for OperationIds {
                 ("get", &mut item.get),
                 ("put", &mut item.put),
                 ("post", &mut item.post),
+                ("patch", &mut item.patch),
                 ("delete", &mut item.delete),
             ];
             for (method, operation) in operations {

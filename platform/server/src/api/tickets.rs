@@ -1,10 +1,10 @@
 //! Tickets.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use axum::Json;
 use axum::extract::{Path, State};
-use fitment_domain::id::{CategoryId, TicketId};
+use fitment_domain::id::{CategoryId, ConnectionId, TicketId};
 use fitment_domain::tenant::Action;
 use fitment_store::{TicketRow, Tx};
 use serde::Serialize;
@@ -37,6 +37,8 @@ pub struct TicketView {
     pub created_ms: i64,
     pub updated_ms: i64,
     pub connection: Option<String>,
+    /// Its connection was removed: what happens there is not followed any more.
+    pub disconnected: bool,
     pub external_number: Option<String>,
     pub external_url: Option<String>,
     pub external_status: Option<String>,
@@ -54,7 +56,11 @@ async fn category_names(tx: &mut Tx) -> Result<HashMap<CategoryId, String>, Prob
     Ok(tx.categories().await?.into_iter().map(|c| (c.id, c.name)).collect())
 }
 
-fn view(ticket: TicketRow, names: &HashMap<CategoryId, String>) -> TicketView {
+async fn connected(tx: &mut Tx) -> Result<HashSet<ConnectionId>, Problem> {
+    Ok(tx.connections().await?.into_iter().map(|connection| connection.id).collect())
+}
+
+fn view(ticket: TicketRow, names: &HashMap<CategoryId, String>, connected: &HashSet<ConnectionId>) -> TicketView {
     TicketView {
         id: ticket.id.to_string(),
         number: ticket.number,
@@ -71,6 +77,7 @@ fn view(ticket: TicketRow, names: &HashMap<CategoryId, String>) -> TicketView {
         chosen_by: ticket.chosen_by.map(|id| id.to_string()),
         created_ms: ticket.created.0,
         updated_ms: ticket.updated.0,
+        disconnected: ticket.connection.as_ref().is_some_and(|id| !connected.contains(id)),
         connection: ticket.connection.map(|id| id.to_string()),
         external_number: ticket.external_number,
         external_url: ticket.external_url,
@@ -85,7 +92,8 @@ pub async fn list(State(app): State<Shared>, msp: Msp) -> Result<Json<TicketList
     let msp = msp.may(Action::SeeDevices)?;
     let mut tx = app.store.read(msp.scope()).await?;
     let names = category_names(&mut tx).await?;
-    let tickets = tx.tickets().await?.into_iter().map(|ticket| view(ticket, &names)).collect();
+    let connected = connected(&mut tx).await?;
+    let tickets = tx.tickets().await?.into_iter().map(|ticket| view(ticket, &names, &connected)).collect();
     Ok(Json(TicketList { tickets }))
 }
 
@@ -95,10 +103,11 @@ pub async fn show(State(app): State<Shared>, msp: Msp, Path(id): Path<String>) -
     let msp = msp.may(Action::SeeDevices)?;
     let mut tx = app.store.read(msp.scope()).await?;
     let names = category_names(&mut tx).await?;
+    let connected = connected(&mut tx).await?;
     let found = match (TicketId::parse(&id), id.parse::<i64>()) {
         (Ok(id), _) => tx.ticket(&id).await?,
         (Err(_), Ok(number)) => tx.tickets().await?.into_iter().find(|ticket| ticket.number == number),
         (Err(_), Err(_)) => None,
     };
-    Ok(Json(view(found.ok_or_else(|| Problem::not_found("ticket"))?, &names)))
+    Ok(Json(view(found.ok_or_else(|| Problem::not_found("ticket"))?, &names, &connected)))
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::page;
 use super::view::{Frame, Page};
-use crate::api::devices::{self, DeviceView};
+use crate::api::devices::{self, DeviceView, WhichDevices};
 use crate::api::tenants;
 use crate::app::Shared;
 use crate::auth::Msp;
@@ -37,7 +37,7 @@ pub(super) struct Names {
 impl Names {
     /// Reads them.
     pub(super) async fn read(app: &Shared, msp: &Msp) -> Result<Self, Problem> {
-        let devices = devices::list(State(app.clone()), msp.clone()).await?.0.devices;
+        let devices = devices::list(State(app.clone()), msp.clone(), Query(WhichDevices::default())).await?.0.devices;
         let clients = tenants::clients(State(app.clone()), msp.clone()).await?.0.clients;
         let locations = tenants::locations(State(app.clone()), msp.clone()).await?.0.locations;
         let clients: HashMap<String, String> = clients.into_iter().map(|client| (client.id, client.name)).collect();
@@ -109,11 +109,13 @@ fn by_name(names: &HashMap<String, String>) -> Vec<(String, String)> {
 
 /// Tells whether a device that should speak has not been heard of for a while.
 pub(super) fn is_silent(device: &DeviceView, now: UnixMs) -> bool {
-    device.revoked_ms.is_none() && now.since_ms(UnixMs(device.last_seen_ms)) > SILENT_AFTER_MS
+    device.has_agent && device.revoked_ms.is_none() && now.since_ms(UnixMs(device.last_seen_ms)) > SILENT_AFTER_MS
 }
 
 fn state(device: &DeviceView, now: UnixMs) -> &'static str {
     match device {
+        _ if device.retired_ms.is_some() => "retired",
+        _ if !device.has_agent => "known",
         _ if device.revoked_ms.is_some() => "revoked",
         _ if is_silent(device, now) => "silent",
         _ => "online",

@@ -1,6 +1,7 @@
 //! Computes what a device is to run, and signs it if it changed.
 
 use fitment_domain::bytes::Digest;
+use fitment_domain::device::Device;
 use fitment_domain::id::{DeviceId, TenantId};
 use fitment_domain::instruction::{InstructionSet, Item, SET_LIFETIME_MS, SET_TYPE, SetTime};
 use fitment_domain::manifest::Kind;
@@ -17,7 +18,7 @@ use crate::item;
 pub async fn run(app: &App, tenant: &TenantId, device: &DeviceId) -> Result<Next, JobError> {
     let scope = Scope::Tenant(tenant.clone());
     let mut tx = app.store.read(scope.clone()).await?;
-    let Some(device) = tx.device(device).await? else { return Ok(Next::Done) };
+    let Some(device) = tx.device(device).await?.filter(|device| device.has_agent) else { return Ok(Next::Done) };
     let installations = tx.installations().await?;
     let mut wanted = Vec::new();
     for installation in
@@ -45,8 +46,10 @@ pub async fn run(app: &App, tenant: &TenantId, device: &DeviceId) -> Result<Next
             }
         }
     }
-    let content = Digest::of(&serde_json::to_vec(&items).unwrap_or_default()).as_str().to_owned();
-    let published = publish(app, tenant, &device.id, items, content).await?;
+    // Whom it is for belongs to what it says: after a machine was set up anew, another agent waits for it.
+    let content = serde_json::to_vec(&(&device.agent_id, &items)).unwrap_or_default();
+    let content = Digest::of(&content).as_str().to_owned();
+    let published = publish(app, tenant, &device, items, content).await?;
     // Whoever mends the object store does not have to install again: the job is tried again until then.
     refused.map_or(Ok(published), |error| Err(error.into()))
 }
@@ -54,14 +57,14 @@ pub async fn run(app: &App, tenant: &TenantId, device: &DeviceId) -> Result<Next
 async fn publish(
     app: &App,
     tenant: &TenantId,
-    device: &DeviceId,
+    device: &Device,
     items: Vec<Item>,
     content: String,
 ) -> Result<Next, JobError> {
     let epoch = app.store.read(Scope::Platform).await?.epoch().await?;
     let now = app.now();
     let mut tx = app.store.begin(Scope::Tenant(tenant.clone())).await?;
-    let stored = tx.instruction_set(device).await?;
+    let stored = tx.instruction_set(&device.id).await?;
     let fresh = stored.as_ref().is_some_and(|set| {
         set.content_digest == content && set.time.epoch == epoch && set.expires.since_ms(now) > SET_LIFETIME_MS / 2
     });
@@ -72,16 +75,16 @@ async fn publish(
     let expires = now.plus_ms(SET_LIFETIME_MS);
     let set = InstructionSet {
         tenant: tenant.clone(),
-        device: device.clone(),
+        device: device.agent_id.clone(),
         time,
         group: "default".to_owned(),
         expires,
         items,
     };
     let envelope = Envelope::sign(SET_TYPE, &set, &app.keys.instruction)?;
-    tx.put_instruction_set(device, &StoredSet { time, expires, envelope, content_digest: content }).await?;
+    tx.put_instruction_set(&device.id, &StoredSet { time, expires, envelope, content_digest: content }).await?;
     tx.commit().await?;
-    app.set_times.set(device.clone(), time);
-    tracing::info!(%device, epoch = time.epoch, t = time.t.0, items = set.items.len(), "new instruction set");
+    app.set_times.set(device.id.clone(), time);
+    tracing::info!(device = %device.id, epoch = time.epoch, t = time.t.0, items = set.items.len(), "new instruction set");
     Ok(Next::Done)
 }

@@ -32,8 +32,9 @@ pub async fn run(app: &App, tenant: &TenantId, ticket: &TicketId) -> Result<Next
     let mut tx = app.store.read(Scope::Tenant(tenant.clone())).await?;
     let Some(ticket) = tx.ticket(ticket).await? else { return Ok(Next::Done) };
     let Some(connection) = ticket.connection.clone() else { return Ok(Next::Done) };
-    let Some(connection) = tx.connection(&connection).await? else { return Ok(Next::Done) };
+    let connection = tx.connection(&connection).await?;
     drop(tx);
+    let Some(connection) = connection else { return close_alone(app, tenant, &ticket.id).await };
     let (id, before) = (ticket.id.clone(), connection.clone());
     let (outcome, account) = match connector::open(app, tenant, &connection).await {
         Ok(connector) => {
@@ -300,6 +301,21 @@ impl Delivering<'_> {
     }
 }
 
+/// Closes the ticket of a connection that was removed, if that is wanted: the other system is out of reach.
+async fn close_alone(app: &App, tenant: &TenantId, ticket: &TicketId) -> Result<Next, JobError> {
+    let mut tx = app.store.begin(Scope::Tenant(tenant.clone())).await?;
+    if let Some(mut ticket) = tx.ticket(ticket).await? {
+        if ticket.delivery.close_wanted {
+            ticket.state = TicketState::Closed;
+            ticket.delivery.close_settled = true;
+        }
+        ticket.delivery.returned = false;
+        tx.update_ticket(&ticket).await?;
+        tx.commit().await?;
+    }
+    Ok(Next::Done)
+}
+
 /// Says on the ticket and on the connection why delivery waits, or that it goes on.
 async fn note_outcome(
     app: &App,
@@ -317,6 +333,10 @@ async fn note_outcome(
     let state = outcome.as_ref().err().map_or("ok", connection_state);
     let trouble = problem.as_ref().filter(|_| state != "ok");
     let mut tx = app.store.begin(Scope::Tenant(tenant.clone())).await?;
+    if tx.connection(&connection.id).await?.is_none() {
+        // It was removed meanwhile: its tickets say so, and that is the last word.
+        return Ok(());
+    }
     if let Some(mut ticket) = tx.ticket(ticket).await?
         && ticket.problem != problem
     {

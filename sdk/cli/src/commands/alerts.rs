@@ -1,12 +1,14 @@
 //! `fitment alerts`
 
+use serde_json::json;
+
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::table::{Column, age, text};
 
 const COLUMNS: &[Column] = &[
     ("ID", |a| text(a, "id")),
-    ("STATE", |a| text(a, "state")),
+    ("STATE", |a| if a["stale"] == true { "stale".to_owned() } else { text(a, "state") }),
     ("HEALTH", |a| text(a, "health")),
     ("DEVICE", |a| text(a, "device")),
     ("CONDITION", |a| text(a, "condition")),
@@ -15,10 +17,31 @@ const COLUMNS: &[Column] = &[
     ("OPENED", |a| age(a, "opened_ms")),
     ("LAST SEEN", |a| age(a, "last_seen_ms")),
     ("SUMMARY", |a| text(a, "summary")),
+    ("CLOSED BECAUSE", |a| text(a, "closed_because")),
 ];
 
-/// Lists alerts.
-pub async fn run(context: &Context) -> Result<(), Failure> {
-    context.print_list(&context.api()?.get(&["alerts"], &[]).await?, "alerts", COLUMNS, "no alerts");
+/// What the command takes.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// List them (default)
+    List,
+    /// Close one by hand, and its ticket
+    Close {
+        id: String,
+        /// Why, for whoever reads it later
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// Lists or closes alerts.
+pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Failure> {
+    let api = context.api()?;
+    if let Some(Command::Close { id, reason }) = command {
+        let answer = api.post(&["alerts", id, "close"], &json!({ "reason": reason })).await?;
+        context.print_record(&answer);
+        return Ok(());
+    }
+    context.print_list(&api.get(&["alerts"], &[]).await?, "alerts", COLUMNS, "no alerts");
     Ok(())
 }

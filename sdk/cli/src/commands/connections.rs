@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::api::Api;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::reference::AccessoryRef;
+use crate::reference::{AccessoryRef, CLIENTS};
 use crate::table::{Column, text};
 use crate::{consent, settings};
 
@@ -29,6 +29,39 @@ pub enum Command {
     Add(Add),
     /// Ask the ticketing system again
     Check { id: String },
+    /// Change one; it is asked who it is before anything is kept
+    Change(Change),
+    /// Remove one and its secrets; tickets keep their link
+    Remove { id: String },
+}
+
+/// What changes of a connection; what is left out stays.
+#[derive(Debug, clap::Args)]
+pub struct Change {
+    id: String,
+    #[arg(long)]
+    name: Option<String>,
+    /// Another address; the secrets are needed again
+    #[arg(long)]
+    url: Option<String>,
+    /// A secret anew, from a file or from standard input; never the value itself
+    #[arg(long = "secret", value_name = "NAME=@FILE|NAME=-")]
+    secrets: Vec<String>,
+    #[arg(long)]
+    closed_status: Option<String>,
+    /// Carry the tickets of this client alone: id or name
+    #[arg(long, conflicts_with = "every_client")]
+    client: Option<String>,
+    /// Carry the tickets of every client that has no connection of its own
+    #[arg(long)]
+    every_client: bool,
+    /// Another version of the connector
+    #[arg(long)]
+    version: Option<String>,
+    #[command(flatten)]
+    config: settings::Arguments,
+    #[command(flatten)]
+    consent: consent::Arguments,
 }
 
 /// What a new connection is.
@@ -48,13 +81,16 @@ pub struct Add {
     /// The status that a closed ticket gets there
     #[arg(long)]
     closed_status: Option<String>,
+    /// Carry the tickets of this client alone: id or name [default: of every client that has no connection of its own]
+    #[arg(long)]
+    client: Option<String>,
     #[command(flatten)]
     config: settings::Arguments,
     #[command(flatten)]
     consent: consent::Arguments,
 }
 
-/// Lists, adds or checks connections.
+/// Lists, adds, changes, checks or removes connections.
 pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Failure> {
     let answer = match command {
         None | Some(Command::List) => {
@@ -65,6 +101,12 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
         Some(Command::Add(add)) => {
             let (config, secrets) = (settings::config(&add.config)?, settings::secrets(&add.secrets)?);
             connect(&context.api()?, add, config, secrets.into()).await?
+        }
+        Some(Command::Change(change)) => changed(&context.api()?, change).await?,
+        Some(Command::Remove { id }) => {
+            context.api()?.delete(&["connections", id]).await?;
+            context.print_done(&json!({ "id": id }), &format!("{id} is removed; its tickets keep their links"));
+            return Ok(());
         }
         Some(Command::Check { id }) => context.api()?.post(&["connections", id, "check"], &json!({})).await?,
     };
@@ -81,5 +123,35 @@ async fn connect(api: &Api, add: &Add, config: Value, secrets: Value) -> Result<
     if let Some(status) = &add.closed_status {
         body["closed_status"] = status.as_str().into();
     }
+    if let Some(client) = &add.client {
+        body["client"] = CLIENTS.id(api, client).await?.into();
+    }
     consent::post(api, &["connections"], body, &add.consent).await
+}
+
+async fn changed(api: &Api, change: &Change) -> Result<Value, Failure> {
+    let mut body = json!({});
+    let texts = [
+        ("name", &change.name),
+        ("url", &change.url),
+        ("closed_status", &change.closed_status),
+        ("version", &change.version),
+    ];
+    for (member, text) in texts {
+        if let Some(text) = text {
+            body[member] = text.as_str().into();
+        }
+    }
+    if !change.secrets.is_empty() {
+        body["secrets"] = settings::secrets(&change.secrets)?.into();
+    }
+    if settings::says_something(&change.config) {
+        body["config"] = settings::config(&change.config)?;
+    }
+    match &change.client {
+        Some(client) => body["client"] = CLIENTS.id(api, client).await?.into(),
+        None if change.every_client => body["client"] = Value::Null,
+        None => {}
+    }
+    consent::patch(api, &["connections", &change.id], body, &change.consent).await
 }

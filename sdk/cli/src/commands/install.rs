@@ -26,22 +26,22 @@ pub struct Arguments {
     consent: consent::Arguments,
 }
 
-/// Where it goes; there is no default.
+/// Where it goes. Several may be named; each adds its devices.
 #[derive(Debug, clap::Args)]
-#[group(id = "target", required = true, multiple = false)]
-struct Target {
+#[group(skip)]
+pub struct Target {
     /// Every device
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["client", "location", "device"])]
     all: bool,
     /// The devices of a client: id or name
     #[arg(long)]
-    client: Option<String>,
+    client: Vec<String>,
     /// The devices of a location: id or name
     #[arg(long)]
-    location: Option<String>,
+    location: Vec<String>,
     /// One device: id or name
     #[arg(long)]
-    device: Option<String>,
+    device: Vec<String>,
 }
 
 /// Installs an accessory on the devices that it fits.
@@ -49,6 +49,9 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
     let interval_s = arguments.interval.as_deref().map(clock::parse_duration_s).transpose()?;
     let config = settings::config(&arguments.config)?;
     let api = context.api()?;
+    let Some(target) = target(&api, &arguments.target).await? else {
+        return Err(Failure::environment("say where: --all, or any of --client, --location and --device"));
+    };
     // The version is settled first: what a person agrees to is what is installed, even if a newer one is published meanwhile.
     let version = match &arguments.accessory.version {
         Some(version) => version.to_string(),
@@ -57,7 +60,7 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
     let mut body = json!({
         "accessory": arguments.accessory.name,
         "version": version,
-        "target": target(&api, &arguments.target).await?,
+        "target": target,
         "config": config,
     });
     if let Some(interval_s) = interval_s {
@@ -81,12 +84,21 @@ pub fn every(installation: &Value) -> String {
     interval.map_or_else(|| "time it is asked".to_owned(), |seconds| format!("{seconds}s"))
 }
 
-async fn target(api: &Api, target: &Target) -> Result<Value, Failure> {
-    Ok(match target {
-        Target { client: Some(client), .. } => json!({ "client": CLIENTS.id(api, client).await? }),
-        Target { location: Some(location), .. } => json!({ "location": LOCATIONS.id(api, location).await? }),
-        Target { device: Some(device), .. } => json!({ "device": DEVICES.id(api, device).await? }),
-        // The group lets nothing through without one of the four.
-        Target { .. } => json!("all"),
+/// Returns what the command line names; none if it names nothing.
+pub async fn target(api: &Api, target: &Target) -> Result<Option<Value>, Failure> {
+    let mut several = Vec::new();
+    for client in &target.client {
+        several.push(json!({ "client": CLIENTS.id(api, client).await? }));
+    }
+    for location in &target.location {
+        several.push(json!({ "location": LOCATIONS.id(api, location).await? }));
+    }
+    for device in &target.device {
+        several.push(json!({ "device": DEVICES.id(api, device).await? }));
+    }
+    Ok(match several.len() {
+        0 => target.all.then(|| json!("all")),
+        1 => several.pop(),
+        _ => Some(json!({ "any": several })),
     })
 }

@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::install::every;
+use super::install::{self, every};
+use crate::api::Api;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::table::{Column, age, text};
+use crate::{clock, consent, settings};
 
 const COLUMNS: &[Column] = &[
     ("ID", |i| text(i, "id")),
@@ -16,9 +18,14 @@ const COLUMNS: &[Column] = &[
 ];
 
 fn target(installation: &Value) -> String {
-    match installation["target"].as_object().and_then(|target| target.iter().next()) {
+    one_target(&installation["target"])
+}
+
+fn one_target(target: &Value) -> String {
+    match target.as_object().and_then(|target| target.iter().next()) {
+        Some((_, Value::Array(several))) => several.iter().map(one_target).collect::<Vec<_>>().join(", "),
         Some((kind, id)) => format!("{kind} {}", id.as_str().unwrap_or_default()),
-        None => text(installation, "target"),
+        None => target.as_str().unwrap_or_default().to_owned(),
     }
 }
 
@@ -27,18 +34,68 @@ fn target(installation: &Value) -> String {
 pub enum Command {
     /// List them (default)
     List,
+    /// Show one, with its configuration
+    Show { id: String },
+    /// Change one: its configuration, how often it runs, where, or which version
+    Change(Change),
     /// Remove one; its history stays
     Remove { id: String },
 }
 
-/// Lists or removes installations.
+/// What changes; what is left out stays.
+#[derive(Debug, clap::Args)]
+pub struct Change {
+    id: String,
+    #[command(flatten)]
+    target: install::Target,
+    /// Values go over the configuration that is there
+    #[command(flatten)]
+    config: settings::Arguments,
+    /// How often it runs, such as 30s
+    #[arg(long, value_name = "DURATION")]
+    interval: Option<String>,
+    /// Another version of the accessory
+    #[arg(long)]
+    version: Option<String>,
+    #[command(flatten)]
+    consent: consent::Arguments,
+}
+
+/// Lists, shows, changes or removes installations.
 pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Failure> {
     let api = context.api()?;
-    if let Some(Command::Remove { id }) = command {
-        api.delete(&["installations", id]).await?;
-        context.print_done(&json!({ "id": id }), &format!("{id} is removed"));
-        return Ok(());
+    match command {
+        None | Some(Command::List) => {
+            let answer = api.get(&["installations"], &[]).await?;
+            context.print_list(&answer, "installations", COLUMNS, "no installations");
+        }
+        Some(Command::Show { id }) => context.print_record(&api.get(&["installations", id], &[]).await?),
+        Some(Command::Change(change)) => {
+            let answer = changed(&api, change).await?;
+            context.print_record(if context.json { &answer } else { &answer["installation"] });
+        }
+        Some(Command::Remove { id }) => {
+            api.delete(&["installations", id]).await?;
+            context.print_done(&json!({ "id": id }), &format!("{id} is removed"));
+        }
     }
-    context.print_list(&api.get(&["installations"], &[]).await?, "installations", COLUMNS, "no installations");
     Ok(())
+}
+
+async fn changed(api: &Api, change: &Change) -> Result<Value, Failure> {
+    let mut body = json!({});
+    if let Some(target) = install::target(api, &change.target).await? {
+        body["target"] = target;
+    }
+    if let Some(interval) = &change.interval {
+        body["interval_s"] = clock::parse_duration_s(interval)?.into();
+    }
+    if let Some(version) = &change.version {
+        body["version"] = version.as_str().into();
+    }
+    if settings::says_something(&change.config) {
+        let before = api.get(&["installations", &change.id], &[]).await?["config"].clone();
+        body["config"] = settings::config_over(before, &change.config)?;
+    }
+    consent::patch(api, &["installations", &change.id], body, &change.consent).await
 }

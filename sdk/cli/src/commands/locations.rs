@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::reference::CLIENTS;
+use crate::reference::{CLIENTS, LOCATIONS};
 use crate::table::{Column, text};
 
 const COLUMNS: &[Column] =
@@ -22,14 +22,35 @@ pub enum Command {
         #[arg(long)]
         client: String,
     },
+    /// Show its networks, or replace them: devices with an address in one of them stand there
+    Networks {
+        /// The location: id or name
+        location: String,
+        /// Such as 10.1.2.0/24,2001:db8:7::/48
+        #[arg(long, value_delimiter = ',', value_name = "NETWORKS", conflicts_with = "none")]
+        set: Vec<String>,
+        /// Take all of them away
+        #[arg(long)]
+        none: bool,
+    },
 }
 
-/// Lists or adds locations.
+/// Lists or adds locations, or sets their networks.
 pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Failure> {
     let api = context.api()?;
     if let Some(Command::Add { name, client }) = command {
         let client = CLIENTS.id(&api, client).await?;
         let answer = api.post(&["locations"], &json!({ "name": name, "client": client })).await?;
+        context.print_record(&answer);
+        return Ok(());
+    }
+    if let Some(Command::Networks { location, set, none }) = command {
+        let id = LOCATIONS.id(&api, location).await?;
+        let answer = if *none || !set.is_empty() {
+            api.put(&["locations", &id, "networks"], &json!({ "networks": set })).await?
+        } else {
+            api.get(&["locations", &id, "networks"], &[]).await?
+        };
         context.print_record(&answer);
         return Ok(());
     }

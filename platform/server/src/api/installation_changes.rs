@@ -1,0 +1,152 @@
+//! Changing an installation: its configuration, how often it runs, where, and which version.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use fitment_domain::capability::{Ceiling, Grants, effective, sentence};
+use fitment_domain::device::Device;
+use fitment_domain::form::with_defaults;
+use fitment_domain::id::InstallationId;
+use fitment_domain::installation::{Installation, Target, wider};
+use fitment_domain::reach::bind_config;
+use fitment_domain::tenant::Action;
+use fitment_store::{Release, Tx};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::installations::{
+    InstallationView, Installed, TargetBody, agreed, configured, fitting, interval, may_target, reassign, target, view,
+};
+use super::{find_release, verified};
+use crate::app::Shared;
+use crate::auth::Msp;
+use crate::closing;
+use crate::problem::{Body, Problem};
+
+/// What changes; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InstallationChange {
+    /// The whole configuration; what it leaves out gets its default.
+    config: Option<Value>,
+    /// Seconds between runs, 1 to 86,400.
+    interval_s: Option<u64>,
+    /// As at the installation.
+    #[schema(value_type = Option<Value>)]
+    target: Option<TargetBody>,
+    /// Another version of the accessory.
+    version: Option<String>,
+    /// The names of the permissions that somebody agreed to; needed where the other version asks for more than was agreed to.
+    consent: Option<BTreeSet<String>>,
+}
+
+async fn found(tx: &mut Tx, id: &str) -> Result<Installation, Problem> {
+    let not_found = || Problem::not_found("installation");
+    let id = InstallationId::parse(id).map_err(|_| not_found())?;
+    tx.installation(&id).await?.ok_or_else(not_found)
+}
+
+/// Shows an installation.
+#[utoipa::path(get, path = "/api/v1/installations/{id}", tag = "marketplace", responses(
+    (status = 200, body = InstallationView), (status = 404)))]
+pub async fn show(
+    State(app): State<Shared>,
+    msp: Msp,
+    Path(id): Path<String>,
+) -> Result<Json<InstallationView>, Problem> {
+    let msp = msp.may(Action::SeeSetup)?;
+    Ok(Json(view(&found(&mut app.store.read(msp.scope()).await?, &id).await?)))
+}
+
+/// Returns what the installation may do after the change. What is wider than what was agreed to before needs a consent of its
+/// own: another version may ask for more, and another configuration may reach further.
+fn grants(
+    release: &Release,
+    config: &Value,
+    before: &Grants,
+    consent: Option<&BTreeSet<String>>,
+) -> Result<Grants, Problem> {
+    let asked = bind_config(release.manifest.asked().map_err(Problem::internal)?, config);
+    let added = wider(&asked, before);
+    if consent.is_some() || !added.0.is_empty() {
+        let sentences: Vec<String> = added.0.iter().map(|(p, scope)| sentence(*p, scope)).collect();
+        let none = BTreeSet::new();
+        agreed(release, consent.unwrap_or(&none)).map_err(|problem| problem.with("added", sentences))?;
+    }
+    Ok(effective(&asked, [&Ceiling::Everything]))
+}
+
+/// Changes an installation. Devices that it means no more lose it, and their alerts of it close.
+#[utoipa::path(patch, path = "/api/v1/installations/{id}", tag = "marketplace", request_body = InstallationChange, responses(
+    (status = 200, body = Installed), (status = 404),
+    (status = 409, description = "consent-needed (`added` says what is new), does-not-fit or does-not-verify"),
+    (status = 422, description = "invalid, or config-invalid: the configuration breaks the schema of this version")))]
+pub async fn change(
+    State(app): State<Shared>,
+    msp: Msp,
+    Path(id): Path<String>,
+    Body(change): Body<InstallationChange>,
+) -> Result<Json<Installed>, Problem> {
+    let msp = msp.may(Action::Install)?;
+    let before = found(&mut app.store.read(msp.scope()).await?, &id).await?;
+    let version = change.version.clone().unwrap_or_else(|| before.version.to_string());
+    let release = find_release(&app, msp.scope(), &before.accessory, Some(&version)).await?;
+    let release = verified(&app, release).await?;
+    let config = change.config.unwrap_or_else(|| before.config.clone());
+    let config = with_defaults(&release.manifest.config_schema, config);
+    configured(&release, &config)?;
+    let grants = grants(&release, &config, &before.grants, change.consent.as_ref())?;
+    let kind = release.manifest.kind().map_err(Problem::internal)?;
+    // What runs when somebody asks has no interval to keep.
+    let kept = kind.is_scheduled().then_some(before.interval_s);
+    let interval_s = interval(kind, &release, change.interval_s.or(kept))?;
+    let mut tx = app.store.begin(msp.scope()).await?;
+    // Somebody may have changed it meanwhile: nobody's change is lost in silence.
+    if found(&mut tx, &id).await? != before {
+        return Err(Problem::conflict(
+            "changed-meanwhile",
+            "somebody else changed this installation just now: look again",
+        ));
+    }
+    may_target(&msp, &before.target)?;
+    let target = match &change.target {
+        Some(body) => target(&mut tx, body).await?,
+        None => before.target.clone(),
+    };
+    may_target(&msp, &target)?;
+    let devices = tx.devices().await?;
+    let fit = fitting(&app, &release, &devices, &target)?;
+    let after = Installation {
+        release: release.id.clone(),
+        version: release.version.clone(),
+        target,
+        config,
+        interval_s,
+        grants,
+        ..before.clone()
+    };
+    tx.widen()?;
+    tx.update_installation(&after).await?;
+    let details = json!({
+        "accessory": after.accessory, "version": { "from": before.version, "to": after.version },
+        "target": { "from": before.target, "to": after.target }, "interval_s": after.interval_s,
+        "config_changed": before.config != after.config, "consent": change.consent,
+    });
+    tx.append_audit(msp.account.as_str(), "installation.change", after.id.as_str(), &details, app.now()).await?;
+    leave(&app, &mut tx, &devices, &before.target, &after.target).await?;
+    reassign(&app, &mut tx, &Target::Any(vec![before.target, after.target.clone()])).await?;
+    tx.commit().await?;
+    app.wake.notify_one();
+    Ok(Json(Installed { installation: view(&after), fits: fit.fits, of: fit.of, devices: fit.devices }))
+}
+
+/// Closes the alerts on devices that one target covers and the other does not.
+async fn leave(app: &Shared, tx: &mut Tx, devices: &[Device], before: &Target, after: &Target) -> Result<(), Problem> {
+    let covered = |target: &Target, device: &Device| target.covers(&device.client, &device.location, &device.id);
+    for device in devices.iter().filter(|device| covered(before, device) && !covered(after, device)) {
+        closing::of_uncovered(tx, device, app.now()).await?;
+    }
+    Ok(())
+}

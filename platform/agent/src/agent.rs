@@ -175,7 +175,7 @@ async fn run_enrolled(
         facts: told.facts.clone(),
         me: identity.me.clone(),
         instruction_key: identity.instruction_key,
-        release_key: identity.release_key,
+        trust: identity.trust(),
     };
     let no_acts = DeviceHost::new(Arc::clone(&http), Arc::new(NoActs));
     let (orders, desk) = orders::new(order_tools, Ledger::open(folder.orders(), clock::now())?);
@@ -195,8 +195,8 @@ async fn run_enrolled(
         board: board.clone(),
         sandbox,
         facts: told.facts.clone(),
-        release_key: identity.release_key,
         memory,
+        trust: identity.trust(),
     };
     let roster = Roster::new(tools, schedule);
     let instructions =

@@ -3,12 +3,13 @@
 use fitment_domain::budget::Budget;
 use fitment_domain::capability::{self, Ceiling, Grants};
 use fitment_domain::device::Facts;
+use fitment_domain::id::TenantId;
 use fitment_domain::instruction::Item;
 use fitment_domain::manifest::{BadManifest, Kind};
 use fitment_domain::matching;
 use fitment_domain::package::PackageLimits;
 use fitment_domain::reach;
-use fitment_domain::signature::{self, BadSignature, PublicKey, Wanted};
+use fitment_domain::signature::{self, BadSignature, PublicKey, Second, Wanted};
 use fitment_runner_client::ComponentRef;
 
 /// What a package is to do here.
@@ -18,6 +19,16 @@ pub enum Purpose {
     Schedule,
     /// Run once, because somebody ordered it.
     Order,
+}
+
+/// Whose word about a release this device takes.
+#[derive(Debug, Clone)]
+pub struct Trust {
+    /// Countersigns what was approved.
+    pub release_key: PublicKey,
+    /// In a test tenant: countersigns what nobody approved yet. None on every other device.
+    pub development_key: Option<PublicKey>,
+    pub tenant: TenantId,
 }
 
 /// An item with a component that passed.
@@ -46,6 +57,8 @@ pub enum Refusal {
     NotOrdered(&'static str),
     #[error("it does not fit this device: {0}")]
     DoesNotFit(String),
+    #[error("nobody approved this release, and this device is in no test tenant")]
+    NotApproved,
     #[error("the instructions grant more than the package asks")]
     GrantsWider,
     #[error("the instructions allow a run more than any run may spend")]
@@ -79,15 +92,22 @@ fn serves(kind: Kind, purpose: Purpose) -> Result<(), Refusal> {
     }
 }
 
+/// Returns which second signature an item must have: the platform's, unless this device may take the other one.
+fn second(item: &Item, trust: &Trust) -> Result<Second, Refusal> {
+    let Some(statement) = item.development.clone() else { return Ok(Second::Platform(trust.release_key)) };
+    let key = trust.development_key.ok_or(Refusal::NotApproved)?;
+    Ok(Second::Development { key, tenant: trust.tenant.clone(), statement })
+}
+
 /// Verifies a component against the item that names it: the only way to something that can be run.
 pub fn admit(
     item: &Item,
     component: Vec<u8>,
-    release_key: PublicKey,
+    trust: &Trust,
     facts: &Facts,
     purpose: Purpose,
 ) -> Result<Admitted, Refusal> {
-    let wanted = Wanted { publisher: item.publisher_key, platform: Some(release_key) };
+    let wanted = Wanted { publisher: item.publisher_key, second: second(item, trust)? };
     let verified = signature::verify(&component, &item.statement.to_json(), &wanted, &PackageLimits::standard())?;
     agree("digest", &item.digest, &verified.package.digest)?;
     let manifest = &verified.package.manifest;

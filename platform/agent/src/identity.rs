@@ -7,6 +7,7 @@ use fitment_domain::signature::PublicKey;
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::{self, BadCertificate, Validity};
+use crate::door::Trust;
 use crate::files::{self, FileError};
 use crate::folder::StateFolder;
 use crate::random::{self, NoRandomness};
@@ -46,6 +47,8 @@ struct Kept {
     server_ca_pem: String,
     instruction_key: PublicKey,
     release_key: PublicKey,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    development_key: Option<PublicKey>,
 }
 
 /// An enrolled agent.
@@ -55,7 +58,8 @@ pub struct Identity {
     /// The agents' listener, `https://host:port`.
     pub server: String,
     pub instruction_key: PublicKey,
-    pub release_key: PublicKey,
+    release_key: PublicKey,
+    development_key: Option<PublicKey>,
     server_ca_pem: String,
     certificate_pem: String,
     private_key_pem: String,
@@ -128,6 +132,7 @@ impl Identity {
             server: kept.server,
             instruction_key: kept.instruction_key,
             release_key: kept.release_key,
+            development_key: kept.development_key,
             server_ca_pem: kept.server_ca_pem,
             certificate_pem,
             private_key_pem,
@@ -151,6 +156,7 @@ impl Identity {
             server_ca_pem: bundle.server_ca_pem.clone(),
             instruction_key: enrolled.instruction_key,
             release_key: enrolled.release_key,
+            development_key: enrolled.development_key,
         };
         let json = serde_json::to_vec_pretty(&kept).map_err(|e| BadIdentity::Malformed(e.to_string()))?;
         let identity = Self::assemble(kept, enrolled.certificate_pem, private_key_pem);
@@ -171,6 +177,11 @@ impl Identity {
     fn check(&self) -> Result<(), BadIdentity> {
         tls::config(self.credentials()).map_err(BadIdentity::Issued)?;
         self.validity().map(|_| ())
+    }
+
+    /// Returns whose word about releases counts here.
+    pub fn trust(&self) -> Trust {
+        Trust { release_key: self.release_key, development_key: self.development_key, tenant: self.me.tenant.clone() }
     }
 
     /// Returns what it shows and trusts.

@@ -24,7 +24,7 @@ use self::host::OrderHost;
 use crate::backoff::Backoff;
 use crate::broker::Broker;
 use crate::client::Client;
-use crate::door::{self, Admitted, Purpose};
+use crate::door::{self, Admitted, Purpose, Trust};
 use crate::folder::StateFolder;
 use crate::ledger::{Entry, Ledger};
 use crate::memory::Memory;
@@ -50,7 +50,7 @@ pub struct Tools {
     pub me: Addressee,
     /// Signs orders.
     pub instruction_key: PublicKey,
-    pub release_key: PublicKey,
+    pub trust: Trust,
 }
 
 /// Where transaction ids are handed in, and whether there is room for them.
@@ -250,8 +250,8 @@ impl Orders {
     }
 
     async fn judge(&self, order: &Order, component: Vec<u8>) -> Result<Admitted, Ending> {
-        let (item, key, facts) = (order.item.clone(), self.tools.release_key, self.tools.facts.clone());
-        let admit = move || door::admit(&item, component, key, &facts, Purpose::Order);
+        let (item, trust, facts) = (order.item.clone(), self.tools.trust.clone(), self.tools.facts.clone());
+        let admit = move || door::admit(&item, component, &trust, &facts, Purpose::Order);
         let verdict = tokio::task::spawn_blocking(admit).await;
         verdict
             .unwrap_or(Err(door::Refusal::Interrupted))

@@ -7,12 +7,11 @@ use fitment_domain::device::Facts;
 use fitment_domain::id::InstallationId;
 use fitment_domain::instruction::{InstructionSet, Item};
 use fitment_domain::protocol::RunResult;
-use fitment_domain::signature::PublicKey;
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::client::Client;
-use crate::door::{self, Admitted, Purpose, Refusal};
+use crate::door::{self, Admitted, Purpose, Refusal, Trust};
 use crate::folder::StateFolder;
 use crate::memory::Memory;
 use crate::outbox::Outbox;
@@ -32,7 +31,7 @@ pub struct Tools {
     pub board: Board,
     pub sandbox: Arc<LazySandbox>,
     pub facts: Facts,
-    pub release_key: PublicKey,
+    pub trust: Trust,
     pub memory: Memory,
 }
 
@@ -147,9 +146,9 @@ impl Roster {
     }
 
     async fn admit(&self, item: &Item, component: Vec<u8>) -> Result<Admitted, Refusal> {
-        let (item, key, facts) = (item.clone(), self.tools.release_key, self.tools.facts.clone());
-        let verdict =
-            tokio::task::spawn_blocking(move || door::admit(&item, component, key, &facts, Purpose::Schedule)).await;
+        let (item, trust, facts) = (item.clone(), self.tools.trust.clone(), self.tools.facts.clone());
+        let admit = move || door::admit(&item, component, &trust, &facts, Purpose::Schedule);
+        let verdict = tokio::task::spawn_blocking(admit).await;
         verdict.unwrap_or(Err(Refusal::Interrupted))
     }
 

@@ -61,8 +61,11 @@ pub struct Item {
     pub version: Version,
     /// The one file that runs.
     pub digest: Digest,
-    /// The release statement with both signatures.
+    /// The release statement with both signatures; with the publisher's alone where `development` stands in for the second.
     pub statement: Envelope,
+    /// In a test tenant: what the platform signed for it instead of approving the release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub development: Option<Envelope>,
     pub publisher_key: PublicKey,
     pub config: serde_json::Value,
     pub interval_s: u64,

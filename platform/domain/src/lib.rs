@@ -33,7 +33,9 @@ pub mod form;
 pub mod installation;
 pub mod instruction;
 
+pub mod reading;
 pub mod run;
+pub mod simulation;
 
 pub mod act;
 pub mod request;

@@ -39,12 +39,16 @@ pub enum Mismatch {
     NoAgent,
 }
 
-/// Returns why a release does not fit the platform; empty if it does.
-pub fn platform_mismatches(state: Publication, requires: &Requirements, platform: &Platform) -> Vec<Mismatch> {
+/// Returns why a release cannot be installed in a tenant. `tried` says that the tenant is the publisher's own test tenant, and
+/// the platform signed for it.
+pub fn state_mismatch(state: Publication, tried: bool) -> Option<Mismatch> {
+    let open = state.is_available() || (tried && state == Publication::InReview);
+    (!open).then(|| Mismatch::NotPublished { state: state.as_str().to_owned() })
+}
+
+/// Returns why a release does not fit the platform, whatever its state; empty if it does.
+pub fn platform_mismatches(requires: &Requirements, platform: &Platform) -> Vec<Mismatch> {
     let mut reasons = Vec::new();
-    if !state.is_available() {
-        reasons.push(Mismatch::NotPublished { state: state.as_str().to_owned() });
-    }
     if !meets(&requires.product, &platform.product) {
         reasons.push(Mismatch::Product { needs: requires.product.to_string(), has: platform.product.to_string() });
     }

@@ -82,6 +82,9 @@ pub struct Enrolled {
     pub instruction_key: PublicKey,
     /// Countersigns releases.
     pub release_key: PublicKey,
+    /// Countersigns what nobody approved, for this tenant alone. Only devices of test tenants are told, so no other accepts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub development_key: Option<PublicKey>,
 }
 
 /// A device asks for its next certificate, for the key of the one that it shows.

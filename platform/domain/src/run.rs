@@ -8,6 +8,7 @@ use crate::act::{Act, Done};
 use crate::budget::{Budget, Usage};
 use crate::capability::Grants;
 use crate::finding::Finding;
+use crate::simulation::Simulation;
 use crate::ticket::remote;
 use crate::time::UnixMs;
 
@@ -67,6 +68,8 @@ pub struct RunRequest {
     /// The corrected time at which the run starts.
     pub now: UnixMs,
     pub state: State,
+    /// Answers in the place of the device: only a runner that was started for it takes them.
+    pub simulated: Option<Simulation>,
 }
 
 /// What the supervisor tells the runner.

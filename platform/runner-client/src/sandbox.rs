@@ -7,6 +7,7 @@ use fitment_domain::budget::{Budget, Usage};
 use fitment_domain::bytes::Digest;
 use fitment_domain::capability::Grants;
 use fitment_domain::run::{ArtifactKey, End, Fact, Invocation, RunReport, RunRequest, State};
+use fitment_domain::simulation::Simulation;
 use fitment_domain::time::UnixMs;
 use fitment_domain::validation::Inspection;
 
@@ -83,10 +84,19 @@ struct Inner {
 impl Sandbox {
     /// Starts the runner and checks that both programs are of one build.
     pub async fn start(config: SandboxConfig) -> Result<Self, SandboxError> {
+        Self::start_with(config, &[]).await
+    }
+
+    /// Starts a runner that takes its readings from fixtures and reads nothing of this machine: for [`Sandbox::simulate`].
+    pub async fn start_simulating(config: SandboxConfig) -> Result<Self, SandboxError> {
+        Self::start_with(config, &["--simulate"]).await
+    }
+
+    async fn start_with(config: SandboxConfig, arguments: &'static [&'static str]) -> Result<Self, SandboxError> {
         let cache = Cache::open(config.cache_dir, config.mac_key)?;
         let compiler = Arc::new(Compiler::new(config.programs_dir.join("fitment-compiler")));
         let program = config.programs_dir.join("fitment-runner");
-        let (identity, runner) = tokio::join!(compiler.identity(), Runner::start(RunnerConfig { program }));
+        let (identity, runner) = tokio::join!(compiler.identity(), Runner::start(RunnerConfig { program, arguments }));
         let (identity, runner) = (identity?, runner?);
         if runner.engine() != identity.engine {
             let runner = runner.engine().to_owned();
@@ -109,6 +119,27 @@ impl Sandbox {
 
     /// Runs a component once, in a fresh instance. Never fails: whatever happens is the report's end.
     pub async fn run(&self, component: &ComponentRef, spec: RunSpec, host: Arc<dyn HostCalls>) -> RunReport {
+        self.run_on(component, spec, None, host).await
+    }
+
+    /// Runs a component once on a device that does not exist. A sandbox that was started for real devices refuses.
+    pub async fn simulate(
+        &self,
+        component: &ComponentRef,
+        spec: RunSpec,
+        simulation: Simulation,
+        host: Arc<dyn HostCalls>,
+    ) -> RunReport {
+        self.run_on(component, spec, Some(simulation), host).await
+    }
+
+    async fn run_on(
+        &self,
+        component: &ComponentRef,
+        spec: RunSpec,
+        simulated: Option<Simulation>,
+        host: Arc<dyn HostCalls>,
+    ) -> RunReport {
         if spec.config.len().saturating_add(spec.parameters.len()) > INPUT_BYTES_MAX {
             return unstarted(End::Refused(format!(
                 "configuration and parameters are larger than {INPUT_BYTES_MAX} bytes"
@@ -134,6 +165,7 @@ impl Sandbox {
             facts: spec.facts,
             now: spec.now,
             state: spec.state,
+            simulated,
         };
         process.run(request, host).await
     }

@@ -2,6 +2,7 @@
 
 mod fault;
 mod finding;
+mod reading;
 mod ticketing;
 
 use fitment_domain::finding::{FindingLimits, check};

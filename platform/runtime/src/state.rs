@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use fitment_domain::budget::{Budget, Usage};
 use fitment_domain::capability::Grants;
 use fitment_domain::run::{Fact, RunNumber, RunRequest, State};
+use fitment_domain::simulation::Simulation;
 use fitment_domain::time::UnixMs;
 
 use crate::host::logging::LogRing;
@@ -36,6 +37,8 @@ pub struct RunState {
     pub(crate) log: LogRing,
     pub(crate) meter: Arc<Meter>,
     pub(crate) supervisor: Supervisor,
+    /// What stands in the place of the device.
+    pub(crate) simulated: Option<Simulation>,
     /// The corrected time at which the run started.
     pub(crate) started_at: UnixMs,
     pub(crate) process_started: Instant,
@@ -50,6 +53,7 @@ impl RunState {
             parameters: request.parameters,
             grants: request.grants,
             facts: request.facts,
+            simulated: request.simulated,
             kept: request.state,
             kept_changed: false,
             telling: Telling::default(),
@@ -80,6 +84,11 @@ impl RunState {
 
     pub(crate) fn elapsed_ms(&self) -> u64 {
         u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Returns how long the run has lasted as its guest may see it: no time passes on a simulated device.
+    pub(crate) fn guest_elapsed_ms(&self) -> u64 {
+        if self.simulated.is_some() { 0 } else { self.elapsed_ms() }
     }
 
     pub(crate) fn remaining_ms(&self) -> u64 {

@@ -9,7 +9,7 @@ use fitment_domain::tenant::{
 use fitment_domain::time::UnixMs;
 use fitment_store::{Account, Store, StoreError};
 
-use crate::auth::HashError;
+use crate::auth::{HashError, Publisher};
 use crate::clock::{self, NoRandomness};
 
 /// Why an account cannot be made.
@@ -68,6 +68,28 @@ pub async fn add(
     actor: &str,
     now: UnixMs,
 ) -> Result<Account, AccountError> {
+    insert(store, new, password_hash, actor, None, now).await
+}
+
+/// Makes a publisher's test tenant: an MSP's account and tenant, known as this publisher's from the same transaction on.
+pub async fn add_test_tenant(
+    store: &Store,
+    publisher: &Publisher,
+    new: &NewAccount<'_>,
+    password_hash: String,
+    now: UnixMs,
+) -> Result<Account, AccountError> {
+    insert(store, new, password_hash, publisher.account.as_str(), Some(&publisher.id), now).await
+}
+
+async fn insert(
+    store: &Store,
+    new: &NewAccount<'_>,
+    password_hash: String,
+    actor: &str,
+    test_of: Option<&PublisherId>,
+    now: UnixMs,
+) -> Result<Account, AccountError> {
     let kind = new.kind;
     let account = Account {
         id: AccountId::from_random(clock::random()?),
@@ -84,7 +106,12 @@ pub async fn add(
     };
     let mut tx = store.begin(Scope::Platform).await?;
     tx.insert_account(&account, new.name).await?;
-    let details = serde_json::json!({ "kind": kind, "name": new.name, "role": new.role });
+    if let Some(publisher) = test_of
+        && !tx.set_test_tenant(publisher, &account).await?
+    {
+        return Err(AccountError::Exists);
+    }
+    let details = serde_json::json!({ "kind": kind, "name": new.name, "role": new.role, "test_of": test_of });
     tx.append_audit(actor, "account.add", account.id.as_str(), &details, now).await?;
     tx.commit().await?;
     if let Some(tenant) = &account.tenant {

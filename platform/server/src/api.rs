@@ -14,6 +14,7 @@ pub mod health;
 pub mod import;
 pub mod installation_changes;
 pub mod installations;
+pub mod life;
 pub mod mapping;
 pub mod networks;
 pub mod openapi;
@@ -23,6 +24,7 @@ pub mod requests;
 pub mod series;
 pub mod sessions;
 pub mod tenants;
+pub mod test_tenants;
 pub mod tickets;
 pub mod uploads;
 pub mod zero_certificates;
@@ -30,6 +32,7 @@ pub mod zero_certificates;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, patch, post, put};
+use fitment_domain::id::TenantId;
 use fitment_domain::manifest::AccessoryName;
 use fitment_domain::tenant::Scope;
 use fitment_store::Release;
@@ -70,9 +73,14 @@ pub fn router(app: Shared) -> Router {
         // Publishers.
         .route("/api/v1/publisher/key", put(releases::register_key))
         .route("/api/v1/uploads", get(uploads::list))
+        .route("/api/v1/test-tenant", post(test_tenants::create))
+        .route("/api/v1/releases/{publisher}/{name}/{version}/test", post(test_tenants::try_release))
+        .route("/api/v1/releases/{publisher}/{name}/{version}/deprecation", post(life::warn).delete(life::unwarn))
+        .route("/api/v1/releases/{publisher}/{name}/{version}/yank", post(life::yank).delete(life::unyank))
         // The marketplace's operators.
         .route("/api/v1/releases/{publisher}/{name}/{version}/approval", post(releases::approve))
         .route("/api/v1/accounts", get(accounts::list).post(accounts::add))
+        .route("/api/v1/releases/{publisher}/{name}/{version}/rejection", post(life::reject))
         // MSPs.
         .route("/api/v1/people", get(people::list).post(people::add))
         .route("/api/v1/people/{id}", put(people::change).delete(people::disable))
@@ -140,9 +148,15 @@ pub async fn find_release(
             let version = Version::parse(version).map_err(|_| Problem::not_found("version"))?;
             tx.release_by_version(accessory, &version).await?
         }
-        None => tx.releases_of(accessory).await?.into_iter().find(|release| release.state.is_available()),
+        None => tx.releases_of(accessory).await?.into_iter().find(Release::is_installable),
     };
     found.ok_or_else(|| Problem::not_found("release"))
+}
+
+/// Opens the door of a release for a tenant, which may be the test tenant of its publisher.
+async fn verified_for(app: &App, tenant: &TenantId, release: Release) -> Result<Release, Problem> {
+    let manifest = door::open_for(app, tenant, &release).await?.verified.package.manifest;
+    Ok(Release { manifest, ..release })
 }
 
 /// Opens the door of a release. Its manifest is the signed one from here on, whatever the database says.

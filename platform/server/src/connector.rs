@@ -89,9 +89,9 @@ impl Opened {
 
 /// Opens a connection: reads its release through the door, unseals its credential.
 pub async fn open(app: &App, tenant: &TenantId, connection: &Connection) -> Result<Opened, ConnectorError> {
-    let release = app.store.read(Scope::Platform).await?.release(&connection.release).await?;
+    let release = app.store.read(Scope::Tenant(tenant.clone())).await?.release(&connection.release).await?;
     let release = release.ok_or(ConnectorError::NoRelease)?;
-    let passed = door::open(app, &release).await?;
+    let passed = door::open_for(app, tenant, &release).await?;
     let manifest = &passed.verified.package.manifest;
     let origin = Origin::of_url(&connection.url).map_err(|e| ConnectorError::Url(e.to_string()))?;
     let host = app.connectors.host(app, tenant, connection, &origin)?;

@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use fitment_domain::id::TenantId;
 use fitment_domain::package::PackageLimits;
-use fitment_domain::signature::{self, BadSignature, Envelope, PublicKey, VerifiedPackage, Wanted};
+use fitment_domain::release::Publication;
+use fitment_domain::signature::{self, BadSignature, Envelope, PublicKey, Second, VerifiedPackage, Wanted};
 use fitment_domain::tenant::Scope;
 use fitment_store::{Release, StoreError};
 
@@ -45,15 +47,27 @@ pub struct Passed {
 
 /// Reads a release from the object store and verifies both signatures and every digest.
 pub async fn open(app: &App, release: &Release) -> Result<Passed, Refused> {
-    open_signed_by(app, release, Some(app.keys.release_public())).await
+    open_signed_by(app, release, Second::Platform(app.keys.release_public())).await
+}
+
+/// Opens the door for a tenant: in a publisher's test tenant the development statement stands in for the approval that a
+/// release does not have yet.
+pub async fn open_for(app: &App, tenant: &TenantId, release: &Release) -> Result<Passed, Refused> {
+    match (release.state, &release.development) {
+        (Publication::InReview, Some(statement)) => {
+            let (key, tenant) = (app.keys.development_public(), tenant.clone());
+            open_signed_by(app, release, Second::Development { key, tenant, statement: statement.clone() }).await
+        }
+        _ => open(app, release).await,
+    }
 }
 
 /// Reads a release that waits for approval and verifies the publisher's signature: nothing else is ever countersigned.
 pub async fn open_for_approval(app: &App, release: &Release) -> Result<Passed, Refused> {
-    open_signed_by(app, release, None).await
+    open_signed_by(app, release, Second::NotYet).await
 }
 
-async fn open_signed_by(app: &App, release: &Release, platform: Option<PublicKey>) -> Result<Passed, Refused> {
+async fn open_signed_by(app: &App, release: &Release, second: Second) -> Result<Passed, Refused> {
     let mut tx = app.store.read(Scope::Platform).await?;
     let publisher_key =
         tx.publisher_key_at(&release.publisher, release.uploaded).await?.ok_or(Refused::NoPublisherKey)?;
@@ -61,7 +75,7 @@ async fn open_signed_by(app: &App, release: &Release, platform: Option<PublicKey
     let objects = app.store.objects();
     let component = objects.get(&release.digest).await?.ok_or(Refused::Missing("component"))?;
     let envelope = objects.get_statement(&release.id).await?.ok_or(Refused::Missing("statement"))?;
-    let wanted = Wanted { publisher: publisher_key, platform };
+    let wanted = Wanted { publisher: publisher_key, second };
     let verified = signature::verify(&component, &envelope, &wanted, &PackageLimits::standard())?;
     if verified.package.digest != release.digest {
         return Err(Refused::OtherRelease(verified.package.digest.to_string(), release.digest.to_string()));

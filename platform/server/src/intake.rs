@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fitment_domain::bytes::Digest;
 use fitment_domain::package::{self, PackageLimits};
 use fitment_domain::release::{LISTING_BYTES_MAX, Listing};
-use fitment_domain::signature::{self, BadSignature, VerifiedPackage, Wanted};
+use fitment_domain::signature::{self, BadSignature, Second, VerifiedPackage, Wanted};
 use fitment_domain::validation::{Problem, Report, rules};
 use fitment_runner_client::Sandbox;
 use fitment_store::Publisher;
@@ -70,7 +70,7 @@ fn judge_signature(
         ));
         return None;
     };
-    let wanted = Wanted { publisher: key, platform: None };
+    let wanted = Wanted { publisher: key, second: Second::NotYet };
     match signature::verify(&upload.component, &upload.statement, &wanted, &PackageLimits::standard()) {
         Ok(verified) => Some(verified),
         // A package that does not read was reported already.

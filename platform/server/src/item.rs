@@ -2,10 +2,12 @@
 
 use fitment_domain::capability::{Ceiling, effective};
 use fitment_domain::device::Device;
+use fitment_domain::id::TenantId;
 use fitment_domain::installation::Installation;
 use fitment_domain::instruction::Item;
-use fitment_domain::matching::{Mismatch, device_mismatches, platform_mismatches};
+use fitment_domain::matching::{Mismatch, device_mismatches, platform_mismatches, state_mismatch};
 use fitment_domain::reach::bind_config;
+use fitment_domain::release::Publication;
 use fitment_store::Release;
 
 use crate::app::App;
@@ -14,7 +16,10 @@ use crate::door::{self, Refused};
 /// Returns every reason why a release does not run on a device now; empty if it does.
 pub fn mismatches(app: &App, device: &Device, release: &Release) -> Vec<Mismatch> {
     let Ok(kind) = release.manifest.kind() else { return Vec::new() };
-    let mut reasons = platform_mismatches(release.state, &release.manifest.requires, &app.platform);
+    // What was yanked goes on where it is installed; what was never approved runs in the test tenant that it was signed for.
+    let state = if release.state.runs() { None } else { state_mismatch(release.state, release.is_tried()) };
+    let mut reasons = platform_mismatches(&release.manifest.requires, &app.platform);
+    reasons.extend(state);
     reasons.extend(device_mismatches(kind, &release.manifest.requires, &device.facts));
     reasons.extend(device.revoked.map(|_| Mismatch::Revoked));
     reasons
@@ -23,6 +28,7 @@ pub fn mismatches(app: &App, device: &Device, release: &Release) -> Vec<Mismatch
 /// Makes the item; nothing where the release does not run on the device.
 pub async fn make(
     app: &App,
+    tenant: &TenantId,
     device: &Device,
     installation: &Installation,
     release: &Release,
@@ -35,7 +41,7 @@ pub async fn make(
     if !kind.runs_on_devices() || !mismatches(app, device, release).is_empty() {
         return Ok(None);
     }
-    let passed = door::open(app, release).await?;
+    let passed = door::open_for(app, tenant, release).await?;
     let granted = effective(&asked, [&Ceiling::Only(installation.grants.clone())]);
     Ok(Some(Item {
         installation: installation.id.clone(),
@@ -43,6 +49,10 @@ pub async fn make(
         version: release.version.clone(),
         digest: release.digest.clone(),
         statement: passed.statement,
+        development: match release.state {
+            Publication::InReview => release.development.clone(),
+            _ => None,
+        },
         publisher_key: passed.publisher_key,
         config: installation.config.clone(),
         interval_s: installation.interval_s,

@@ -95,6 +95,8 @@ fn read_private(path: &Path) -> Result<Vec<u8>, KeyError> {
 pub struct Keys {
     /// Countersigns releases.
     pub release: SigningKey,
+    /// Countersigns, for one test tenant at a time, what nobody approved.
+    pub development: SigningKey,
     /// Signs instruction sets.
     pub instruction: SigningKey,
     /// Seals the credentials of connections.
@@ -108,6 +110,7 @@ impl Keys {
     pub fn load(vault: &Vault) -> Result<Self, KeyError> {
         Ok(Self {
             release: vault.signing_key("release.key")?,
+            development: vault.signing_key("development.key")?,
             instruction: vault.signing_key("instruction.key")?,
             sealing: vault.key_32("sealing.key")?,
             cache_mac: vault.key_32("cache-mac.key")?,
@@ -117,6 +120,11 @@ impl Keys {
     /// Returns the public half of the key that countersigns releases.
     pub fn release_public(&self) -> PublicKey {
         PublicKey::of(&self.release)
+    }
+
+    /// Returns the public half of the key that countersigns for test tenants.
+    pub fn development_public(&self) -> PublicKey {
+        PublicKey::of(&self.development)
     }
 
     /// Returns the public half of the key that signs instruction sets.

@@ -23,6 +23,7 @@ type Fingerprints = Vec<(&'static str, Digest)>;
 fn fingerprints(keys: &Keys, authorities: &Authorities) -> Fingerprints {
     vec![
         ("release.key", Digest::of(keys.release_public().to_string().as_bytes())),
+        ("development.key", Digest::of(keys.development_public().to_string().as_bytes())),
         ("instruction.key", Digest::of(keys.instruction_public().to_string().as_bytes())),
         ("sealing.key", Digest::of(&[b"fitment sealing key".as_slice(), &keys.sealing].concat())),
         ("bootstrap-authority.pem", Digest::of(authorities.bootstrap.pem().as_bytes())),

@@ -71,6 +71,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "people", include_str!("../migrations/0005_people.sql")),
     (6, "device_life", include_str!("../migrations/0006_device_life.sql")),
     (9, "series", include_str!("../migrations/0009_series.sql")),
+    (10, "life", include_str!("../migrations/0010_life.sql")),
     (11, "requests", include_str!("../migrations/0011_requests.sql")),
 ];
 

@@ -3,7 +3,9 @@
 use fitment_domain::bytes::Digest;
 use fitment_domain::id::{PublisherId, ReleaseId};
 use fitment_domain::manifest::{AccessoryName, Manifest};
-use fitment_domain::release::Publication;
+use fitment_domain::matching::state_mismatch;
+use fitment_domain::release::{Notice, Publication};
+use fitment_domain::signature::Envelope;
 use fitment_domain::time::UnixMs;
 use fitment_domain::validation::Report;
 use semver::Version;
@@ -27,6 +29,22 @@ pub struct Release {
     pub report: Report,
     pub uploaded: UnixMs,
     pub approved: Option<UnixMs>,
+    /// Why it was deprecated, yanked or rejected.
+    pub notice: Option<Notice>,
+    /// What the platform signed for the tenant in scope; none in every other scope.
+    pub development: Option<Envelope>,
+}
+
+impl Release {
+    /// Returns whether the tenant in scope may use it before anybody approved it.
+    pub fn is_tried(&self) -> bool {
+        self.development.is_some()
+    }
+
+    /// Returns whether the tenant in scope may install it anew.
+    pub fn is_installable(&self) -> bool {
+        state_mismatch(self.state, self.is_tried()).is_none()
+    }
 }
 
 macro_rules! columns {
@@ -35,10 +53,25 @@ macro_rules! columns {
     };
 }
 
-/// Who sees what: the platform everything, a publisher its own, an MSP what is published. `$1` scope, `$2` whose.
+/// What is read: the columns, and what was signed for the tenant in scope alone.
+macro_rules! selected {
+    () => {
+        concat!(
+            "select ",
+            columns!(),
+            ", reason, replacement, (select d.envelope from development_statements d \
+               where d.tenant_id = $2 and d.release_id = releases.id) as development from releases "
+        )
+    };
+}
+
+/// Who sees what: the platform everything, a publisher its own, an MSP what is or was published, and in a publisher's test
+/// tenant what the platform signed for it. `$1` scope, `$2` whose.
 macro_rules! visible {
     () => {
-        "($1 = 'platform' or ($1 = 'publisher' and publisher = $2) or ($1 = 'tenant' and state = 'published'))"
+        "($1 = 'platform' or ($1 = 'publisher' and publisher = $2) or ($1 = 'tenant' and \
+          (state in ('published', 'deprecated', 'yanked') or exists (select 1 from development_statements d \
+            where d.tenant_id = $2 and d.release_id = releases.id))))"
     };
 }
 
@@ -56,6 +89,11 @@ fn release(row: &Row<'_>) -> Result<Release> {
         report: row.json("report")?,
         uploaded: row.time("uploaded")?,
         approved: row.time_opt("approved")?,
+        notice: row
+            .text_opt("reason")?
+            .map(|reason| Ok::<_, crate::StoreError>(Notice { reason, replacement: row.text_opt("replacement")? }))
+            .transpose()?,
+        development: row.parsed_opt("development", |text| Envelope::from_json(text.as_bytes()))?,
     })
 }
 
@@ -89,7 +127,7 @@ impl Tx {
     /// Returns a release, if the scope sees it.
     pub async fn release(&mut self, id: &ReleaseId) -> Result<Option<Release>> {
         let (kind, owner) = (self.kind(), self.owner().to_owned());
-        let sql = concat!("select ", columns!(), " from releases where id = $3 and ", visible!());
+        let sql = concat!(selected!(), "where id = $3 and ", visible!());
         let found = self.row(query(sql).bind(kind).bind(owner).bind(id.as_str())).await?;
         found.map(|row| release(&Row::of("releases", &row))).transpose()
     }
@@ -101,8 +139,7 @@ impl Tx {
         version: &Version,
     ) -> Result<Option<Release>> {
         let (kind, owner) = (self.kind(), self.owner().to_owned());
-        let sql =
-            concat!("select ", columns!(), " from releases where accessory = $3 and version = $4 and ", visible!());
+        let sql = concat!(selected!(), "where accessory = $3 and version = $4 and ", visible!());
         let statement = query(sql).bind(kind).bind(owner).bind(accessory.to_string()).bind(version.to_string());
         let found = self.row(statement).await?;
         found.map(|row| release(&Row::of("releases", &row))).transpose()
@@ -111,7 +148,7 @@ impl Tx {
     /// Returns the releases of an accessory that the scope sees, newest version first.
     pub async fn releases_of(&mut self, accessory: &AccessoryName) -> Result<Vec<Release>> {
         let (kind, owner) = (self.kind(), self.owner().to_owned());
-        let sql = concat!("select ", columns!(), " from releases where accessory = $3 and ", visible!());
+        let sql = concat!(selected!(), "where accessory = $3 and ", visible!());
         let rows = self.rows(query(sql).bind(kind).bind(owner).bind(accessory.to_string())).await?;
         let releases: Result<Vec<Release>> = rows.iter().map(|row| release(&Row::of("releases", row))).collect();
         let mut releases = releases?;
@@ -123,13 +160,7 @@ impl Tx {
     /// Returns the releases that the scope sees: the newest uploads, at most 500.
     pub async fn releases(&mut self) -> Result<Vec<Release>> {
         let (kind, owner) = (self.kind(), self.owner().to_owned());
-        let sql = concat!(
-            "select ",
-            columns!(),
-            " from releases where ",
-            visible!(),
-            " order by uploaded desc, id limit 500"
-        );
+        let sql = concat!(selected!(), "where ", visible!(), " order by uploaded desc, id limit 500");
         let rows = self.rows(query(sql).bind(kind).bind(owner)).await?;
         rows.iter().map(|row| release(&Row::of("releases", row))).collect()
     }
@@ -139,6 +170,34 @@ impl Tx {
         self.platform()?;
         let sql = "update releases set state = 'published', approved = $2 where id = $1 and state = 'in-review'";
         Ok(self.execute(query(sql).bind(id.as_str()).bind(now.0)).await? > 0)
+    }
+
+    /// Moves a release on in its life, and keeps why. Returns false if it was somewhere else meanwhile, or is not the scope's.
+    pub async fn move_release(
+        &mut self,
+        id: &ReleaseId,
+        from: Publication,
+        to: Publication,
+        notice: Option<&Notice>,
+    ) -> Result<bool> {
+        let (kind, owner) = (self.kind(), self.owner().to_owned());
+        let sql = "update releases set state = $5, reason = $6, replacement = $7 where id = $3 and state = $4 \
+                   and ($1 = 'platform' or ($1 = 'publisher' and publisher = $2))";
+        let statement = query(sql).bind(kind).bind(owner).bind(id.as_str()).bind(from.as_str()).bind(to.as_str());
+        let statement = statement
+            .bind(notice.map(|notice| notice.reason.clone()))
+            .bind(notice.and_then(|notice| notice.replacement.clone()));
+        Ok(self.execute(statement).await? > 0)
+    }
+
+    /// Keeps what the platform signed for the tenant in scope about a release that nobody approved.
+    pub async fn put_development(&mut self, id: &ReleaseId, statement: &Envelope, now: UnixMs) -> Result<()> {
+        let tenant = self.tenant()?;
+        let text = String::from_utf8_lossy(&statement.to_json()).into_owned();
+        let sql = "insert into development_statements (tenant_id, release_id, envelope, created) values ($1, $2, $3, $4) \
+                   on conflict (tenant_id, release_id) do update set envelope = excluded.envelope";
+        self.execute(query(sql).bind(tenant.as_str()).bind(id.as_str()).bind(text).bind(now.0)).await?;
+        Ok(())
     }
 
     /// Keeps the report of an upload that was refused; the last 50 of each publisher stay.

@@ -16,6 +16,8 @@ pub struct Publisher {
     pub id: PublisherId,
     pub name: String,
     pub key: Option<PublicKey>,
+    /// Where it tries releases that nobody approved yet.
+    pub test_tenant: Option<TenantId>,
 }
 
 fn publisher(row: &Row<'_>) -> Result<Publisher> {
@@ -23,6 +25,7 @@ fn publisher(row: &Row<'_>) -> Result<Publisher> {
         id: row.parsed("id", PublisherId::parse)?,
         name: row.text("name")?,
         key: row.parsed_opt("public_key", PublicKey::parse)?,
+        test_tenant: row.parsed_opt("test_tenant", TenantId::parse)?,
     })
 }
 
@@ -42,7 +45,7 @@ impl Tx {
     /// Returns a publisher.
     pub async fn publisher(&mut self, id: &PublisherId) -> Result<Option<Publisher>> {
         self.platform()?;
-        let sql = "select id, name, public_key from publishers where id = $1";
+        let sql = "select id, name, public_key, test_tenant from publishers where id = $1";
         let found = self.row(query(sql).bind(id.as_str())).await?;
         found.map(|row| publisher(&Row::of("publishers", &row))).transpose()
     }
@@ -50,9 +53,24 @@ impl Tx {
     /// Returns the publisher of a name.
     pub async fn publisher_by_name(&mut self, name: &str) -> Result<Option<Publisher>> {
         self.platform()?;
-        let sql = "select id, name, public_key from publishers where name = $1";
+        let sql = "select id, name, public_key, test_tenant from publishers where name = $1";
         let found = self.row(query(sql).bind(name)).await?;
         found.map(|row| publisher(&Row::of("publishers", &row))).transpose()
+    }
+
+    /// Gives a publisher the tenant of an account as its test tenant. Returns false if it has one.
+    pub async fn set_test_tenant(&mut self, publisher: &PublisherId, account: &Account) -> Result<bool> {
+        self.platform()?;
+        let tenant = account.tenant.as_ref().map(TenantId::as_str);
+        let sql = "update publishers set test_tenant = $2 where id = $1 and test_tenant is null";
+        Ok(self.execute(query(sql).bind(publisher.as_str()).bind(tenant)).await? > 0)
+    }
+
+    /// Returns whether the tenant in scope is some publisher's test tenant.
+    pub async fn is_test_tenant(&mut self) -> Result<bool> {
+        let tenant = self.tenant()?;
+        let sql = "select id from publishers where test_tenant = $1";
+        Ok(self.row(query(sql).bind(tenant.as_str())).await?.is_some())
     }
 
     /// Makes a key the one that signs this publisher's next releases. Earlier keys stay in the history.

@@ -171,8 +171,8 @@ impl Api {
     }
 
     /// Removes something.
-    pub async fn delete(&self, path: &[&str]) -> Result<(), ApiError> {
-        self.send(self.request(Method::DELETE, path, &[])?).await.map(|_| ())
+    pub async fn delete(&self, path: &[&str]) -> Result<Value, ApiError> {
+        self.send(self.request(Method::DELETE, path, &[])?).await
     }
 
     /// Removes something that answers with what is left.

@@ -13,12 +13,15 @@ mod failure;
 mod files;
 mod key;
 mod package_files;
+mod place;
 mod profile;
 mod project;
 mod reference;
 mod rules;
+mod scaffold;
 mod settings;
 mod table;
+mod testing;
 
 use std::process::ExitCode;
 
@@ -26,7 +29,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     alerts, approve, audit, build, categories, check, clients, connections, devices, findings, fit, install,
-    installations, keygen, locations, login, publish, releases, requests, series, sign, tickets, zero_certificates,
+    installations, keygen, life, locations, login, new, publish, releases, requests, series, sign, test, test_tenant,
+    tickets, zero_certificates,
 };
 use crate::context::Context;
 use crate::failure::Failure;
@@ -56,10 +60,16 @@ enum Command {
     Login(login::Arguments),
     /// End the sign-in of a profile
     Logout,
+    /// Publisher: make the project of a new accessory
+    New(new::Arguments),
+    /// Publisher: write this version's SDK into a project
+    Vendor(new::Vendor),
     /// Publisher: compile an accessory into the one file that runs
     Build(build::Arguments),
     /// Publisher: say on this machine what the marketplace would say
     Check(check::Arguments),
+    /// Publisher: run an accessory on simulated devices
+    Test(test::Arguments),
     /// Publisher: sign a release
     Sign(sign::Arguments),
     /// Publisher: check, sign and upload releases
@@ -71,6 +81,19 @@ enum Command {
     },
     /// Operator: countersign and publish a release
     Approve(approve::Arguments),
+    /// Operator: refuse a release that waits for review
+    Reject(life::Notice),
+    /// Publisher: warn whoever installs a release
+    Deprecate(life::Notice),
+    /// Publisher: take a deprecation back
+    Undeprecate(life::Back),
+    /// Publisher: let nobody install a release any more
+    Yank(life::Notice),
+    /// Publisher: take a yank back
+    Unyank(life::Back),
+    /// Publisher: a tenant of one's own, for devices that try releases
+    #[command(subcommand)]
+    TestTenant(test_tenant::Command),
     /// MSP: the certificates with which machines enrol
     #[command(subcommand)]
     ZeroCertificate(zero_certificates::Command),
@@ -157,12 +180,21 @@ async fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Keygen(arguments) => keygen::run(context, &arguments),
         Command::Login(arguments) => login::run(context, &arguments).await,
         Command::Logout => login::log_out(context).await,
+        Command::New(arguments) => new::run(context, &arguments).await,
+        Command::Vendor(arguments) => new::vendor(context, &arguments),
         Command::Build(arguments) => build::run(context, &arguments),
         Command::Check(arguments) => check::run(context, &arguments).await,
+        Command::Test(arguments) => test::run(context, &arguments).await,
         Command::Sign(arguments) => sign::run(context, &arguments),
         Command::Publish(arguments) => publish::run(context, &arguments).await,
         Command::Releases { command } => releases::run(context, command.as_ref()).await,
         Command::Approve(arguments) => approve::run(context, &arguments).await,
+        Command::Reject(notice) => life::on(context, &notice, "rejection").await,
+        Command::Deprecate(notice) => life::on(context, &notice, "deprecation").await,
+        Command::Undeprecate(back) => life::back(context, &back, "deprecation").await,
+        Command::Yank(notice) => life::on(context, &notice, "yank").await,
+        Command::Unyank(back) => life::back(context, &back, "yank").await,
+        Command::TestTenant(command) => test_tenant::run(context, &command).await,
         Command::ZeroCertificate(command) => zero_certificates::run(context, &command).await,
         Command::Clients { command } => clients::run(context, command.as_ref()).await,
         Command::Locations { command } => locations::run(context, command.as_ref()).await,

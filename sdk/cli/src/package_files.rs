@@ -21,6 +21,19 @@ pub fn beside(component: &Path, ending: &str) -> PathBuf {
     component.with_extension(ending)
 }
 
+/// Returns what `fitment build` wrote for the version in `fitment.toml`.
+pub fn built(folder: &Path, manifest: &Manifest) -> Result<PathBuf, Failure> {
+    let path = folder.join("dist").join(format!("{}.wasm", stem(manifest)));
+    if path.exists() {
+        return Ok(path);
+    }
+    Err(Failure::environment(format!(
+        "there is no {}: run `fitment build` for version {}",
+        path.display(),
+        manifest.version
+    )))
+}
+
 /// A component with the listing beside it.
 pub struct PackageFiles {
     pub path: PathBuf,

@@ -1,17 +1,18 @@
 //! The author's folder: `fitment.toml` and what lies beside it become a manifest and a listing.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use fitment_domain::budget::BudgetAsked;
 use fitment_domain::manifest::{AccessoryName, Manifest, PermissionAsked, Requirements};
 use fitment_domain::release::Listing;
+use fitment_domain::validation::Problem;
 use semver::Version;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use crate::failure::Failure;
-use crate::files;
+use crate::failure::{Failure, problem_lines};
+use crate::{files, place};
 
 /// The name of the file.
 pub const FILE: &str = "fitment.toml";
@@ -102,6 +103,9 @@ pub struct Project {
     pub listing: Listing,
     /// The guest's stack, in bytes.
     pub stack_bytes: u32,
+    /// The file and what stands in it, for places in messages.
+    path: PathBuf,
+    text: String,
 }
 
 impl Project {
@@ -115,8 +119,7 @@ impl Project {
             )));
         }
         let text = files::read_text(&path, TOML_BYTES_MAX)?;
-        let document: Document = toml::from_str(&text)
-            .map_err(|e| Failure::environment(format!("{}: {}", path.display(), e.to_string().trim_end())))?;
+        let document: Document = place::parse(&path, &text)?;
         let stack_bytes = stack_bytes(&document.build, &path)?;
         let config_schema = match &document.config {
             Some(config) => schema(folder, &path, "config", config)?,
@@ -143,7 +146,12 @@ impl Project {
         };
         let (readme, changelog) = (beside(folder, "README.md")?, beside(folder, "CHANGELOG.md")?);
         let listing = Listing { summary, license, authors, categories, source, readme, changelog };
-        Ok(Self { manifest, listing, stack_bytes })
+        Ok(Self { manifest, listing, stack_bytes, path, text })
+    }
+
+    /// Renders a finding of the rules with the line that it is about.
+    pub fn lines(&self, problem: &Problem) -> String {
+        format!("{}: {}", place::of_message(&self.path, &self.text, &problem.message), problem_lines(problem))
     }
 }
 

@@ -35,6 +35,14 @@ impl Lab {
         Self::start(Arc::new(folder), [7; 32]).await
     }
 
+    /// Starts a sandbox that simulates devices.
+    pub(super) async fn simulating() -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let programs = Path::new(&program("fitment-runner")).parent().unwrap().to_owned();
+        let config = SandboxConfig { programs_dir: programs, cache_dir: folder.path().join("cache"), mac_key: [7; 32] };
+        Self { sandbox: Sandbox::start_simulating(config).await.unwrap(), folder }
+    }
+
     /// Ends the sandbox and starts another over the same cache.
     pub(super) async fn again(self, mac_key: [u8; 32]) -> Self {
         let folder = Arc::clone(&self.folder);

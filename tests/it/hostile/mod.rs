@@ -16,5 +16,6 @@ mod lab;
 mod memory;
 mod output;
 mod reach;
+mod simulation;
 mod time;
 mod web;

@@ -7,6 +7,7 @@ mod contract;
 mod crates;
 mod documents;
 mod invariants;
+mod scaffold;
 mod scan;
 mod source;
 mod tidy;

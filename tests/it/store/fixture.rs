@@ -75,6 +75,8 @@ pub(crate) fn release(publisher: &PublisherId, accessory: &str, version: &str) -
         report: Report::default(),
         uploaded: NOW,
         approved: None,
+        notice: None,
+        development: None,
     }
 }
 

@@ -19,8 +19,21 @@ const FOR_ALL: &[&str] = &[
     "GET /api/v1/releases/{publisher}/{name}/{version}",
     "GET /api/v1/audit",
 ];
-const FOR_PUBLISHERS: &[&str] = &["PUT /api/v1/publisher/key", "POST /api/v1/releases", "GET /api/v1/uploads"];
-const FOR_OPERATORS: &[&str] = &["POST /api/v1/releases/{publisher}/{name}/{version}/approval"];
+const FOR_PUBLISHERS: &[&str] = &[
+    "PUT /api/v1/publisher/key",
+    "POST /api/v1/releases",
+    "GET /api/v1/uploads",
+    "POST /api/v1/test-tenant",
+    "POST /api/v1/releases/{publisher}/{name}/{version}/test",
+    "POST /api/v1/releases/{publisher}/{name}/{version}/deprecation",
+    "DELETE /api/v1/releases/{publisher}/{name}/{version}/deprecation",
+    "POST /api/v1/releases/{publisher}/{name}/{version}/yank",
+    "DELETE /api/v1/releases/{publisher}/{name}/{version}/yank",
+];
+const FOR_OPERATORS: &[&str] = &[
+    "POST /api/v1/releases/{publisher}/{name}/{version}/approval",
+    "POST /api/v1/releases/{publisher}/{name}/{version}/rejection",
+];
 const METHODS: [&str; 4] = ["GET", "POST", "PUT", "DELETE"];
 
 /// Returns every route with its methods, as the description lists them.

@@ -1,58 +1,15 @@
 //! From a key to a finding by `fitment` alone.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::support::agent::Agent;
 use crate::support::databases::Database;
+use crate::support::home::Home;
 use crate::support::platform::{PASSWORD, PATIENCE, Platform};
-use crate::support::programs::{accessory, program};
-
-/// A home of the command line.
-pub(super) struct Home(pub(super) PathBuf);
-
-impl Home {
-    /// Runs `fitment` as somebody.
-    pub(super) fn run(&self, profile: &str, arguments: &[&str], input: &str) -> Output {
-        let mut command = Command::new(program("fitment"));
-        command
-            .env("FITMENT_HOME", &self.0)
-            .current_dir(self.0.parent().unwrap())
-            .args(["--profile", profile])
-            .args(arguments);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        // A command that ends without reading it closes the pipe.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        child.wait_with_output().unwrap()
-    }
-
-    /// Runs what must end well, and returns what it printed.
-    #[track_caller]
-    pub(super) fn ok(&self, profile: &str, arguments: &[&str]) -> String {
-        let output = self.run(profile, arguments, "");
-        assert!(output.status.success(), "fitment {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Runs what must end well with `--json`.
-    #[track_caller]
-    pub(super) fn json(&self, profile: &str, arguments: &[&str]) -> Value {
-        serde_json::from_str(&self.ok(profile, &[&["--json"], arguments].concat())).unwrap()
-    }
-
-    /// Runs what must end with this code, and checks that it says why.
-    #[track_caller]
-    pub(super) fn ends(&self, profile: &str, arguments: &[&str], code: i32, words: &str) {
-        let output = self.run(profile, arguments, "");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "fitment {arguments:?}: {said}");
-        assert!(said.contains(words), "fitment {arguments:?}: no {words:?} in {said}");
-    }
-}
+use crate::support::programs::accessory;
 
 /// Copies a built accessory to where `fitment` may write its signature beside it.
 fn copy(folder: &Path, name: &str) -> String {
@@ -71,7 +28,7 @@ fn mode(path: &Path) -> u32 {
 #[tokio::test]
 async fn everything_from_a_key_to_a_finding_works_by_command_line() {
     let platform = Platform::start(Database::sqlite()).await;
-    let home = Home(platform.scratch().join("home"));
+    let home = Home::new(platform.scratch());
     let url = platform.url();
     for who in ["publisher", "msp", "operator"] {
         let email = format!("{who}@example.com");
@@ -79,12 +36,12 @@ async fn everything_from_a_key_to_a_finding_works_by_command_line() {
         assert_eq!(home.run(who, &login, "wrong password, long enough").status.code(), Some(1));
         assert!(home.run(who, &login, PASSWORD).status.success());
     }
-    assert_eq!(mode(&home.0.join("profiles/msp.json")), 0o600);
+    assert_eq!(mode(&home.folder().join("profiles/msp.json")), 0o600);
 
     let (monitor, connector) = (copy(platform.scratch(), "disk-space"), copy(platform.scratch(), "request-tracker"));
     home.ends("publisher", &["publish", &monitor], 2, "fitment keygen");
     home.ok("publisher", &["keygen"]);
-    assert_eq!(mode(&home.0.join("publisher.key")), 0o600);
+    assert_eq!(mode(&home.folder().join("publisher.key")), 0o600);
     home.ok("publisher", &["check", &monitor]);
     home.ok("publisher", &["publish", &monitor, &connector]);
     home.ends("publisher", &["publish", &monitor], 1, "version-used");

@@ -4,7 +4,7 @@ use ed25519_dalek::SigningKey;
 use fitment_domain::bytes::Digest;
 use fitment_domain::package::PackageLimits;
 use fitment_domain::release::RELEASE_TYPE;
-use fitment_domain::signature::{BadSignature, Envelope, PublicKey, Signer, VerifiedPackage, Wanted, verify};
+use fitment_domain::signature::{BadSignature, Envelope, PublicKey, Second, Signer, VerifiedPackage, Wanted, verify};
 use serde_json::{Value, json};
 
 use crate::support::agent::Agent;
@@ -252,7 +252,7 @@ async fn one_flipped_byte_is_refused_at_upload_at_install_and_at_load_on_sqlite(
 }
 
 fn verified(parts: &Parts, publisher: &SigningKey, platform: &SigningKey) -> Result<VerifiedPackage, BadSignature> {
-    let wanted = Wanted { publisher: PublicKey::of(publisher), platform: Some(PublicKey::of(platform)) };
+    let wanted = Wanted { publisher: PublicKey::of(publisher), second: Second::Platform(PublicKey::of(platform)) };
     verify(&parts.component, &parts.statement, &wanted, &PackageLimits::standard())
 }
 

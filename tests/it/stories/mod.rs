@@ -3,6 +3,7 @@
 
 pub(crate) mod alerts;
 pub(crate) mod api;
+mod author;
 pub(crate) mod certificates;
 mod changes;
 pub(crate) mod command_line;
@@ -18,8 +19,10 @@ mod orders;
 pub(crate) mod outages;
 mod pages;
 mod publisher;
+mod release_life;
 pub(crate) mod renewal;
 pub(crate) mod requests;
 pub(crate) mod series;
 pub(crate) mod tenancy;
+mod test_tenant;
 pub(crate) mod uploads;

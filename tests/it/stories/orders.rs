@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::command_line::Home;
 use crate::support::agent::Agent;
 use crate::support::databases::Database;
+use crate::support::home::Home;
 use crate::support::platform::{PASSWORD, Platform};
 use crate::support::script::{ask, events, execution, install, publish, until};
 
@@ -33,7 +33,7 @@ async fn a_script_runs_on_a_real_device_and_its_progress_and_result_come_back() 
         until(&msp, request, "done").await;
     }
     // The same by command line.
-    let home = Home(platform.scratch().join("home"));
+    let home = Home::new(platform.scratch());
     let login = ["login", "--url", &platform.url(), "--email", "msp@example.com", "--password-stdin"];
     assert!(home.run("msp", &login, PASSWORD).status.success());
     let told = home.ok("msp", &["run", "fitment/works", "--device", &device, "--param", "times=3", "--wait"]);

@@ -7,6 +7,7 @@ pub(crate) mod cable;
 pub(crate) mod chromium;
 pub(crate) mod databases;
 pub(crate) mod disk;
+pub(crate) mod home;
 pub(crate) mod package;
 pub(crate) mod platform;
 pub(crate) mod ports;

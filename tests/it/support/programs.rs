@@ -21,6 +21,11 @@ pub(crate) fn program(name: &str) -> PathBuf {
     programs().join(name)
 }
 
+/// Returns the cargo that builds guests, where the toolchain's own has no target for them.
+pub(crate) fn guest_cargo() -> Option<PathBuf> {
+    Some(programs().parent().unwrap().join("guest-cargo/cargo")).filter(|cargo| cargo.exists())
+}
+
 /// Returns the built component of a first-party accessory and its listing.
 pub(crate) fn accessory(name: &str) -> (Vec<u8>, Vec<u8>) {
     let folder = programs().parent().unwrap().join("accessories");

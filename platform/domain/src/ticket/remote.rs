@@ -114,6 +114,7 @@ pub struct NewNote {
 
 /// Calls one function of the connector.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Call {
     Describe,
     GetTicket { ticket: String },

@@ -19,6 +19,7 @@ const RESTART_WAIT: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone)]
 pub(crate) struct RunnerConfig {
     pub(crate) program: PathBuf,
+    pub(crate) arguments: &'static [&'static str],
 }
 
 /// Why the runner did not do it.
@@ -47,7 +48,7 @@ struct Current {
 impl Runner {
     /// Starts the process and waits until it is ready.
     pub(crate) async fn start(config: RunnerConfig) -> Result<Self, RunnerError> {
-        let process = Process::start(&config.program).await?;
+        let process = Process::start(&config).await?;
         let engine = process.engine().to_owned();
         let current = Mutex::new(Current { process, started: Instant::now() });
         Ok(Self { config, engine, current })
@@ -66,7 +67,7 @@ impl Runner {
         }
         tokio::time::sleep(RESTART_WAIT.saturating_sub(current.started.elapsed())).await;
         current.started = Instant::now();
-        let process = Process::start(&self.config.program).await?;
+        let process = Process::start(&self.config).await?;
         if process.engine() != self.engine {
             return Err(RunnerError::Lost {
                 reason: "the program was replaced by another build: restart this one too".to_owned(),

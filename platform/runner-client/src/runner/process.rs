@@ -1,7 +1,6 @@
 //! One life of the runner process.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -13,7 +12,7 @@ use tokio::process::{Child, ChildStderr, ChildStdout};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::calls::Runs;
-use super::{RunnerError, wire};
+use super::{RunnerConfig, RunnerError, wire};
 use crate::host::HostCalls;
 use crate::program::{command, ending};
 
@@ -50,9 +49,9 @@ struct Shared {
 
 impl Process {
     /// Starts the program and waits for its first frame.
-    pub(super) async fn start(program: &Path) -> Result<Arc<Self>, RunnerError> {
-        let spawn = |reason: String| RunnerError::Spawn { program: program.display().to_string(), reason };
-        let mut child = command(program).spawn().map_err(|e| spawn(e.to_string()))?;
+    pub(super) async fn start(config: &RunnerConfig) -> Result<Arc<Self>, RunnerError> {
+        let spawn = |reason: String| RunnerError::Spawn { program: config.program.display().to_string(), reason };
+        let mut child = command(&config.program).args(config.arguments).spawn().map_err(|e| spawn(e.to_string()))?;
         let (Some(input), Some(output), Some(errors)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
             return Err(spawn("it has no pipes".to_owned()));

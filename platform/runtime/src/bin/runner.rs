@@ -1,6 +1,7 @@
 //! `fitment-runner`: runs compiled accessories for a supervisor that speaks frames over this process's standard streams.
 //!
 //! It holds no key, no secret and no compiler, opens no connection but the system bus's, and ends when its standard input closes.
+//! Started with `--simulate` it takes every reading from the run's fixture and none from the device.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
@@ -21,6 +22,24 @@ use tokio::sync::Semaphore;
 /// Readings that may wait at a time; the next one waits for its turn, under the time of its run.
 const READERS_MAX: usize = 4;
 
+/// Where this process takes readings from, for all of its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Device,
+    Fixture,
+}
+
+impl Source {
+    /// Refuses a fixture where devices are read, and a run without one where nothing else may be read.
+    fn accepts(self, request: &RunRequest) -> Result<(), String> {
+        match (self, &request.simulated) {
+            (Source::Device, None) | (Source::Fixture, Some(_)) => Ok(()),
+            (Source::Device, Some(_)) => Err("this runner reads the device and takes no simulated readings".to_owned()),
+            (Source::Fixture, None) => Err("this runner simulates a device: the run brought no fixture".to_owned()),
+        }
+    }
+}
+
 fn main() -> ExitCode {
     match start() {
         Ok(()) => ExitCode::SUCCESS,
@@ -32,6 +51,11 @@ fn main() -> ExitCode {
 }
 
 fn start() -> anyhow::Result<()> {
+    let source = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
+        [] => Source::Device,
+        [only] if only == "--simulate" => Source::Fixture,
+        _ => anyhow::bail!("usage: fitment-runner [--simulate], with a supervisor on the standard streams"),
+    };
     confine().context("giving up privileges")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -42,7 +66,7 @@ fn start() -> anyhow::Result<()> {
         // The pipe is looked at between every few polls, so that guests that compute do not keep others from starting.
         .event_interval(8)
         .build()?;
-    runtime.block_on(serve())
+    runtime.block_on(serve(source))
 }
 
 /// Leaves nothing to be won by breaking out: no new privileges, no core dump with a guest's data, no reading by a debugger.
@@ -53,7 +77,7 @@ fn confine() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn serve() -> anyhow::Result<()> {
+async fn serve(source: Source) -> anyhow::Result<()> {
     let (engine, placement) = running_engine().map_err(|e| anyhow::anyhow!("making the engine: {e:#}"))?;
     if placement == Placement::OnDemand {
         eprintln!("there is too little address space for the instance pool: runs start more slowly");
@@ -64,7 +88,7 @@ async fn serve() -> anyhow::Result<()> {
     let (supervisor, outgoing) = Supervisor::new();
     supervisor.send(FromRunner::Ready { engine: engine_identity() });
     let mut writer = tokio::spawn(frames::write_all(outgoing, output));
-    let mut reader = std::pin::pin!(read(engine, supervisor, input));
+    let mut reader = std::pin::pin!(read(engine, supervisor, input, source));
     tokio::select! {
         ended = &mut reader => ended,
         ended = &mut writer => ended.context("the writer panicked")?.context("writing a frame"),
@@ -75,7 +99,12 @@ fn owned(stream: impl AsFd) -> std::io::Result<OwnedFd> {
     stream.as_fd().try_clone_to_owned()
 }
 
-async fn read(engine: wasmtime::Engine, supervisor: Supervisor, input: pipe::Receiver) -> anyhow::Result<()> {
+async fn read(
+    engine: wasmtime::Engine,
+    supervisor: Supervisor,
+    input: pipe::Receiver,
+    source: Source,
+) -> anyhow::Result<()> {
     let mut library = Library::new(engine.clone());
     let places = Arc::new(Semaphore::new(CONCURRENT_RUNS_MAX as usize));
     let mut input = BufReader::with_capacity(64 * 1024, input);
@@ -90,7 +119,7 @@ async fn read(engine: wasmtime::Engine, supervisor: Supervisor, input: pipe::Rec
             ToRunner::Reply { run, call, reply } => supervisor.reply(run, call, reply),
             ToRunner::Run(requests) => {
                 for request in requests {
-                    begin(&engine, &mut library, &supervisor, &places, request);
+                    begin(&engine, &mut library, &supervisor, &places, request, source);
                 }
             }
         }
@@ -104,8 +133,10 @@ fn begin(
     supervisor: &Supervisor,
     places: &Arc<Semaphore>,
     request: RunRequest,
+    source: Source,
 ) {
-    let linked = library.linked(&request.artifact, &request.invocation, &request.grants);
+    let linked =
+        source.accepts(&request).and_then(|()| library.linked(&request.artifact, &request.invocation, &request.grants));
     let (engine, supervisor, places) = (engine.clone(), supervisor.clone(), Arc::clone(places));
     tokio::spawn(async move {
         // The semaphore is never closed: without a permit the run would only be less bounded, so it goes on either way.

@@ -4,7 +4,9 @@ use fitment_device::files as device;
 use fitment_domain::act::{Act, Done};
 use fitment_domain::capability::Permission;
 use fitment_domain::reach;
+use fitment_domain::reading::File;
 
+use super::fixture;
 use crate::contract::offered::files::{FileKind, Host, Metadata};
 use crate::contract::offered::files_write;
 use crate::contract::offered::types::Fault;
@@ -19,6 +21,9 @@ impl Host for RunState {
         if let Err(fault) = self.may_read(&path) {
             return Ok(Err(fault));
         }
+        if let Some(device) = self.fixture() {
+            return Ok(fixture::named(&device.files, "files", |file: &File| file.path == path, &path));
+        }
         Ok(self.reading(move || device::stat(&path)).await.map(Metadata::from))
     }
 
@@ -28,11 +33,17 @@ impl Host for RunState {
         if !reach::folder_may_be_listed(&globs, &path) {
             return Ok(Err(outside()));
         }
-        let listed = self.reading(move || device::list(&path)).await;
-        Ok(listed.and_then(|entries| {
+        let listed = match self.fixture() {
+            Some(device) => fixture::folder(device, &path),
+            None => {
+                let entries = self.reading(move || device::list(&path)).await;
+                entries.map(|entries| entries.into_iter().map(Metadata::from).collect())
+            }
+        };
+        Ok(listed.and_then(|entries: Vec<Metadata>| {
             // Of a folder that is only the way to what was granted, nothing else is told.
             let within = entries.into_iter().filter(|entry| reach::path_is_within(&globs, &entry.path));
-            let within: Vec<Metadata> = within.map(Metadata::from).collect();
+            let within: Vec<Metadata> = within.collect();
             let bytes: u64 = within.iter().map(|entry| entry.path.len() as u64 + ENTRY_BYTES).sum();
             if bytes > self.budget.host_call_bytes_max {
                 return Err(Fault::Exhausted("host_call_bytes_max".to_owned()));
@@ -47,6 +58,9 @@ impl Host for RunState {
             return Ok(Err(fault));
         }
         let length = u64::from(length).min(self.budget.host_call_bytes_max / 2);
+        if let Some(device) = self.fixture() {
+            return Ok(fixture::contents(device, &path, offset, length));
+        }
         Ok(self.reading(move || device::read(&path, offset, length)).await)
     }
 }

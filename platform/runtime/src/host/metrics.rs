@@ -1,5 +1,6 @@
 //! `metrics`: readings of the machine, made in this process because they need no privilege.
 
+use super::fixture::{many, one};
 use crate::contract::offered::metrics::{Cpu, Filesystem, Host, Memory, Network, Temperature, Uptime};
 use crate::contract::offered::types::Fault;
 use crate::readings;
@@ -8,31 +9,49 @@ use crate::state::RunState;
 impl Host for RunState {
     async fn read_cpu(&mut self) -> wasmtime::Result<Result<Cpu, Fault>> {
         self.host_call()?;
-        Ok(readings::cpu().await)
+        Ok(match self.fixture() {
+            Some(device) => one(&device.cpu, "cpu"),
+            None => readings::cpu().await,
+        })
     }
 
     fn read_memory(&mut self) -> wasmtime::Result<Result<Memory, Fault>> {
         self.host_call()?;
-        Ok(readings::memory())
+        Ok(match self.fixture() {
+            Some(device) => one(&device.memory, "memory"),
+            None => readings::memory(),
+        })
     }
 
     fn read_filesystems(&mut self) -> wasmtime::Result<Result<Vec<Filesystem>, Fault>> {
         self.host_call()?;
-        Ok(readings::filesystems())
+        Ok(match self.fixture() {
+            Some(device) => many(&device.filesystems, "filesystems"),
+            None => readings::filesystems(),
+        })
     }
 
     fn read_networks(&mut self) -> wasmtime::Result<Result<Vec<Network>, Fault>> {
         self.host_call()?;
-        Ok(readings::networks())
+        Ok(match self.fixture() {
+            Some(device) => many(&device.networks, "networks"),
+            None => readings::networks(),
+        })
     }
 
     fn read_temperatures(&mut self) -> wasmtime::Result<Result<Vec<Temperature>, Fault>> {
         self.host_call()?;
-        Ok(readings::temperatures())
+        Ok(match self.fixture() {
+            Some(device) => many(&device.temperatures, "temperatures"),
+            None => readings::temperatures(),
+        })
     }
 
     fn read_uptime(&mut self) -> wasmtime::Result<Result<Uptime, Fault>> {
         self.host_call()?;
-        Ok(readings::uptime())
+        Ok(match self.fixture() {
+            Some(device) => one(&device.uptime, "uptime"),
+            None => readings::uptime(),
+        })
     }
 }

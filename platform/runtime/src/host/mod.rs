@@ -3,6 +3,7 @@
 mod clock;
 mod device;
 mod files;
+mod fixture;
 mod http;
 pub(crate) mod logging;
 mod metrics;
@@ -31,6 +32,9 @@ impl RunState {
         &self,
         read: impl FnOnce() -> Result<T, Unreadable> + Send + 'static,
     ) -> Result<T, Fault> {
+        if self.fixture().is_some() {
+            return Err(Fault::Unsupported("a simulated device has no such reading".to_owned()));
+        }
         match tokio::task::spawn_blocking(read).await {
             Ok(read) => read.map_err(unreadable),
             Err(_) => Err(Fault::Failed("the reading was given up".to_owned())),

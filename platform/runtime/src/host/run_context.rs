@@ -16,6 +16,6 @@ impl Host for RunState {
 
     fn remaining_ms(&mut self) -> wasmtime::Result<u32> {
         self.host_call()?;
-        Ok(u32::try_from(RunState::remaining_ms(self)).unwrap_or(u32::MAX))
+        Ok(u32::try_from(self.budget.wall_ms_max.saturating_sub(self.guest_elapsed_ms())).unwrap_or(u32::MAX))
     }
 }

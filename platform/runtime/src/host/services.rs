@@ -3,6 +3,7 @@
 use fitment_device::services as device;
 use fitment_domain::act::{Act, ServiceAction};
 
+use super::fixture;
 use crate::contract::offered::services::{Activity, Host, Service};
 use crate::contract::offered::services_control::{self, Action};
 use crate::contract::offered::types::Fault;
@@ -11,12 +12,19 @@ use crate::state::RunState;
 impl Host for RunState {
     async fn list_services(&mut self) -> wasmtime::Result<Result<Vec<Service>, Fault>> {
         self.host_call()?;
+        if let Some(device) = self.fixture() {
+            return Ok(fixture::many(&device.services, "services"));
+        }
         let listed = self.reading(device::list).await;
         Ok(listed.map(|services| services.into_iter().map(Service::from).collect()))
     }
 
     async fn get_service(&mut self, name: String) -> wasmtime::Result<Result<Service, Fault>> {
         self.host_call()?;
+        if let Some(device) = self.fixture() {
+            let is_it = |service: &fitment_domain::reading::Service| service.name == name;
+            return Ok(fixture::named(&device.services, "services", is_it, &name));
+        }
         Ok(self.reading(move || device::get(&name)).await.map(Service::from))
     }
 }

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use fitment_domain::device::Device;
 use fitment_domain::execution::{self, Event, NoStep, PROGRESS_CHARS_MAX, State as Standing, Step};
-use fitment_domain::id::TransactionId;
+use fitment_domain::id::{TenantId, TransactionId};
 use fitment_domain::installation::Installation;
 use fitment_domain::instruction::Item;
 use fitment_domain::protocol::{OrderProgress, StartOrder};
@@ -130,7 +130,7 @@ pub(super) async fn fetch(
     drop(tx);
     // Who may run what was decided when it was asked; it is decided again now.
     let item = match ready {
-        Ok(ready) => make(&app, &ready).await?.ok_or("the accessory does not fit the device any more"),
+        Ok(ready) => make(&app, &peer.tenant, &ready).await?.ok_or("the accessory does not fit the device any more"),
         Err(reason) => Err(reason),
     };
     let mut tx = app.store.begin(peer.scope()).await?;
@@ -169,8 +169,8 @@ fn withdrawal(reason: &str) -> execution::Ending {
     execution::Ending::Failed { kind: "withdrawn".to_owned(), message: reason.to_owned() }
 }
 
-async fn make(app: &App, ready: &Ready) -> Result<Option<Item>, Problem> {
-    let made = item::make(app, &ready.device, &ready.installation, &ready.release).await;
+async fn make(app: &App, tenant: &TenantId, ready: &Ready) -> Result<Option<Item>, Problem> {
+    let made = item::make(app, tenant, &ready.device, &ready.installation, &ready.release).await;
     let item = match made {
         Ok(item) => item,
         Err(Refused::Store(error)) => return Err(error.into()),

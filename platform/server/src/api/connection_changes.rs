@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use fitment_domain::id::{ConnectionId, JobId};
 use fitment_domain::installation::wider;
+use fitment_domain::matching::state_mismatch;
 use fitment_domain::origin::Origin;
 use fitment_domain::tenant::{Action, check_display_name};
 use fitment_store::{Connection, Release, Tx};
@@ -16,7 +17,7 @@ use utoipa::ToSchema;
 
 use super::connections::{Connected, check_secrets, check_url, client_of, introduced, view};
 use super::installations::{agreed, configured};
-use super::{find_release, verified};
+use super::{find_release, verified_for};
 use crate::app::{App, Shared};
 use crate::auth::{Msp, Permitted};
 use crate::clock;
@@ -126,7 +127,10 @@ async fn release_of(
     let Some(version) = &change.version else { return Ok(release) };
     let agreed_to = release.manifest.asked().map_err(Problem::internal)?;
     let next = find_release(app, msp.scope(), &release.accessory, Some(version)).await?;
-    let next = verified(app, next).await?;
+    if let Some(reason) = state_mismatch(next.state, next.is_tried()) {
+        return Err(Problem::conflict("does-not-fit", reason.to_string()));
+    }
+    let next = verified_for(app, &msp.access.tenant, next).await?;
     let asked = next.manifest.asked().map_err(Problem::internal)?;
     if change.consent.is_some() || !wider(&asked, &agreed_to).0.is_empty() {
         agreed(&next, change.consent.as_ref().unwrap_or(&BTreeSet::new()))?;

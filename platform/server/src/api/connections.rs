@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use fitment_domain::capability::Permission;
 use fitment_domain::id::{ClientId, ConnectionId};
 use fitment_domain::manifest::{AccessoryName, Kind};
+use fitment_domain::matching::state_mismatch;
 use fitment_domain::origin::Origin;
 use fitment_domain::tenant::{Action, check_display_name};
 use fitment_domain::ticket::remote::{Answer, Call, Description, Error};
@@ -17,7 +18,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::installations::{agreed, configured};
-use super::{find_release, verified};
+use super::{find_release, verified_for};
 use crate::app::{App, Shared};
 use crate::auth::{Msp, Permitted};
 use crate::clock;
@@ -185,7 +186,10 @@ pub async fn add(
     check_url(&new.url)?;
     let accessory = AccessoryName::parse(&new.accessory).map_err(|e| Problem::invalid(format!("accessory: {e}")))?;
     let release = find_release(&app, msp.scope(), &accessory, new.version.as_deref()).await?;
-    let release = verified(&app, release).await?;
+    if let Some(reason) = state_mismatch(release.state, release.is_tried()) {
+        return Err(Problem::conflict("does-not-fit", reason.to_string()));
+    }
+    let release = verified_for(&app, &msp.access.tenant, release).await?;
     if release.manifest.kind().map_err(Problem::internal)? != Kind::TicketingConnector {
         return Err(Problem::conflict(
             "not-a-connector",

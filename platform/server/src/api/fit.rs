@@ -4,12 +4,13 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use fitment_domain::device::Device;
 use fitment_domain::installation::Target;
-use fitment_domain::matching::{Mismatch, device_mismatches, platform_mismatches};
+use fitment_domain::matching::{Mismatch, device_mismatches, platform_mismatches, state_mismatch};
 use fitment_domain::tenant::Action;
 use fitment_store::Release;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::life::warnings;
 use super::{accessory, find_release};
 use crate::app::{App, Shared};
 use crate::auth::Msp;
@@ -41,6 +42,8 @@ pub struct FitView {
     /// Devices that were asked.
     pub of: usize,
     pub devices: Vec<DeviceFit>,
+    /// What to know before it is installed, such as that it is deprecated.
+    pub warnings: Vec<String>,
 }
 
 /// How a release fits one device.
@@ -53,11 +56,18 @@ pub struct DeviceFit {
     pub reasons: Vec<String>,
 }
 
+/// Returns why a release can be installed nowhere in the tenant that sees it; empty if it can.
+pub(super) fn nowhere(app: &App, release: &Release) -> Vec<Mismatch> {
+    let mut reasons = platform_mismatches(&release.manifest.requires, &app.platform);
+    reasons.extend(state_mismatch(release.state, release.is_tried()));
+    reasons
+}
+
 /// Judges a release against devices: the same answer for the page, the installer and the agent.
 pub fn judge(app: &App, release: &Release, devices: &[Device], target: &Target) -> Result<FitView, Problem> {
     let kind = release.manifest.kind().map_err(Problem::internal)?;
     let requires = &release.manifest.requires;
-    let everywhere = platform_mismatches(release.state, requires, &app.platform);
+    let everywhere = nowhere(app, release);
     let asked = devices.iter().filter(|d| target.covers(&d.client, &d.location, &d.id));
     let devices: Vec<DeviceFit> = asked
         .map(|device| {
@@ -85,6 +95,7 @@ pub fn judge(app: &App, release: &Release, devices: &[Device], target: &Target) 
         fits: devices.iter().filter(|d| d.fits).count(),
         of: devices.len(),
         devices,
+        warnings: warnings(release),
     })
 }
 

@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use super::installations::{
     InstallationView, Installed, TargetBody, agreed, configured, fitting, interval, may_target, reassign, target, view,
 };
-use super::{find_release, verified};
+use super::{find_release, verified_for};
 use crate::app::Shared;
 use crate::auth::Msp;
 use crate::closing;
@@ -93,7 +93,7 @@ pub async fn change(
     let before = found(&mut app.store.read(msp.scope()).await?, &id).await?;
     let version = change.version.clone().unwrap_or_else(|| before.version.to_string());
     let release = find_release(&app, msp.scope(), &before.accessory, Some(&version)).await?;
-    let release = verified(&app, release).await?;
+    let release = verified_for(&app, &msp.access.tenant, release).await?;
     let config = change.config.unwrap_or_else(|| before.config.clone());
     let config = with_defaults(&release.manifest.config_schema, config);
     configured(&release, &config)?;

@@ -11,7 +11,6 @@ use fitment_domain::form::with_defaults;
 use fitment_domain::id::{ClientId, DeviceId, InstallationId, JobId, LocationId};
 use fitment_domain::installation::{Installation, TARGETS_MAX, Target, check_config, check_consent};
 use fitment_domain::manifest::{AccessoryName, Kind};
-use fitment_domain::matching::platform_mismatches;
 use fitment_domain::reach::bind_config;
 use fitment_domain::tenant::Action;
 use fitment_store::{Release, Tx};
@@ -19,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::fit::{DeviceFit, FitView, judge};
-use super::{find_release, releases, verified};
+use super::fit::{DeviceFit, FitView, judge, nowhere};
+use super::{find_release, releases, verified_for};
 use crate::app::{App, Shared};
 use crate::auth::{Msp, Permitted};
 use crate::clock;
@@ -83,6 +82,8 @@ pub struct Installed {
     pub fits: usize,
     pub of: usize,
     pub devices: Vec<DeviceFit>,
+    /// What to know, such as that the release is deprecated.
+    pub warnings: Vec<String>,
 }
 
 /// The tenant's installations.
@@ -204,7 +205,7 @@ pub async fn install(
     let msp = msp.may(Action::Install)?;
     let accessory = AccessoryName::parse(&new.accessory).map_err(|e| Problem::invalid(format!("accessory: {e}")))?;
     let release = find_release(&app, msp.scope(), &accessory, new.version.as_deref()).await?;
-    let release = verified(&app, release).await?;
+    let release = verified_for(&app, &msp.access.tenant, release).await?;
     let kind = release.manifest.kind().map_err(Problem::internal)?;
     if !kind.runs_on_devices() {
         let detail = format!("a {} runs on the server: make a connection (POST /api/v1/connections)", kind.as_str());
@@ -243,20 +244,29 @@ pub async fn install(
     reassign(&app, &mut tx, &installation.target).await?;
     tx.commit().await?;
     app.wake.notify_one();
-    let answer = Installed { installation: view(&installation), fits: fit.fits, of: fit.of, devices: fit.devices };
+    let answer = Installed {
+        installation: view(&installation),
+        fits: fit.fits,
+        of: fit.of,
+        devices: fit.devices,
+        warnings: fit.warnings,
+    };
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
 /// Judges a release against the devices of a target, and refuses what fits none of those that are there.
 pub(super) fn fitting(app: &App, release: &Release, devices: &[Device], target: &Target) -> Result<FitView, Problem> {
     let fit = judge(app, release, devices, target)?;
-    let nowhere = platform_mismatches(release.state, &release.manifest.requires, &app.platform);
+    let nowhere = nowhere(app, release);
     if nowhere.is_empty() && (fit.of == 0 || fit.fits > 0) {
         return Ok(fit);
     }
     let (accessory, version) = (&release.accessory, &release.version);
     let mut detail = format!("{accessory} {version} fits none of the {} devices in this target", fit.of);
     nowhere.iter().for_each(|reason| detail.push_str(&format!("; {reason}")));
+    if let Some(notice) = &release.notice {
+        detail.push_str(&format!("; its publisher says: {}", notice.reason));
+    }
     Err(Problem::conflict("does-not-fit", detail).with("devices", fit.devices))
 }
 

@@ -6,8 +6,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::{
     accounts, audit, connection_changes, connections, device_life, devices, facts, findings, fit, forms, health,
-    import, installation_changes, installations, mapping, networks, people, releases, requests, series, sessions,
-    tenants, tickets, uploads, zero_certificates,
+    import, installation_changes, installations, life, mapping, networks, people, releases, requests, series, sessions,
+    tenants, test_tenants, tickets, uploads, zero_certificates,
 };
 
 /// OpenAPI of the web listener. Errors are `application/problem+json` with `code` and `request_id`.
@@ -21,6 +21,8 @@ use super::{
         sessions::sign_in, sessions::sign_out, sessions::me, sessions::change_password,
         accounts::list, accounts::add, people::list, people::add, people::change, people::disable,
         releases::register_key, uploads::upload, releases::list, releases::show, uploads::list, releases::approve,
+        life::reject, life::warn, life::unwarn, life::yank, life::unyank,
+        test_tenants::create, test_tenants::try_release,
         tenants::clients, tenants::add_client, tenants::locations, tenants::add_location,
         zero_certificates::issue, zero_certificates::list, zero_certificates::revoke,
         networks::list, networks::set, facts::list,

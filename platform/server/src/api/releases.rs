@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use fitment_domain::bytes::Digest;
 use fitment_domain::capability::{Permission, sentence};
-use fitment_domain::release::{Listing, Publication};
+use fitment_domain::release::{Actor, Listing, Publication, Step};
 use fitment_domain::signature::PublicKey;
 use fitment_domain::tenant::{Action, Scope};
 use fitment_domain::validation::Problem as Finding;
@@ -55,7 +55,7 @@ pub struct ReleaseView {
     pub accessory: String,
     pub version: String,
     pub kind: String,
-    /// `in-review` or `published`.
+    /// `in-review`, `rejected`, `published`, `deprecated` or `yanked`.
     pub state: &'static str,
     /// SHA-256 of the component.
     pub digest: String,
@@ -63,6 +63,12 @@ pub struct ReleaseView {
     pub summary: String,
     pub uploaded_ms: i64,
     pub approved_ms: Option<i64>,
+    /// Why it was deprecated, yanked or rejected.
+    pub reason: Option<String>,
+    /// What its publisher names instead.
+    pub replacement: Option<String>,
+    /// Nobody approved it: it is seen here because this is its publisher's test tenant.
+    pub test_only: bool,
     pub permissions: Vec<PermissionView>,
     pub problems: Vec<FindingView>,
 }
@@ -145,6 +151,9 @@ pub fn view(release: &Release, listing: Option<&Listing>) -> ReleaseView {
         summary: listing.map(|l| l.summary.clone()).unwrap_or_default(),
         uploaded_ms: release.uploaded.0,
         approved_ms: release.approved.map(|at| at.0),
+        reason: release.notice.as_ref().map(|notice| notice.reason.clone()),
+        replacement: release.notice.as_ref().and_then(|notice| notice.replacement.clone()),
+        test_only: release.state == Publication::InReview && release.is_tried(),
         permissions: permissions(release),
         problems,
     }
@@ -205,7 +214,7 @@ pub async fn approve(
 ) -> Result<Json<ReleaseView>, Problem> {
     let operator = operator.may(Action::Review)?;
     let release = find_release(&app, Scope::Platform, &accessory(&publisher, &name)?, Some(&version)).await?;
-    if release.state != Publication::InReview {
+    if release.state.after(Step::Approve, Actor::Operator).is_err() {
         return Err(Problem::conflict("not-in-review", format!("the release is {}", release.state.as_str())));
     }
     let statement = door::open_for_approval(&app, &release).await?.statement;

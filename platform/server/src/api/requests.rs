@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use fitment_domain::device::Device;
 use fitment_domain::execution::{self, Event, State as Standing, Step};
-use fitment_domain::id::{DeviceId, InstallationId, RequestId, TransactionId};
+use fitment_domain::id::{DeviceId, InstallationId, RequestId, TenantId, TransactionId};
 use fitment_domain::installation::{Installation, check_parameters};
 use fitment_domain::manifest::Kind;
 use fitment_domain::tenant::Action;
@@ -20,7 +20,7 @@ use utoipa::ToSchema;
 
 pub use self::views::{RefusedDevice, RequestList, RequestSummary, RequestView, Requested};
 use super::installations::{TargetBody, target};
-use super::verified;
+use super::verified_for;
 use crate::app::Shared;
 use crate::auth::Msp;
 use crate::clock;
@@ -86,12 +86,12 @@ async fn wanted(tx: &mut Tx, new: &NewRequest) -> Result<Vec<Device>, Problem> {
 }
 
 /// Returns the script that an installation names.
-async fn script(app: &Shared, tx: &mut Tx, id: &str) -> Result<(Installation, Release), Problem> {
+async fn script(app: &Shared, tx: &mut Tx, tenant: &TenantId, id: &str) -> Result<(Installation, Release), Problem> {
     let not_found = || Problem::not_found("installation");
     let id = InstallationId::parse(id).map_err(|_| not_found())?;
     let installation = tx.installation(&id).await?.ok_or_else(not_found)?;
     let release = tx.release(&installation.release).await?.ok_or_else(|| Problem::not_found("release"))?;
-    let release = verified(app, release).await?;
+    let release = verified_for(app, tenant, release).await?;
     match release.manifest.kind().map_err(Problem::internal)? {
         Kind::Script => Ok((installation, release)),
         other => {
@@ -151,7 +151,7 @@ pub async fn make(
 ) -> Result<(StatusCode, Json<Requested>), Problem> {
     let msp = msp.may(Action::RunScripts)?;
     let mut tx = app.store.read(msp.scope()).await?;
-    let (installation, release) = script(&app, &mut tx, &new.installation).await?;
+    let (installation, release) = script(&app, &mut tx, &msp.access.tenant, &new.installation).await?;
     drop(tx);
     let parameters = parameters(&new, &release)?;
     let budget = release.manifest.budget().map_err(Problem::internal)?;

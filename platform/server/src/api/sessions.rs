@@ -52,6 +52,8 @@ pub struct AccountView {
     /// Of an MSP's people: `"all"` or a list of clients' ids.
     #[schema(value_type = Option<serde_json::Value>)]
     pub clients: Option<ClientsBody>,
+    /// A publisher's own test tenant.
+    pub test_tenant: Option<String>,
 }
 
 /// The old password and the new one.
@@ -78,6 +80,7 @@ async fn view(app: &Shared, account: Account) -> Result<AccountView, Problem> {
         kind: account.kind.as_str(),
         email: account.email,
         public_key: publisher.as_ref().and_then(|p| p.key).map(|key| key.to_string()),
+        test_tenant: publisher.as_ref().and_then(|p| p.test_tenant.as_ref().map(ToString::to_string)),
         publisher: publisher.map(|p| p.name),
         tenant: account.tenant.map(|t| t.to_string()),
         role: account.role.as_str(),

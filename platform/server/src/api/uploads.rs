@@ -154,6 +154,8 @@ async fn take(
         report: accepted.report,
         uploaded: now,
         approved: None,
+        notice: None,
+        development: None,
     };
     // Objects first: a row never points at what is not there; an object without a row harms nobody.
     let objects = app.store.objects();

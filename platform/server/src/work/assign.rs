@@ -35,7 +35,7 @@ pub async fn run(app: &App, tenant: &TenantId, device: &DeviceId) -> Result<Next
         if !release.manifest.kind().is_ok_and(Kind::is_scheduled) {
             continue;
         }
-        match item::make(app, &device, installation, release).await {
+        match item::make(app, tenant, &device, installation, release).await {
             Ok(item) => items.extend(item),
             // A store that is away, or lacks an object, says nothing against the release: the device keeps what it runs.
             Err(Refused::Store(error)) => return Err(error.into()),

@@ -7,7 +7,7 @@ use fitment_domain::validation::Severity;
 use serde_json::json;
 
 use crate::context::Context;
-use crate::failure::{Failure, problem_lines};
+use crate::failure::Failure;
 use crate::project::{FILE, Project};
 use crate::{cargo, componentize, files, package_files, rules};
 
@@ -60,7 +60,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
 
 fn refuse_problems(folder: &Path, project: &Project) -> Result<(), Failure> {
     let problems = rules::of_texts(&project.manifest, &project.listing);
-    let errors: Vec<String> = problems.iter().filter(|p| p.severity == Severity::Error).map(problem_lines).collect();
+    let errors: Vec<String> =
+        problems.iter().filter(|p| p.severity == Severity::Error).map(|problem| project.lines(problem)).collect();
     if errors.is_empty() {
         return Ok(());
     }

@@ -47,4 +47,7 @@ pub fn print(answer: &Value) {
     let release = format!("{}@{}", text(answer, "accessory"), text(answer, "version"));
     table::line(format!("{release} fits {} of {} devices", text(answer, "fits"), text(answer, "of")));
     table::print(table::rows(answer, "devices"), COLUMNS, "no devices");
+    for warning in table::rows(answer, "warnings").iter().filter_map(Value::as_str) {
+        table::line(format!("warning: {}", table::clean(warning)));
+    }
 }

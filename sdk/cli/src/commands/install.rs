@@ -73,7 +73,7 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
     }
     let installation = &answer["installation"];
     table::line(format!("installed {}: runs every {}", text(installation, "id"), every(installation)));
-    let named = json!({ "accessory": arguments.accessory.name, "version": version, "fits": answer["fits"], "of": answer["of"], "devices": answer["devices"] });
+    let named = json!({ "accessory": arguments.accessory.name, "version": version, "fits": answer["fits"], "of": answer["of"], "devices": answer["devices"], "warnings": answer["warnings"] });
     fit::print(&named);
     Ok(())
 }

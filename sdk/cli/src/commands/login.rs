@@ -78,7 +78,8 @@ pub async fn log_out(context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-fn password(from_stdin: bool) -> Result<String, Failure> {
+/// Reads a password: never from the command line, where others of this machine would see it.
+pub fn password(from_stdin: bool) -> Result<String, Failure> {
     if !from_stdin {
         return env::var(PASSWORD_VARIABLE).map_err(|_| {
             Failure::environment(format!(

@@ -1,5 +1,6 @@
 //! `fitment publish`
 
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::SigningKey;
@@ -14,18 +15,25 @@ use super::{check, sign};
 use crate::api::Api;
 use crate::context::Context;
 use crate::failure::{Failure, problem_lines};
-use crate::package_files::PackageFiles;
+use crate::package_files::{self, PackageFiles};
+use crate::project::{FILE, Project};
 use crate::{key, rules, table};
 
 /// What the command takes.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Components that `fitment build` wrote
-    #[arg(required = true, value_name = "FILE")]
+    /// Accessories' folders, or components that `fitment build` wrote
+    #[arg(default_value = ".", value_name = "DIR|FILE")]
     files: Vec<PathBuf>,
     /// The secret key [default: publisher.key in the folder of profiles]; not needed for what is signed already
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// Register this key in the place of the one that the marketplace knows
+    #[arg(long)]
+    new_key: bool,
+    /// Do not use it at once in the test tenant
+    #[arg(long)]
+    no_test: bool,
 }
 
 /// Checks, signs where nobody has, and uploads.
@@ -35,12 +43,14 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
         Some(path) => Some(key::load_needed(path)?),
         None => key::load(&key::default_path()?)?,
     };
+    let account = api.get(&["me"], &[]).await?;
+    let tries = !arguments.no_test && account["test_tenant"].is_string();
     if let Some(key) = &key {
-        register_key(&api, &PublicKey::of(key)).await?;
+        register_key(&api, &account, &PublicKey::of(key), arguments.new_key).await?;
     }
     let mut refused = 0_usize;
     for path in &arguments.files {
-        match publish(context, &api, path, key.as_ref()).await {
+        match publish(context, &api, path, key.as_ref(), tries).await {
             // The others are judged all the same; what is wrong here would be wrong for them too only if it is no refusal.
             Err(Failure::Refused(why)) if arguments.files.len() > 1 => {
                 refused += 1;
@@ -56,17 +66,54 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
     }
 }
 
-async fn register_key(api: &Api, public: &PublicKey) -> Result<(), Failure> {
-    let account = api.get(&["me"], &[]).await?;
-    let known = account["public_key"].as_str();
-    if known != Some(public.to_string().as_str()) {
-        api.put(&["publisher", "key"], &json!({ "public_key": public })).await?;
+/// Registers the first key by itself. Another one in its place is what a thief would register too, so somebody has to say so.
+async fn register_key(api: &Api, account: &Value, public: &PublicKey, new_key: bool) -> Result<(), Failure> {
+    match account["public_key"].as_str() {
+        Some(known) if known == public.to_string() => return Ok(()),
+        Some(known) if !new_key => confirm(known, public)?,
+        _ => {}
     }
+    api.put(&["publisher", "key"], &json!({ "public_key": public })).await?;
     Ok(())
 }
 
-async fn publish(context: &Context, api: &Api, path: &Path, key: Option<&SigningKey>) -> Result<(), Failure> {
-    let files = PackageFiles::read(path)?;
+fn confirm(known: &str, public: &PublicKey) -> Result<(), Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::environment(format!(
+            "the marketplace knows another key of yours ({known}): sign with that one, or register {public} in its place with --new-key"
+        )));
+    }
+    eprint!("The marketplace knows the key {known}. Register {public} in its place? [y/N] ");
+    let _ = io::stderr().flush();
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).map_err(|e| Failure::environment(format!("nobody answered: {e}")))?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Failure::refused("nothing was published: the key stays as it is")),
+    }
+}
+
+async fn publish(
+    context: &Context,
+    api: &Api,
+    path: &Path,
+    key: Option<&SigningKey>,
+    tries: bool,
+) -> Result<(), Failure> {
+    let files = if path.is_dir() {
+        let project = Project::read(path)?;
+        let files = PackageFiles::read(&package_files::built(path, &project.manifest)?)?;
+        if files.package.manifest != project.manifest || files.listing != project.listing {
+            return Err(Failure::environment(format!(
+                "{} or a text beside it has changed since {} was built: build again",
+                path.join(FILE).display(),
+                files.path.display()
+            )));
+        }
+        files
+    } else {
+        PackageFiles::read(path)?
+    };
     let problems = local_problems(&files).await?;
     if !(Report { problems: problems.clone() }).accepts() {
         let lines: Vec<String> = problems.iter().map(problem_lines).collect();
@@ -87,6 +134,19 @@ async fn publish(context: &Context, api: &Api, path: &Path, key: Option<&Signing
         .part("listing", part(&files.listing_bytes, "listing.json", "application/json")?);
     let answer = api.post_form(&["releases"], form).await?;
     report(context, &files, &answer);
+    if tries {
+        try_it(context, api, &files).await?;
+    }
+    Ok(())
+}
+
+/// Lets the publisher's own test tenant use the release, before anybody approves it.
+async fn try_it(context: &Context, api: &Api, files: &PackageFiles) -> Result<(), Failure> {
+    let (name, version) = (&files.package.manifest.name, files.package.manifest.version.to_string());
+    let answer = api.post(&["releases", &name.publisher, &name.name, &version, "test"], &json!({})).await?;
+    if !context.json {
+        table::line(format!("test tenant {} can install it now", table::text(&answer, "tenant")));
+    }
     Ok(())
 }
 

@@ -12,6 +12,7 @@ const COLUMNS: &[Column] = &[
     ("SHA256", |r| text(r, "digest").chars().take(12).collect()),
     ("UPLOADED", |r| age(r, "uploaded_ms")),
     ("SUMMARY", |r| text(r, "summary")),
+    ("WHY", |r| text(r, "reason")),
 ];
 
 const PERMISSIONS: &[Column] =

@@ -4,7 +4,7 @@ use crate::house::assert_none;
 use crate::house::source::{Source, read, rust};
 
 /// Columns of a release that say where it stands; all others say what it is.
-const STANDING: &[&str] = &["state", "approved"];
+const STANDING: &[&str] = &["state", "approved", "reason", "replacement"];
 /// Tables whose rows are written once.
 const WRITTEN_ONCE: &[&str] = &["releases", "audit_entries"];
 

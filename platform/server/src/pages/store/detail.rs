@@ -93,7 +93,7 @@ pub(in crate::pages) async fn show(
     let text = |of: fn(&fitment_domain::release::Listing) -> String| listing.as_ref().map(of).unwrap_or_default();
     page(&AccessoryPage {
         frame: view.frame(accessory.to_string()),
-        installable: view.may(Action::Install) && on_devices && release.state.is_available(),
+        installable: view.may(Action::Install) && on_devices && release.is_installable(),
         version: release.version.to_string(),
         kind: release.kind.clone(),
         state: release.state.as_str(),

@@ -94,7 +94,7 @@ pub(in crate::pages) async fn show(
 /// Returns the newest available release of each accessory, by name.
 fn newest(releases: Vec<Release>) -> Vec<Release> {
     let mut newest: BTreeMap<String, Release> = BTreeMap::new();
-    for release in releases.into_iter().filter(|release| release.state.is_available()) {
+    for release in releases.into_iter().filter(|release| release.is_installable()) {
         let name = release.accessory.to_string();
         if newest.get(&name).is_none_or(|known| known.version < release.version) {
             newest.insert(name, release);

@@ -8,7 +8,7 @@ use sqlx::query;
 
 use crate::part::within;
 use crate::row::Row;
-use crate::{Result, Tx};
+use crate::{Account, Result, Tx};
 
 /// A publisher and the key that signs its releases.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -65,6 +65,7 @@ impl Scene {
                 version: semver::Version::new(1, 0, 0),
                 digest: Digest::of(b"component"),
                 statement: Envelope::sign("x", &"statement", &self.platform).unwrap(),
+                development: None,
                 publisher_key: key,
                 config: serde_json::json!({}),
                 interval_s: 60,

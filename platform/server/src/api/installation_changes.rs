@@ -139,7 +139,13 @@ pub async fn change(
     reassign(&app, &mut tx, &Target::Any(vec![before.target, after.target.clone()])).await?;
     tx.commit().await?;
     app.wake.notify_one();
-    Ok(Json(Installed { installation: view(&after), fits: fit.fits, of: fit.of, devices: fit.devices }))
+    Ok(Json(Installed {
+        installation: view(&after),
+        fits: fit.fits,
+        of: fit.of,
+        devices: fit.devices,
+        warnings: fit.warnings,
+    }))
 }
 
 /// Closes the alerts on devices that one target covers and the other does not.

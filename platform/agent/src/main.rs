@@ -26,6 +26,7 @@ struct Arguments {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum LogFormat {
+    #[value(alias = "text")]
     Pretty,
     Json,
 }

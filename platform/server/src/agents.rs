@@ -61,6 +61,7 @@ pub fn router(app: Shared) -> Router {
         .layer(axum::middleware::from_fn_with_state(Arc::new(gate), gate::admit))
         .layer(tower_http::catch_panic::CatchPanicLayer::new())
         .layer(axum::middleware::from_fn(problem::layer))
+        .layer(axum::middleware::from_fn_with_state((app.metrics.clone(), "agents"), crate::metrics::layer))
         .with_state(app)
 }
 

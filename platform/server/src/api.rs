@@ -61,6 +61,7 @@ pub fn router(app: Shared) -> Router {
         // Anybody.
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
+        .route("/metrics", get(crate::metrics::show))
         .route("/api/openapi.json", get(openapi::document))
         .route("/api/v1/sessions", post(sessions::sign_in))
         // Everybody who is signed in.
@@ -127,6 +128,7 @@ pub fn router(app: Shared) -> Router {
         .fallback(pages::fallback)
         .layer(tower_http::catch_panic::CatchPanicLayer::new())
         .layer(axum::middleware::from_fn(problem::layer))
+        .layer(axum::middleware::from_fn_with_state((app.metrics.clone(), "web"), crate::metrics::layer))
         .with_state(app)
 }
 

@@ -18,6 +18,7 @@ use crate::authority::Authorities;
 use crate::clock::Clock;
 use crate::connector::Connectors;
 use crate::keys::Keys;
+use crate::metrics::Metrics;
 use crate::orders::Orders;
 
 /// The server's parts.
@@ -34,6 +35,7 @@ pub struct App {
     pub orders: Orders,
     pub connectors: Connectors,
     pub password_checks: PasswordChecks,
+    pub metrics: Arc<Metrics>,
     pub attempts: Attempts,
     /// Wakes the worker when a job was enqueued.
     pub wake: Notify,

@@ -6,6 +6,7 @@ mod api;
 mod app;
 mod auth;
 mod authority;
+mod backup;
 mod clock;
 mod closing;
 mod connector;
@@ -16,6 +17,8 @@ mod item;
 mod keys;
 mod known_keys;
 mod locate;
+mod lock;
+mod metrics;
 mod observe;
 mod orders;
 mod pages;
@@ -24,11 +27,12 @@ mod restore;
 mod sealed;
 mod serve;
 mod tls;
+mod waiting;
 mod work;
 
 use std::io::{IsTerminal as _, Read as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -64,6 +68,28 @@ enum Action {
     Account(AccountAction),
     /// Makes every device's instruction set anew, in a new epoch, and prints that: after a backup was restored.
     NewEpoch(Place),
+    /// Writes everything that this platform knows into one file, also while it serves.
+    Backup {
+        #[command(flatten)]
+        place: Place,
+        /// The file to write; it must not be there yet.
+        #[arg(long)]
+        to: PathBuf,
+        /// A file whose first line seals the platform's keys. Without it they are NOT in the backup: keep DATA/keys elsewhere.
+        #[arg(long)]
+        passphrase_file: Option<PathBuf>,
+    },
+    /// Puts a backup into an empty data folder and an empty database, and begins a new epoch.
+    Restore {
+        #[command(flatten)]
+        place: Place,
+        /// The file that `backup` wrote.
+        #[arg(long)]
+        from: PathBuf,
+        /// A file whose first line opens the platform's keys.
+        #[arg(long)]
+        passphrase_file: Option<PathBuf>,
+    },
     /// Prints the OpenAPI document.
     Openapi,
 }
@@ -91,6 +117,9 @@ struct ServeArgs {
     /// host:port under which agents reach that listener; default: where it listens.
     #[arg(long)]
     agents_address: Option<String>,
+    /// A file whose first line is the token that opens `/metrics`. Without it there are no metrics.
+    #[arg(long)]
+    metrics_token_file: Option<PathBuf>,
     /// Folder of fitment-runner and fitment-compiler; default: beside this program.
     #[arg(long)]
     programs: Option<PathBuf>,
@@ -186,12 +215,43 @@ async fn main() -> anyhow::Result<()> {
             println!("{}", epoch.context("not every device may have a new set: run this command again")?);
             Ok(())
         }
+        Action::Backup { place, to, passphrase_file } => {
+            let passphrase = passphrase_file.as_deref().map(first_line).transpose()?;
+            let store = Settings::store(&place.data, place.database.as_deref()).await?;
+            let made = backup::write(&store, &place.data, &to, passphrase.as_deref(), SystemClock.now()).await?;
+            println!("{}", serde_json::to_string(&made)?);
+            Ok(())
+        }
+        Action::Restore { place, from, passphrase_file } => {
+            let passphrase = passphrase_file.as_deref().map(first_line).transpose()?;
+            backup::check_empty(&place.data)?;
+            let verified = backup::examine(&from, passphrase.as_deref())?;
+            let _lock = lock::take(&place.data)?;
+            let store = Settings::store(&place.data, place.database.as_deref()).await?;
+            let summary = backup::read(&store, &place.data, &verified).await?;
+            let epoch = restore::new_epoch(&store, SystemClock.now()).await;
+            let epoch = epoch.context("restored, but not every device has a new set: run fitment-server new-epoch")?;
+            let mut said = serde_json::to_value(&summary)?;
+            said["epoch"] = epoch.into();
+            println!("{said}");
+            Ok(())
+        }
         Action::Openapi => {
             use utoipa::OpenApi as _;
             println!("{}", api::openapi::Document::openapi().to_pretty_json()?);
             Ok(())
         }
     }
+}
+
+/// Reads the first line of a file that holds a secret.
+fn first_line(path: &Path) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
+    file.take(4096).read_to_string(&mut text).with_context(|| path.display().to_string())?;
+    let line = text.lines().next().unwrap_or_default().trim();
+    anyhow::ensure!(!line.is_empty(), "{} is empty", path.display());
+    Ok(line.to_owned())
 }
 
 fn settings(args: ServeArgs) -> anyhow::Result<Settings> {
@@ -205,6 +265,7 @@ fn settings(args: ServeArgs) -> anyhow::Result<Settings> {
         listen: args.listen,
         agents_listen: args.agents_listen,
         agents_address: args.agents_address,
+        metrics_token: args.metrics_token_file.as_deref().map(first_line).transpose()?,
         programs: args.programs.map_or_else(beside, Ok)?,
     })
 }

@@ -69,6 +69,15 @@ pub fn refusal(result: &RunResult) -> Option<String> {
     }
 }
 
+/// Returns how a run ended: `findings`, or the kind of its failure.
+pub fn end_of(result: &RunResult) -> &str {
+    match &result.outcome {
+        Outcome::Findings(_) => "findings",
+        Outcome::Failed { kind, .. } => kind,
+        Outcome::Execution { .. } => "execution",
+    }
+}
+
 /// Takes one result into account.
 pub async fn take(tx: &mut Tx, seen: &Observation<'_>) -> Result<(), ObserveError> {
     let (kind, message) = match &seen.result.outcome {

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use fitment_store::StoreError;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use tracing::Instrument as _;
 
 use crate::clock;
 
@@ -173,19 +174,29 @@ impl IntoResponse for Problem {
 
 /// Gives each request an id, and turns whatever error answer a layer below made into a problem document.
 pub async fn layer(request: Request, next: Next) -> Response {
-    let id = clock::random::<8>().map(hex::encode).unwrap_or_default();
+    let id = given_id(&request).unwrap_or_else(|| clock::random::<8>().map(hex::encode).unwrap_or_default());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    // Every line of a request carries its id.
+    let span = tracing::info_span!("request", request_id = %id);
     REQUEST_ID
         .scope(id.clone(), async move {
             let response = next.run(request).await;
             let mut response = ensure_problem(response);
-            tracing::info!(request_id = %id, %method, path, status = response.status().as_u16(), "request");
+            tracing::info!(%method, path, status = response.status().as_u16(), "request");
             if let Ok(value) = HeaderValue::from_str(&id) {
                 response.headers_mut().insert("x-request-id", value);
             }
             response
         })
+        .instrument(span)
         .await
+}
+
+/// Returns the id that a proxy before us gave the request: 8 to 64 letters, digits and hyphens, or it is none.
+fn given_id(request: &Request) -> Option<String> {
+    let id = request.headers().get("x-request-id")?.to_str().ok()?;
+    let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    (plain && (8..=64).contains(&id.len())).then(|| id.to_owned())
 }
 
 fn ensure_problem(response: Response) -> Response {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum_server::Handle;
+use axum_server::{Handle, Server};
 use fitment_domain::tenant::Scope;
 use fitment_runner_client::{Sandbox, SandboxConfig};
-use fitment_store::{ObjectsConfig, Store};
+use fitment_store::{ObjectsConfig, Store, StoreError};
+use hyper_util::rt::TokioTimer;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -20,11 +21,15 @@ use crate::authority::Authorities;
 use crate::clock::{Clock as _, SystemClock};
 use crate::connector::Connectors;
 use crate::keys::{Keys, Vault};
+use crate::metrics::Metrics;
 use crate::orders::Orders;
 use crate::tls::CertificateAcceptor;
-use crate::{agents, api, known_keys, tls, work};
+use crate::waiting::{Patience, Waiting};
+use crate::{agents, api, known_keys, lock, tls, work};
 
 const GRACE: Duration = Duration::from_secs(10);
+/// How long the head of a request may take, also the next one of a connection that is kept.
+const HEAD_WAIT_MAX: Duration = Duration::from_secs(15);
 
 /// Where the server keeps and finds things.
 #[derive(Debug, Clone)]
@@ -36,6 +41,8 @@ pub struct Settings {
     /// `host:port` under which agents reach their listener; default: where it listens.
     pub agents_address: Option<String>,
     pub programs: PathBuf,
+    /// Opens `/metrics`; none: it stays closed.
+    pub metrics_token: Option<String>,
 }
 
 impl Settings {
@@ -60,9 +67,23 @@ impl Settings {
     }
 }
 
-async fn assemble(settings: &Settings, agents_url: String) -> anyhow::Result<App> {
+/// Opens the store, again and again while its database is away. Whatever else is wrong ends the start.
+async fn store_when_there(settings: &Settings) -> anyhow::Result<Store> {
+    let mut patience = Patience::default();
+    loop {
+        let error = match Settings::store(&settings.data, settings.database.as_deref()).await {
+            Ok(store) => return Ok(store),
+            Err(error) => error,
+        };
+        match error.downcast_ref::<StoreError>() {
+            Some(inner) if patience.bears(inner).await => {}
+            _ => return Err(error),
+        }
+    }
+}
+
+async fn assemble(settings: &Settings, agents_url: String, store: Store) -> anyhow::Result<App> {
     let clock = Arc::new(SystemClock);
-    let store = Settings::store(&settings.data, settings.database.as_deref()).await?;
     let vault = Vault::open(settings.data.join("keys"))?;
     let keys = Keys::load(&vault)?;
     let authorities = Authorities::load(&vault, clock.now())?;
@@ -89,6 +110,7 @@ async fn assemble(settings: &Settings, agents_url: String) -> anyhow::Result<App
         orders: Orders::new(open),
         connectors: Connectors::default(),
         password_checks: PasswordChecks::default(),
+        metrics: Arc::new(Metrics::new(settings.metrics_token.as_deref())),
         attempts: Attempts::default(),
         wake: tokio::sync::Notify::new(),
         stop: CancellationToken::new(),
@@ -106,6 +128,7 @@ fn names(address: &str) -> Vec<String> {
 
 /// Runs until SIGTERM or SIGINT.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    let _lock = lock::take(&settings.data)?;
     let web = TcpListener::bind(settings.listen).with_context(|| format!("--listen {}", settings.listen))?;
     let agents_socket = TcpListener::bind(settings.agents_listen)
         .with_context(|| format!("--agents-listen {}", settings.agents_listen))?;
@@ -113,20 +136,24 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     agents_socket.set_nonblocking(true)?;
     let (web_address, agents_address) = (web.local_addr()?, agents_socket.local_addr()?);
     let reached_at = settings.agents_address.clone().unwrap_or_else(|| agents_address.to_string());
-    let app = Arc::new(assemble(&settings, format!("https://{reached_at}")).await?);
+    let (handle, waiting) = (Handle::new(), Waiting::default());
+    let mut servers = JoinSet::new();
+    let web_server = patient(axum_server::from_tcp(web)?).handle(handle.clone());
+    servers.spawn(web_server.serve(waiting.router().into_make_service()));
+    let store = tokio::select! {
+        store = store_when_there(&settings) => store?,
+        signal = wait_for_signal() => return signal,
+    };
+    let app = Arc::new(assemble(&settings, format!("https://{reached_at}"), store).await?);
     let (certificate, key) = app.authorities.issue_server(&names(&reached_at), app.now())?;
     let acceptor = CertificateAcceptor::new(tls::server_config(&app.authorities, &certificate, &key)?);
 
-    let handle = Handle::new();
     let mut worker = tokio::spawn(work::run(app.clone(), app.stop.clone()));
-    let web_server =
-        axum_server::from_tcp(web)?.handle(handle.clone()).serve(api::router(app.clone()).into_make_service());
-    let agents_server = axum_server::from_tcp(agents_socket)?
+    waiting.ready(api::router(app.clone()));
+    let agents_server = patient(axum_server::from_tcp(agents_socket)?)
         .acceptor(acceptor)
         .handle(handle.clone())
         .serve(agents::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>());
-    let mut servers = JoinSet::new();
-    servers.spawn(web_server);
     servers.spawn(agents_server);
     let listening =
         serde_json::json!({ "web": format!("http://{web_address}"), "agents": format!("https://{agents_address}") });
@@ -149,6 +176,13 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         let _in_time = tokio::time::timeout(GRACE, worker).await;
     }
     failure.map_or(Ok(()), Err)
+}
+
+/// Cuts off whoever does not end the head of a request in time: open sentences must not use up the connections.
+fn patient(server: Server<SocketAddr>) -> Server<SocketAddr> {
+    let mut server = server.http1_only();
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WAIT_MAX);
+    server
 }
 
 /// Says which part ended although nobody told it to, and why if it knows.

@@ -15,6 +15,7 @@ use fitment_domain::time::UnixMs;
 use fitment_store::{Job, Store, StoreError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::app::{App, Shared};
 use crate::clock;
@@ -97,7 +98,8 @@ async fn start(app: &Shared, running: &mut JoinSet<()>, free: usize) -> Duration
     match claim(app, i64::try_from(free).unwrap_or(1)).await {
         Ok((jobs, wait)) => {
             for job in jobs {
-                running.spawn(one(app.clone(), job));
+                let span = tracing::info_span!("job", job = %job.id, kind = job.kind);
+                running.spawn(one(app.clone(), job).instrument(span));
             }
             wait
         }
@@ -176,10 +178,14 @@ async fn execute(app: &App, job: &Job) -> Result<Next, JobError> {
 /// Writes the end of a job; false if its lease was lost meanwhile.
 async fn settle(app: &App, job: &Job, lease: UnixMs, outcome: Result<Next, JobError>) -> Result<bool, StoreError> {
     let mut tx = app.store.begin(Scope::Platform).await?;
+    if outcome.is_ok() {
+        app.metrics.job(&job.kind, "done");
+    }
     let ours = match outcome {
         Ok(Next::Done) => tx.finish_job(&job.id, lease, job.generation).await?,
         Ok(Next::At(due)) => tx.retry_job(&job.id, lease, job.generation, due, "").await?,
         Err(error) => {
+            app.metrics.job(&job.kind, "failed");
             let due = app.now().plus_ms(retry_delay_ms(job.attempts));
             tracing::warn!(kind = job.kind, subject = job.subject, attempts = job.attempts, %error, "job failed; it waits and goes on");
             tx.retry_job(&job.id, lease, job.generation, due, &error.to_string()).await?

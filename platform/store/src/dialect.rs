@@ -37,13 +37,16 @@ impl Dialect {
         }
     }
 
-    /// Returns what every new connection is told. Nobody waits for a lock longer than five seconds.
+    /// Returns what every new connection is told. Nobody waits for a lock longer than five seconds, and no statement runs for
+    /// longer than thirty.
     pub(crate) const fn on_connect(self) -> &'static str {
         match self {
             Dialect::Sqlite => {
                 "pragma busy_timeout = 5000; pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on;"
             }
-            Dialect::Postgres => "set lock_timeout = '5s'; set idle_in_transaction_session_timeout = '60s';",
+            Dialect::Postgres => {
+                "set lock_timeout = '5s'; set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '60s';"
+            }
         }
     }
 
@@ -105,6 +108,58 @@ impl Dialect {
                    select id from jobs where due <= $1 and (leased_until is null or leased_until <= $1) order by due, id limit $3 \
                    for update skip locked\
                  ) returning id, owner, kind, subject, due, leased_until, generation, attempts, problem"
+            }
+        }
+    }
+
+    /// Returns the statement that lists every column of every table: its names and its type.
+    pub(crate) const fn columns(self) -> &'static str {
+        match self {
+            Dialect::Sqlite => {
+                "select m.name as table_name, p.name as column_name, p.type as kind from sqlite_master m \
+                 join pragma_table_info(m.name) p where m.type = 'table' and m.name not like 'sqlite_%' \
+                 and m.name <> '_sqlx_migrations' order by m.name, p.cid"
+            }
+            Dialect::Postgres => {
+                "select table_name::text as table_name, column_name::text as column_name, data_type::text as kind \
+                 from information_schema.columns where table_schema = current_schema() \
+                 and table_name <> '_sqlx_migrations' order by table_name, ordinal_position"
+            }
+        }
+    }
+
+    /// Returns the statement that lifts, for one transaction, the limit on how long a statement may run.
+    pub(crate) const fn without_time_limit(self) -> &'static str {
+        match self {
+            Dialect::Sqlite => "select 1",
+            Dialect::Postgres => "set local statement_timeout = 0",
+        }
+    }
+
+    /// Returns what makes references wait for the end of a transaction that loads rows in any order.
+    pub(crate) const fn references_later(self) -> &'static str {
+        match self {
+            Dialect::Sqlite => "pragma defer_foreign_keys = on",
+            Dialect::Postgres => {
+                "set local statement_timeout = 0; do $$ declare c record; begin \
+                 for c in select conrelid::regclass::text as t, conname from pg_constraint \
+                   where contype = 'f' and connamespace = current_schema()::regnamespace loop \
+                   execute format('alter table %s alter constraint %I deferrable initially deferred', c.t, c.conname); \
+                 end loop; end $$"
+            }
+        }
+    }
+
+    /// Returns what looks at the references of all that was loaded, and makes them as strict as before. SQLite looks at commit.
+    pub(crate) const fn references_now(self) -> &'static str {
+        match self {
+            Dialect::Sqlite => "select 1",
+            Dialect::Postgres => {
+                "set constraints all immediate; do $$ declare c record; begin \
+                 for c in select conrelid::regclass::text as t, conname from pg_constraint \
+                   where contype = 'f' and connamespace = current_schema()::regnamespace loop \
+                   execute format('alter table %s alter constraint %I not deferrable', c.t, c.conname); \
+                 end loop; end $$"
             }
         }
     }

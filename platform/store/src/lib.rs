@@ -14,7 +14,9 @@ mod transaction;
 mod account;
 mod alert;
 mod audit;
+mod backup;
 mod connection;
+mod counts;
 mod device;
 mod finding;
 mod installation;
@@ -45,7 +47,9 @@ use crate::dialect::Dialect;
 pub use crate::account::{Account, AccountSummary, TokenRow};
 pub use crate::alert::AlertRow;
 pub use crate::audit::{AUDIT_PAGE_MAX, AuditPage};
+pub use crate::backup::Shape;
 pub use crate::connection::Connection;
+pub use crate::counts::Counts;
 pub use crate::device::CertificateRow;
 pub use crate::error::{Result, StoreError};
 pub use crate::finding::{FindingRow, RunStateRow};
@@ -149,6 +153,11 @@ impl Store {
     /// Returns the object store.
     pub fn objects(&self) -> &Objects {
         &self.objects
+    }
+
+    /// Returns how many connections are open, and how many of these nobody uses.
+    pub fn connections(&self) -> (u32, usize) {
+        (self.pool.size(), self.pool.num_idle())
     }
 
     /// Waits until every connection is closed; for an orderly end.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fitment_domain::bytes::Digest;
 use fitment_domain::id::ReleaseId;
+use futures_util::TryStreamExt as _;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
@@ -58,6 +59,27 @@ impl Objects {
         self.read(&statement_path(release)).await
     }
 
+    /// Returns the paths of all that is kept, in order: for backups.
+    pub async fn paths(&self) -> Result<Vec<String>> {
+        let found: Vec<object_store::ObjectMeta> = self.inner.list(None).try_collect().await?;
+        let mut paths: Vec<String> = found.into_iter().map(|meta| meta.location.to_string()).collect();
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// Returns what lies at a path that `paths` gave; what it holds must be what its path says.
+    pub async fn get_path(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        let Some(bytes) = self.read(&Path::from(path)).await? else { return Ok(None) };
+        check_path(path, &bytes)?;
+        Ok(Some(bytes))
+    }
+
+    /// Keeps what `get_path` gave.
+    pub async fn put_path(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        check_path(path, bytes)?;
+        self.write(&Path::from(path), bytes).await
+    }
+
     async fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         self.inner.put(path, bytes.to_vec().into()).await?;
         Ok(())
@@ -79,4 +101,13 @@ fn object_path(digest: &Digest) -> Path {
 
 fn statement_path(release: &ReleaseId) -> Path {
     Path::from(format!("statements/{release}.json"))
+}
+
+/// What is addressed by its digest must have it.
+fn check_path(path: &str, bytes: &[u8]) -> Result<()> {
+    let digest = Digest::of(bytes);
+    if path.starts_with("sha256/") && path != object_path(&digest).to_string() {
+        return Err(StoreError::Object(format!("{path} holds bytes of digest {digest}")));
+    }
+    Ok(())
 }

@@ -118,6 +118,11 @@ impl Tx {
         Ok(())
     }
 
+    /// Returns the connection itself, for what is neither one row nor a few.
+    pub(crate) fn wire(&mut self) -> &mut sqlx::AnyConnection {
+        &mut self.inner
+    }
+
     /// Runs a statement that writes, and returns how many rows it touched.
     pub(crate) async fn execute(&mut self, statement: Statement<'_>) -> Result<u64> {
         self.check_writes()?;

@@ -1,5 +1,6 @@
 //! What needs servers from apt: leave it out with `--skip real::`.
 
+mod backup;
 mod browser;
 mod certificates;
 mod crashes;

@@ -6,6 +6,7 @@ use crate::real::tickets::{connect, connection_until, reference};
 use crate::stories::crashes::{arrived, each_look_counted_once};
 use crate::stories::full_disk::{ticket, watched};
 use crate::support::databases::{Cluster, Database};
+use crate::support::platform::Platform;
 use crate::support::records::{no_delivery_waits, spool_until, status_until};
 use crate::support::tracker::Tracker;
 
@@ -44,6 +45,23 @@ async fn a_database_that_is_away_comes_back() {
     arrived(&watched, &held).await;
     ticket(&watched.msp, "a ticket about what happened meanwhile", |t| t["state"] == "open").await;
     each_look_counted_once(&watched).await;
+}
+
+#[tokio::test]
+async fn a_server_that_starts_before_its_database_waits_and_says_so() {
+    let cluster = Cluster::start();
+    let mut platform = Platform::start(Database::at(cluster.create_database())).await;
+    platform.stop();
+    cluster.stop();
+    platform.serve_without_database();
+    let nobody = platform.nobody();
+    let ready = nobody.get("/readyz").await;
+    assert_eq!((ready.status, &ready.body["waiting_for"]), (503, &json!(["the database"])));
+    let refused = nobody.get("/api/v1/me").await;
+    assert_eq!((refused.status, refused.code()), (503, "busy"));
+    assert_eq!(nobody.get("/healthz").await.status, 200);
+    cluster.start_again();
+    nobody.answered("/readyz", "the server goes on by itself", |a| a.status == 200).await;
 }
 
 fn says(ticket: &Value, words: &str) -> bool {

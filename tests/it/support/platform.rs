@@ -39,6 +39,8 @@ pub(crate) struct Setting {
     pub(crate) agents_address: Option<String>,
     /// The server's data folder.
     pub(crate) data: Option<PathBuf>,
+    /// Further words of `serve`.
+    pub(crate) more: Vec<String>,
 }
 
 /// Somebody who is signed in.
@@ -99,7 +101,7 @@ impl Platform {
             folder: tempfile::tempdir().unwrap(),
             setting,
             ports: (free_port(), free_port()),
-            http: reqwest::Client::builder().timeout(PATIENCE).tls_backend_preconfigured(no_tls()).build().unwrap(),
+            http: http_client(),
             publisher_key: SigningKey::from_bytes(&[7; 32]),
         };
         for (kind, name) in [("publisher", "fitment"), ("msp", "Acme"), ("operator", "Staff")] {
@@ -149,21 +151,45 @@ impl Platform {
         self.folder.path()
     }
 
-    /// Starts the server, on the same ports as before.
-    pub(crate) fn serve(&mut self) {
+    fn serve_command(&self) -> Command {
         let mut command = self.server_command();
         command.args(["serve", "--data"]).arg(self.data()).args(["--database", &self.database.url]);
         command.args(["--listen", &format!("127.0.0.1:{}", self.ports.0)]);
         command.args(["--agents-listen", &format!("127.0.0.1:{}", self.ports.1)]);
+        command.args(&self.setting.more);
         if let Some(address) = &self.setting.agents_address {
             command.args(["--agents-address", address]);
         }
+        command
+    }
+
+    /// Starts the server, on the same ports as before.
+    pub(crate) fn serve(&mut self) {
+        let mut command = self.serve_command();
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let log = || std::fs::read_to_string(self.log()).unwrap_or_default();
         assert!(line.starts_with("listening "), "the server did not start: {line:?}\n{}", log());
         self.server = Some(child);
+    }
+
+    /// Starts the server while its database is away: it does not say where it listens yet.
+    pub(crate) fn serve_without_database(&mut self) {
+        // The connections of before are gone with the server that had them.
+        self.http = http_client();
+        self.server = Some(self.serve_command().stdout(Stdio::null()).spawn().unwrap());
+        let begun = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", self.ports.0)).is_err() {
+            assert!(begun.elapsed() < PATIENCE, "nobody listens");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Goes on with another database and data folder, as after a restore.
+    pub(crate) fn move_to(&mut self, database: Database, data: PathBuf) {
+        self.database = database;
+        self.setting.data = Some(data);
     }
 
     /// Returns the pid of the server.
@@ -246,6 +272,10 @@ impl Drop for Platform {
             tail.iter().rev().for_each(|line| eprintln!("{line}"));
         }
     }
+}
+
+fn http_client() -> reqwest::Client {
+    reqwest::Client::builder().timeout(PATIENCE).tls_backend_preconfigured(no_tls()).build().unwrap()
 }
 
 /// The tests' own client speaks plain HTTP to loopback; it still wants a TLS back end to exist.

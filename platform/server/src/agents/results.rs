@@ -56,6 +56,7 @@ pub(super) async fn take(
             Some(_) => observe::refusal(result),
         };
         if let Some(reason) = refusal {
+            app.metrics.refused();
             acknowledged.refused.push(Refused { sequence: result.sequence, reason });
             continue;
         }
@@ -64,6 +65,7 @@ pub(super) async fn take(
         {
             let seen = Observation { device: &device, installation, result, received };
             observe::take(&mut tx, &seen).await?;
+            app.metrics.result(observe::end_of(result));
             samples.extend(observe::samples(&seen));
         }
         acknowledged.sequences.push(result.sequence);
@@ -71,6 +73,7 @@ pub(super) async fn take(
     let dropped = tx.record_samples(&samples, received).await?;
     tx.touch_device(&device.id, received).await?;
     tx.commit().await?;
+    app.metrics.dropped(&dropped);
     if !dropped.is_empty() {
         tracing::warn!(device = %device.id, ?dropped, "samples were not kept; GET /api/v1/series lists them by reason");
     }

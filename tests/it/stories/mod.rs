@@ -4,6 +4,7 @@
 pub(crate) mod alerts;
 pub(crate) mod api;
 mod author;
+pub(crate) mod backup;
 pub(crate) mod certificates;
 mod changes;
 pub(crate) mod command_line;
@@ -13,7 +14,6 @@ pub(crate) mod devices;
 pub(crate) mod doors;
 mod first_start;
 pub(crate) mod full_disk;
-pub(crate) mod backup;
 pub(crate) mod install;
 pub(crate) mod instructions;
 mod orders;

@@ -3,6 +3,7 @@
 //! Request Tracker says "no" in ways that look like "yes": an update is answered 200 with a list of refusals, and a create
 //! drops a custom-field value that it does not like and still answers 201. So every write is read back and compared.
 
+mod changes;
 mod client;
 mod config;
 mod describe;
@@ -14,8 +15,8 @@ mod time;
 mod wire;
 
 use client::Client;
-use fitment_sdk::ticketing::{Description, Error, NewNote, NewTicket, NotesPage, Ticket, TicketPatch};
-use fitment_sdk::{Context, TicketingConnector};
+use fitment_sdk::ticketing::{Description, Error, NewNote, NewTicket, NotesPage, SyncPage, Ticket, TicketPatch};
+use fitment_sdk::{Context, TicketingConnector, TicketingSync};
 
 struct RequestTracker;
 
@@ -49,4 +50,10 @@ impl TicketingConnector for RequestTracker {
     }
 }
 
-fitment_sdk::export!(RequestTracker as ticketing_connector);
+impl TicketingSync for RequestTracker {
+    fn changes(ctx: &Context, cursor: Option<&[u8]>, boards: &[String], max: u32) -> Result<SyncPage, Error> {
+        changes::changes(&Client::new(ctx)?, cursor, boards, max)
+    }
+}
+
+fitment_sdk::export!(RequestTracker as ticketing_connector with ticketing_sync);

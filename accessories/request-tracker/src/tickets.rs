@@ -122,19 +122,38 @@ fn read(client: &Client, id: &str) -> Result<Stored, Error> {
     let path = ["/ticket/", checked(id)?].concat();
     let response = client.read_response(client.get(&path).query("fields[Queue]", "Name"))?;
     let wire: wire::Ticket = client::json(&response)?;
+    let queue_id = wire.queue.id.0.clone();
+    let mut ticket = ticket(client, wire)?;
+    ticket.version = response.header("ETag").map(str::to_owned);
+    if ticket.id != id {
+        ticket.aliases.push(id.to_owned());
+    }
+    Ok(Stored { ticket, queue_id })
+}
+
+/// Reads the tickets that a TicketSQL finds, by id; they come without versions. Merged and deleted ones are in no list.
+pub(crate) fn list(client: &Client, query: &str, max: u32) -> Result<Vec<Ticket>, Error> {
+    const FIELDS: &str = "Subject,Status,Queue,Priority,Created,LastUpdated,LastUpdatedBy,CustomFields";
+    let request = client.get("/tickets").query("query", query).query("fields", FIELDS).query("fields[Queue]", "Name");
+    let request = request.query("orderby", "id").query("order", "ASC").query("per_page", &max.to_string());
+    let page: Page<wire::Ticket> = client.read(request)?;
+    page.items.into_iter().map(|wire| ticket(client, wire)).collect()
+}
+
+fn ticket(client: &Client, wire: wire::Ticket) -> Result<Ticket, Error> {
     let stamp =
         |text: &Text| time::parse(&text.0).ok_or_else(|| Error::BadResponse(format!("{:?} is no time", text.0)));
     let config = &client.config;
     let reference = wire.custom_fields.into_iter().find(|field| field.name.0 == config.external_reference_field);
     let queue_id = wire.queue.id.0;
-    let ticket = Ticket {
+    Ok(Ticket {
         url: Some(format!("{}/Ticket/Display.html?id={}", config.url, wire.id.0)),
-        version: response.header("ETag").map(str::to_owned),
-        aliases: if wire.id.0 == id { Vec::new() } else { vec![id.to_owned()] },
+        version: None,
+        aliases: Vec::new(),
         number: wire.id.0.clone(),
         id: wire.id.0,
         deleted: wire.status.0 == "deleted",
-        board: wire.queue.name.map_or_else(|| queue_id.clone(), |name| name.0),
+        board: wire.queue.name.map_or(queue_id, |name| name.0),
         status_class: config.class(&wire.status.0),
         status: wire.status.0,
         priority: Some(wire.priority.0).filter(|priority| !priority.is_empty()),
@@ -143,8 +162,7 @@ fn read(client: &Client, id: &str) -> Result<Stored, Error> {
         created: stamp(&wire.created)?,
         updated: stamp(&wire.last_updated)?,
         updated_by: wire.last_updated_by.map(|user| user.id.0),
-    };
-    Ok(Stored { ticket, queue_id })
+    })
 }
 
 /// Lets only numbers through: the id goes into a path, and Request Tracker has no other tickets.

@@ -94,6 +94,18 @@ pub(crate) struct Transaction {
     pub(crate) creator: Option<Reference>,
 }
 
+/// One entry of the record of all changes.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Entry {
+    #[serde(rename = "id")]
+    pub(crate) id: Text,
+    #[serde(rename = "Type")]
+    pub(crate) kind: Text,
+    pub(crate) object_id: Text,
+    pub(crate) created: Text,
+}
+
 /// One part of the message of a history entry.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]

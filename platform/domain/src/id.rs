@@ -86,6 +86,8 @@ ids! {
     AlertId = "alr";
     /// Names one of our own tickets.
     TicketId = "tic";
+    /// Names a note on one of our tickets.
+    NoteId = "not";
     /// Names a category of tickets.
     CategoryId = "cat";
     /// Names a rule that gives tickets their category.

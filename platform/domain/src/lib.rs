@@ -49,5 +49,7 @@ pub mod ticket;
 
 pub mod mapping;
 
+pub mod sync;
+
 pub mod audit;
 pub mod protocol;

@@ -4,7 +4,7 @@ pub mod remote;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::TicketId;
+use crate::id::{NoteId, TicketId};
 use crate::time::UnixMs;
 
 /// Where a ticket of ours stands.
@@ -30,12 +30,47 @@ impl TicketState {
     }
 }
 
-/// Who made a ticket. This version makes them from monitors alone.
+/// Who made a ticket: a monitor.
 pub const SOURCE_AUTOMATIC: &str = "automatic";
+/// Who made a ticket: a technician, by hand.
+pub const SOURCE_TECHNICIAN: &str = "technician";
 
 /// Returns the reference under which a ticket of ours is found in the other system; stable over retries.
 pub fn external_reference(ticket: &TicketId) -> String {
     format!("fitment:{ticket}")
+}
+
+/// Returns the reference of a note that somebody wrote on our side; it stands in the note's last line in the other system.
+pub fn note_reference(ticket: &TicketId, note: &NoteId) -> String {
+    format!("{}:note:{note}", external_reference(ticket))
+}
+
+/// What a note of the other system is to us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Somebody wrote it there.
+    There,
+    /// This note of ours.
+    Ours(NoteId),
+    /// We wrote it, and it is no note of ours: the description, or what the host has to say.
+    Echo,
+}
+
+/// Says what a note of the other system is to us. A reference that somebody quotes in the midst of a note makes it no echo,
+/// and neither does one that was written under another account.
+pub fn origin_of(note: &remote::Note, ticket: &TicketId, description: &str, our_account: Option<&str>) -> Origin {
+    let foreign = our_account.is_some() && note.author.is_some() && note.author.as_deref() != our_account;
+    if foreign {
+        return Origin::There;
+    }
+    let reference = external_reference(ticket);
+    let last = note.body.trim_end().lines().next_back().unwrap_or_default().trim();
+    if let Some(rest) = last.strip_prefix(&reference) {
+        let id = rest.strip_prefix(":note:").and_then(|id| NoteId::parse(id).ok());
+        return id.map_or(Origin::Echo, Origin::Ours);
+    }
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    if words(&note.body) == words(description) { Origin::Echo } else { Origin::There }
 }
 
 /// What the ledger knows about the way of one ticket into the other system.
@@ -123,6 +158,28 @@ pub fn retry_delay_ms(attempts: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_note_is_an_echo_only_if_we_wrote_it() {
+        let (ticket, id) = (TicketId::from_random([1; 16]), NoteId::from_random([2; 16]));
+        let reference = note_reference(&ticket, &id);
+        let origin = |body: String, author: &str| {
+            let note = remote::Note {
+                id: "7".to_owned(),
+                audience: remote::Audience::Internal,
+                body,
+                author: Some(author.to_owned()),
+                created_ms: 0,
+            };
+            origin_of(&note, &ticket, "The disk\nis full", Some("fitment"))
+        };
+        assert_eq!(origin(format!("On my way.\n\n{reference}\n"), "fitment"), Origin::Ours(id));
+        assert_eq!(origin(format!("Cleared.\n\n{}7", left_open_reference(&ticket)), "fitment"), Origin::Echo);
+        assert_eq!(origin("The disk\r\nis full\n".to_owned(), "fitment"), Origin::Echo);
+        assert_eq!(origin(format!("You wrote\n{reference}"), "technician"), Origin::There);
+        assert_eq!(origin(format!("{reference}\nis what?"), "fitment"), Origin::There);
+        assert_eq!(origin("By hand, as this account.".to_owned(), "fitment"), Origin::There);
+    }
 
     #[test]
     fn a_create_that_may_have_happened_is_looked_for_before_it_is_repeated() {

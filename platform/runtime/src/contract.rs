@@ -88,3 +88,16 @@ pub mod connector {
         with: { "fitment:accessory": crate::contract::offered::fitment::accessory },
     });
 }
+
+/// What the world `ticketing-connector-sync` has beyond `ticketing-connector`.
+pub mod connector_sync {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        inline: "
+            package fitment:host;
+            world syncing { export fitment:accessory/ticketing-sync@0.1.1; }
+        ",
+        exports: { default: async },
+        with: { "fitment:accessory": crate::contract::offered::fitment::accessory },
+    });
+}

@@ -4,6 +4,7 @@ mod fault;
 mod finding;
 mod reading;
 mod ticketing;
+mod ticketing_sync;
 
 use fitment_domain::finding::{FindingLimits, check};
 use fitment_domain::run::{End, Fault, Returned};

@@ -23,6 +23,7 @@ pub mod releases;
 pub mod requests;
 pub mod series;
 pub mod sessions;
+pub mod sync;
 pub mod tenants;
 pub mod test_tenants;
 pub mod tickets;
@@ -110,13 +111,15 @@ pub fn router(app: Shared) -> Router {
         .route("/api/v1/connections", get(connections::list).post(connections::add))
         .route("/api/v1/connections/{id}", patch(connection_changes::change).delete(connection_changes::remove))
         .route("/api/v1/connections/{id}/check", post(connections::check))
+        .route("/api/v1/connections/{id}/sync", get(sync::show).put(sync::change).post(sync::look))
         .route("/api/v1/findings", get(findings::list))
         .route("/api/v1/alerts", get(findings::alerts))
         .route("/api/v1/alerts/{id}/close", post(findings::close))
         .route("/api/v1/series", get(series::list))
         .route("/api/v1/series/{id}/points", get(series::points))
-        .route("/api/v1/tickets", get(tickets::list))
-        .route("/api/v1/tickets/{id}", get(tickets::show))
+        .route("/api/v1/tickets", get(tickets::list).post(tickets::change::create))
+        .route("/api/v1/tickets/{id}", get(tickets::show).patch(tickets::change::change))
+        .route("/api/v1/tickets/{id}/notes", post(tickets::note::add))
         .route("/api/v1/categories", get(mapping::categories).post(mapping::add_category))
         .route("/api/v1/categories/{id}", put(mapping::change_category))
         .route("/api/v1/category-rules", get(mapping::rules).post(mapping::add_rule))

@@ -12,6 +12,7 @@ mod closing;
 mod connector;
 mod door;
 mod execution;
+mod in_step;
 mod intake;
 mod item;
 mod keys;

@@ -3,7 +3,7 @@
 use fitment_domain::alert::{AlertKey, Change, Closing, Hysteresis, Track, step};
 use fitment_domain::device::Device;
 use fitment_domain::finding::{Finding, FindingLimits, Sample, check};
-use fitment_domain::id::{AlertId, ClientId, ConnectionId, JobId, TicketId};
+use fitment_domain::id::{AlertId, ClientId, ConnectionId, TicketId};
 use fitment_domain::installation::Installation;
 use fitment_domain::mapping::{FALLBACK_CATEGORY, Subject, pick};
 use fitment_domain::protocol::{Outcome, RunResult};
@@ -15,8 +15,8 @@ use fitment_domain::time::UnixMs;
 use fitment_store::{AlertRow, Connection, NewSample, StoreError, TicketRow, Tx};
 
 use crate::clock::{self, NoRandomness};
+use crate::in_step::{self, StepError};
 use crate::problem::Problem;
-use crate::work::DELIVER;
 
 /// Bytes of the log lines of one result.
 const LOG_BYTES_MAX: usize = 128 * 1024;
@@ -29,6 +29,8 @@ pub enum ObserveError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
+    #[error(transparent)]
+    Step(#[from] StepError),
     #[error("the tenant has no category at all")]
     NoCategory,
 }
@@ -37,6 +39,7 @@ impl From<ObserveError> for Problem {
     fn from(error: ObserveError) -> Self {
         match error {
             ObserveError::Store(inner) => inner.into(),
+            ObserveError::Step(inner) => inner.into(),
             other @ (ObserveError::Randomness(_) | ObserveError::NoCategory) => Problem::internal(other),
         }
     }
@@ -192,10 +195,7 @@ async fn returned(
     ticket.delivery.returned = true;
     ticket.updated = seen.received;
     tx.update_ticket(&ticket).await?;
-    if ticket.connection.is_some() {
-        enqueue_delivery(tx, &ticket.id, seen.received).await?;
-    }
-    Ok(())
+    enqueue_delivery(tx, &ticket, seen.received).await
 }
 
 async fn make_ticket(
@@ -212,7 +212,7 @@ async fn make_ticket(
     // Categories can be renamed: an alert without a ticket would be worse than a ticket in an odd category.
     let otherwise = || categories.iter().find(|c| c.name == FALLBACK_CATEGORY).or(categories.first());
     let category = by_rule.or_else(otherwise).ok_or(ObserveError::NoCategory)?;
-    let connection = connection_for(&tx.connections().await?, &seen.device.client);
+    let connection = connection_for(&tx.connections().await?, Some(&seen.device.client));
     let ticket = TicketRow {
         id: TicketId::from_random(clock::random()?),
         number: tx.next_ticket_number().await?,
@@ -228,7 +228,7 @@ async fn make_ticket(
         occurrences: i64::from(alert.track.occurrences),
         created: seen.received,
         updated: seen.received,
-        connection: connection.clone(),
+        connection,
         delivery: Delivery::default(),
         external_number: None,
         external_url: None,
@@ -237,15 +237,12 @@ async fn make_ticket(
         chosen_by: chosen.map(|rule| rule.id.clone()),
     };
     tx.insert_ticket(&ticket).await?;
-    if connection.is_some() {
-        enqueue_delivery(tx, &ticket.id, seen.received).await?;
-    }
-    Ok(())
+    enqueue_delivery(tx, &ticket, seen.received).await
 }
 
 /// Returns the connection that carries a client's tickets: its own, or the first that is for everybody.
-fn connection_for(connections: &[Connection], client: &ClientId) -> Option<ConnectionId> {
-    let own = connections.iter().find(|connection| connection.client.as_ref() == Some(client));
+pub fn connection_for(connections: &[Connection], client: Option<&ClientId>) -> Option<ConnectionId> {
+    let own = connections.iter().find(|connection| client.is_some() && connection.client.as_ref() == client);
     own.or_else(|| connections.iter().find(|connection| connection.client.is_none())).map(|c| c.id.clone())
 }
 
@@ -265,7 +262,7 @@ pub(crate) async fn cleared(tx: &mut Tx, alert: &AlertRow, now: UnixMs) -> Resul
     if ticket.connection.is_some() {
         ticket.delivery.close_wanted = true;
         tx.update_ticket(&ticket).await?;
-        enqueue_delivery(tx, &ticket.id, now).await?;
+        enqueue_delivery(tx, &ticket, now).await?;
     } else {
         ticket.state = TicketState::Closed;
         tx.update_ticket(&ticket).await?;
@@ -273,10 +270,12 @@ pub(crate) async fn cleared(tx: &mut Tx, alert: &AlertRow, now: UnixMs) -> Resul
     Ok(())
 }
 
-/// Asks, in this transaction, for the delivery of a ticket.
-async fn enqueue_delivery(tx: &mut Tx, ticket: &TicketId, now: UnixMs) -> Result<(), ObserveError> {
-    let job = JobId::from_random(clock::random()?);
-    Ok(tx.enqueue(&job, DELIVER, ticket.as_str(), now).await?)
+/// Asks, in this transaction, for the delivery of a ticket that has somewhere to go.
+async fn enqueue_delivery(tx: &mut Tx, ticket: &TicketRow, now: UnixMs) -> Result<(), ObserveError> {
+    match &ticket.connection {
+        Some(connection) => Ok(in_step::ask_delivery(tx, connection, &ticket.id, now).await?),
+        None => Ok(()),
+    }
 }
 
 fn describe(seen: &Observation<'_>, finding: &Finding) -> String {

@@ -148,6 +148,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let (certificate, key) = app.authorities.issue_server(&names(&reached_at), app.now())?;
     let acceptor = CertificateAcceptor::new(tls::server_config(&app.authorities, &certificate, &key)?);
 
+    work::sync::ask_all(&app).await?;
     let mut worker = tokio::spawn(work::run(app.clone(), app.stop.clone()));
     waiting.ready(api::router(app.clone()));
     let agents_server = patient(axum_server::from_tcp(agents_socket)?)

@@ -4,15 +4,17 @@ pub mod assign;
 pub mod deliver;
 pub mod relocate;
 pub mod retain;
+pub mod sync;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use fitment_domain::id::{ClientId, DeviceId, JobId, TicketId};
+use fitment_domain::id::{ClientId, ConnectionId, DeviceId, JobId, TicketId};
 use fitment_domain::tenant::Scope;
 use fitment_domain::ticket::retry_delay_ms;
 use fitment_domain::time::UnixMs;
 use fitment_store::{Job, Store, StoreError};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -24,6 +26,8 @@ use crate::clock;
 pub const ASSIGN: &str = "assign";
 /// Carries a ticket into the other system; the subject is the ticket.
 pub const DELIVER: &str = "deliver";
+/// Looks at what changed behind a connection; the subject is the connection.
+pub const SYNC: &str = "sync";
 
 /// Puts a client's devices where its networks say; the subject is the client.
 pub const RELOCATE: &str = "relocate";
@@ -34,6 +38,8 @@ pub const RETAIN: &str = "retain";
 const LEASE_MS: u64 = 15_000;
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 const JOBS_AT_ONCE: usize = 8;
+/// Of these, so many may speak with other systems: one that hangs leaves the others their places.
+const IN_LANES_AT_ONCE: usize = 5;
 const IDLE_MS_MAX: u64 = 5_000;
 
 /// What a job says at its end.
@@ -59,6 +65,8 @@ pub enum JobError {
     Signature(#[from] fitment_domain::signature::BadSignature),
     #[error(transparent)]
     Randomness(#[from] crate::clock::NoRandomness),
+    #[error(transparent)]
+    Step(#[from] crate::in_step::StepError),
     #[error("job {0:?} is not known to this version")]
     Unknown(String),
     #[error("job subject {0:?} does not read")]
@@ -68,9 +76,14 @@ pub enum JobError {
 /// Runs jobs until told to stop; what runs then is finished first.
 pub async fn run(app: Shared, stop: CancellationToken) {
     let mut running = JoinSet::new();
+    let speaking = Arc::new(Semaphore::new(IN_LANES_AT_ONCE));
     while !stop.is_cancelled() {
         let free = JOBS_AT_ONCE - running.len();
-        let wait = if free == 0 { Duration::from_millis(IDLE_MS_MAX) } else { start(&app, &mut running, free).await };
+        let wait = if free == 0 {
+            Duration::from_millis(IDLE_MS_MAX)
+        } else {
+            start(&app, &mut running, free, &speaking).await
+        };
         tokio::select! {
             () = stop.cancelled() => {}
             // While every place is taken, a new job changes nothing.
@@ -94,12 +107,19 @@ pub async fn ask_for_upkeep(store: &Store, now: UnixMs) -> Result<(), JobError> 
 }
 
 /// Starts what is due, and returns how long nothing else will be.
-async fn start(app: &Shared, running: &mut JoinSet<()>, free: usize) -> Duration {
-    match claim(app, i64::try_from(free).unwrap_or(1)).await {
+async fn start(app: &Shared, running: &mut JoinSet<()>, free: usize, speaking: &Arc<Semaphore>) -> Duration {
+    match claim(app, free, speaking.available_permits()).await {
         Ok((jobs, wait)) => {
             for job in jobs {
                 let span = tracing::info_span!("job", job = %job.id, kind = job.kind);
-                running.spawn(one(app.clone(), job).instrument(span));
+                let place = job.lane.as_ref().and_then(|_| Arc::clone(speaking).try_acquire_owned().ok());
+                let app = app.clone();
+                let work = async move {
+                    // Given back when the job ends, however that is.
+                    let _place = place;
+                    one(app, job).await;
+                };
+                running.spawn(work.instrument(span));
             }
             wait
         }
@@ -110,11 +130,13 @@ async fn start(app: &Shared, running: &mut JoinSet<()>, free: usize) -> Duration
     }
 }
 
-async fn claim(app: &App, limit: i64) -> Result<(Vec<Job>, Duration), StoreError> {
+async fn claim(app: &App, limit: usize, in_lanes: usize) -> Result<(Vec<Job>, Duration), StoreError> {
     let now = app.now();
+    let count = |places: usize| i64::try_from(places).unwrap_or(1);
     let mut tx = app.store.begin(Scope::Platform).await?;
-    let jobs = tx.claim_due(now, now.plus_ms(LEASE_MS), limit).await?;
-    let next = tx.next_due().await?;
+    let jobs = tx.claim_due(now, now.plus_ms(LEASE_MS), count(limit), count(in_lanes)).await?;
+    let taken = jobs.iter().filter(|job| job.lane.is_some()).count();
+    let next = tx.next_due(taken < in_lanes).await?;
     tx.commit().await?;
     let wait = next.map_or(IDLE_MS_MAX, |due| due.since_ms(now).clamp(10, IDLE_MS_MAX));
     Ok((jobs, Duration::from_millis(wait)))
@@ -169,6 +191,7 @@ async fn execute(app: &App, job: &Job) -> Result<Next, JobError> {
     let tenant = job.tenant.clone().ok_or_else(subject)?;
     match job.kind.as_str() {
         ASSIGN => assign::run(app, &tenant, &DeviceId::parse(&job.subject).map_err(|_| subject())?).await,
+        SYNC => sync::run(app, &tenant, &ConnectionId::parse(&job.subject).map_err(|_| subject())?).await,
         DELIVER => deliver::run(app, &tenant, &TicketId::parse(&job.subject).map_err(|_| subject())?).await,
         RELOCATE => relocate::run(app, &tenant, &ClientId::parse(&job.subject).map_err(|_| subject())?).await,
         other => Err(JobError::Unknown(other.to_owned())),
@@ -183,7 +206,7 @@ async fn settle(app: &App, job: &Job, lease: UnixMs, outcome: Result<Next, JobEr
     }
     let ours = match outcome {
         Ok(Next::Done) => tx.finish_job(&job.id, lease, job.generation).await?,
-        Ok(Next::At(due)) => tx.retry_job(&job.id, lease, job.generation, due, "").await?,
+        Ok(Next::At(due)) => tx.put_off_job(&job.id, lease, job.generation, due).await?,
         Err(error) => {
             app.metrics.job(&job.kind, "failed");
             let due = app.now().plus_ms(retry_delay_ms(job.attempts));

@@ -11,6 +11,28 @@ pub(crate) enum Dialect {
     Postgres,
 }
 
+/// The statement that leases due jobs that a condition allows: now `$1`, until `$2`, at most `$3`.
+macro_rules! claim_jobs {
+    ($condition:expr, $lock:literal) => {
+        concat!(
+            "update jobs set leased_until = $2 where id in (\
+               select id from jobs j where due <= $1 and (leased_until is null or leased_until <= $1) and ",
+            $condition,
+            " order by due, id limit $3 ",
+            $lock,
+            ") returning id, owner, kind, subject, due, leased_until, generation, attempts, problem, lane"
+        )
+    };
+}
+
+/// No other job of the lane is leased or comes first. Whoever races for a lane on PostgreSQL finds the row locked or leased.
+macro_rules! first_of_a_free_lane {
+    () => {
+        "lane is not null and not exists (select 1 from jobs o where o.lane = j.lane and o.id <> j.id and (\
+           o.leased_until > $1 or (o.due <= $1 and (o.due < j.due or (o.due = j.due and o.id < j.id)))))"
+    };
+}
+
 impl Dialect {
     /// Reads the dialect from a URL.
     pub(crate) fn of(url: &str) -> Result<Self, StoreError> {
@@ -95,20 +117,19 @@ impl Dialect {
         }
     }
 
-    /// Returns the statement that leases due jobs: now `$1`, until `$2`, at most `$3`.
+    /// Returns the statement that leases due jobs in no lane: now `$1`, until `$2`, at most `$3`.
     pub(crate) const fn claim_jobs(self) -> &'static str {
         match self {
-            Dialect::Sqlite => {
-                "update jobs set leased_until = $2 where id in (\
-                   select id from jobs where due <= $1 and (leased_until is null or leased_until <= $1) order by due, id limit $3\
-                 ) returning id, owner, kind, subject, due, leased_until, generation, attempts, problem"
-            }
-            Dialect::Postgres => {
-                "update jobs set leased_until = $2 where id in (\
-                   select id from jobs where due <= $1 and (leased_until is null or leased_until <= $1) order by due, id limit $3 \
-                   for update skip locked\
-                 ) returning id, owner, kind, subject, due, leased_until, generation, attempts, problem"
-            }
+            Dialect::Sqlite => claim_jobs!("lane is null", ""),
+            Dialect::Postgres => claim_jobs!("lane is null", "for update skip locked"),
+        }
+    }
+
+    /// Returns the statement that leases due jobs in lanes, the first of each lane in which none is leased.
+    pub(crate) const fn claim_jobs_in_lanes(self) -> &'static str {
+        match self {
+            Dialect::Sqlite => claim_jobs!(first_of_a_free_lane!(), ""),
+            Dialect::Postgres => claim_jobs!(first_of_a_free_lane!(), "for update skip locked"),
         }
     }
 

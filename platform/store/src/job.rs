@@ -26,6 +26,8 @@ pub struct Job {
     pub attempts: u32,
     /// Why it failed last.
     pub problem: Option<String>,
+    /// Of one lane only one piece of work runs at a time.
+    pub lane: Option<String>,
 }
 
 fn job(row: &AnyRow) -> Result<Job> {
@@ -46,6 +48,7 @@ fn job(row: &AnyRow) -> Result<Job> {
         generation: row.int("generation")?,
         attempts: row.count("attempts")?,
         problem: row.text_opt("problem")?,
+        lane: row.text_opt("lane")?,
     })
 }
 
@@ -53,17 +56,55 @@ impl Tx {
     /// Asks for work. If the same work waits already, it happens once, at the earlier of the two times.
     pub async fn enqueue(&mut self, id: &JobId, kind: &str, subject: &str, due: UnixMs) -> Result<()> {
         let owner = self.owner().to_owned();
-        let sql = "insert into jobs (id, owner, kind, subject, due, generation, attempts) values ($1, $2, $3, $4, $5, 1, 0) \
-                   on conflict (owner, kind, subject) do update set generation = jobs.generation + 1, \
+        self.enqueue_job(&owner, id, (kind, subject), due, None).await
+    }
+
+    /// Asks for work that shares something with other work: of one lane only one piece runs at a time.
+    pub async fn enqueue_in_lane(
+        &mut self,
+        id: &JobId,
+        kind: &str,
+        subject: &str,
+        due: UnixMs,
+        lane: &str,
+    ) -> Result<()> {
+        let owner = self.owner().to_owned();
+        self.enqueue_job(&owner, id, (kind, subject), due, Some(lane)).await
+    }
+
+    async fn enqueue_job(
+        &mut self,
+        owner: &str,
+        id: &JobId,
+        (kind, subject): (&str, &str),
+        due: UnixMs,
+        lane: Option<&str>,
+    ) -> Result<()> {
+        let sql = "insert into jobs (id, owner, kind, subject, due, generation, attempts, lane) \
+                   values ($1, $2, $3, $4, $5, 1, 0, $6) \
+                   on conflict (owner, kind, subject) do update set generation = jobs.generation + 1, lane = excluded.lane, \
                    due = case when excluded.due < jobs.due then excluded.due else jobs.due end";
-        self.execute(query(sql).bind(id.as_str()).bind(owner).bind(kind).bind(subject).bind(due.0)).await?;
+        let statement = query(sql).bind(id.as_str()).bind(owner).bind(kind).bind(subject);
+        self.execute(statement.bind(due.0).bind(lane)).await?;
         Ok(())
     }
 
-    /// Leases due work, the longest waiting first. Work whose lease ran out is due again.
-    pub async fn claim_due(&mut self, now: UnixMs, lease_until: UnixMs, limit: i64) -> Result<Vec<Job>> {
+    /// Leases due work, the longest waiting first. Work whose lease ran out is due again. Of work in lanes it leases `in_lanes`
+    /// pieces at most, and none while another one of the same lane is leased.
+    pub async fn claim_due(&mut self, now: UnixMs, lease_until: UnixMs, limit: i64, in_lanes: i64) -> Result<Vec<Job>> {
         self.platform()?;
-        let statement = query(self.dialect().claim_jobs()).bind(now.0).bind(lease_until.0).bind(limit);
+        let mut jobs = self.claim(self.dialect().claim_jobs(), now, lease_until, limit).await?;
+        let left = limit - i64::try_from(jobs.len()).unwrap_or(limit);
+        let in_lanes = self.claim(self.dialect().claim_jobs_in_lanes(), now, lease_until, left.min(in_lanes)).await?;
+        jobs.extend(in_lanes);
+        Ok(jobs)
+    }
+
+    async fn claim(&mut self, sql: &'static str, now: UnixMs, lease_until: UnixMs, limit: i64) -> Result<Vec<Job>> {
+        if limit <= 0 {
+            return Ok(Vec::new());
+        }
+        let statement = query(sql).bind(now.0).bind(lease_until.0).bind(limit);
         let rows = self.execute_returning(statement).await?;
         let jobs: Result<Vec<Job>> = rows.iter().map(job).collect();
         let mut jobs = jobs?;
@@ -109,18 +150,38 @@ impl Tx {
         Ok(self.execute(statement.bind(storable(problem))).await? > 0)
     }
 
-    /// Returns when there is something to claim next.
-    pub async fn next_due(&mut self) -> Result<Option<UnixMs>> {
+    /// Puts off work that is done for now; nothing went wrong. Returns false if the lease was lost.
+    pub async fn put_off_job(
+        &mut self,
+        id: &JobId,
+        leased_until: UnixMs,
+        generation: i64,
+        due: UnixMs,
+    ) -> Result<bool> {
         self.platform()?;
-        let sql = "select min(case when leased_until > due then leased_until else due end) as due from jobs";
-        let found = self.row(query(sql)).await?;
+        let sql = "update jobs set leased_until = null, attempts = 0, problem = null, \
+                   due = case when generation <> $3 and due < $4 then due else $4 end \
+                   where id = $1 and leased_until = $2";
+        let statement = query(sql).bind(id.as_str()).bind(leased_until.0).bind(generation).bind(due.0);
+        Ok(self.execute(statement).await? > 0)
+    }
+
+    /// Returns when there is something to claim next: work in lanes only if it may be claimed at all, and none that waits for
+    /// another one of its lane.
+    pub async fn next_due(&mut self, in_lanes: bool) -> Result<Option<UnixMs>> {
+        self.platform()?;
+        let sql = "select min(case when j.leased_until > j.due then j.leased_until else j.due end) as due from jobs j \
+                   where j.lane is null or ($1 = 1 and (j.leased_until is not null \
+                   or not exists (select 1 from jobs b where b.lane = j.lane and b.leased_until is not null)))";
+        let found = self.row(query(sql).bind(i64::from(in_lanes))).await?;
         found.map_or(Ok(None), |row| Row::of("jobs", &row).time_opt("due"))
     }
 
     /// Returns all work that waits or runs.
     pub async fn jobs(&mut self) -> Result<Vec<Job>> {
         self.platform()?;
-        let sql = "select id, owner, kind, subject, due, leased_until, generation, attempts, problem from jobs order by due, id";
+        let sql = "select id, owner, kind, subject, due, leased_until, generation, attempts, problem, lane \
+                   from jobs order by due, id";
         self.rows(query(sql)).await?.iter().map(job).collect()
     }
 }

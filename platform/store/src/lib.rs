@@ -24,11 +24,13 @@ mod instruction;
 mod job;
 mod location;
 mod mapping;
+mod note;
 mod person;
 mod platform;
 mod release;
 mod request;
 mod series;
+mod sync;
 mod tenant;
 mod ticket;
 mod zero;
@@ -55,10 +57,12 @@ pub use crate::error::{Result, StoreError};
 pub use crate::finding::{FindingRow, RunStateRow};
 pub use crate::instruction::StoredSet;
 pub use crate::job::Job;
+pub use crate::note::NoteRow;
 pub use crate::objects::{Objects, ObjectsConfig};
 pub use crate::release::Release;
 pub use crate::request::{ExecutionRow, RequestRow};
 pub use crate::series::{DropRow, NewSample, SERIES_LIST_MAX, SeriesRow};
+pub use crate::sync::{ConnectionSync, TicketSync};
 pub use crate::tenant::Publisher;
 pub use crate::ticket::TicketRow;
 pub use crate::transaction::Tx;
@@ -74,6 +78,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "tickets", include_str!("../migrations/0004_tickets.sql")),
     (5, "people", include_str!("../migrations/0005_people.sql")),
     (6, "device_life", include_str!("../migrations/0006_device_life.sql")),
+    (8, "sync", include_str!("../migrations/0008_sync.sql")),
     (9, "series", include_str!("../migrations/0009_series.sql")),
     (10, "life", include_str!("../migrations/0010_life.sql")),
     (11, "requests", include_str!("../migrations/0011_requests.sql")),

@@ -52,6 +52,10 @@ impl<'r> Row<'r> {
         self.get(column)
     }
 
+    pub(crate) fn bytes_opt(&self, column: &'static str) -> Result<Option<Vec<u8>>> {
+        self.get(column)
+    }
+
     pub(crate) fn int(&self, column: &'static str) -> Result<i64> {
         self.get(column)
     }

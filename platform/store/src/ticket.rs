@@ -187,6 +187,25 @@ impl Tx {
         rows.iter().map(|row| ticket(&Row::of("tickets", row))).collect()
     }
 
+    /// Returns the tickets that have this id in the other system, now or in former times. After a merge there it may be several.
+    pub async fn tickets_by_external_id(
+        &mut self,
+        connection: &ConnectionId,
+        external: &str,
+    ) -> Result<Vec<TicketRow>> {
+        let tenant = self.tenant()?;
+        let sql = concat!(
+            "select ",
+            columns!(),
+            " from tickets where tenant_id = $1 and connection_id = $2 and (external_id = $3 or id in (\
+              select ticket_id from ticket_aliases where tenant_id = $1 and connection_id = $2 and external_id = $3)) \
+              order by number"
+        );
+        let statement = query(sql).bind(tenant.as_str()).bind(connection.as_str()).bind(external);
+        let rows = self.rows(statement).await?;
+        rows.iter().map(|row| ticket(&Row::of("tickets", row))).collect()
+    }
+
     /// Returns the open ticket of an alert; there is one at most.
     pub async fn open_ticket_of_alert(&mut self, alert: &AlertId) -> Result<Option<TicketRow>> {
         let tenant = self.tenant()?;

@@ -81,3 +81,22 @@ pub mod script {
         generate_all,
     });
 }
+
+/// What a ticketing connector may export besides its core; its tickets and errors are those of [`ticketing_connector`].
+pub mod ticketing_sync {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package fitment:guest;
+            world syncing { export fitment:accessory/ticketing-sync@0.1.1; }
+        ",
+        world: "fitment:guest/syncing",
+        additional_derives: [PartialEq],
+        pub_export_macro: true,
+        export_macro_name: "export_ticketing_sync",
+        with: {
+            "fitment:accessory/ticketing-types@0.1.1": crate::bindings::ticketing_connector::fitment::accessory::ticketing_types,
+        },
+        generate_all,
+    });
+}

@@ -2,12 +2,14 @@
 
 use crate::bindings::ticketing_connector::exports::fitment::accessory::ticketing::Guest;
 use crate::bindings::ticketing_connector::fitment::accessory::ticketing_types::UnixMs;
+use crate::bindings::ticketing_sync::exports::fitment::accessory::ticketing_sync as sync;
 use crate::{Context, Fault, panics};
 
 pub use crate::bindings::ticketing_connector::exports::fitment::accessory::ticketing::Description;
 pub use crate::bindings::ticketing_connector::fitment::accessory::ticketing_types::{
     Audience, Capabilities, Error, FieldProblem, NewNote, NewTicket, Note, StatusClass, Ticket, TicketPatch,
 };
+pub use sync::{Change, SyncPage};
 
 /// One page of notes, oldest first, and the cursor of the next page.
 pub type NotesPage = (Vec<Note>, Option<String>);
@@ -34,6 +36,20 @@ pub trait TicketingConnector {
 
     /// Lists the notes made since a time, oldest first, with the cursor of the next page.
     fn list_notes(ctx: &Context, ticket: &str, since: Option<u64>, cursor: Option<&str>) -> Result<NotesPage, Error>;
+}
+
+/// What a connector may add: what changed in the other system since the last look.
+pub trait TicketingSync: TicketingConnector {
+    /// Reads what changed after a cursor of its own; without one it begins with every ticket that carries an external
+    /// reference. `max` is how many changes the host would like to get at a time.
+    fn changes(ctx: &Context, cursor: Option<&[u8]>, boards: &[String], max: u32) -> Result<SyncPage, Error>;
+}
+
+impl<T: TicketingSync> sync::Guest for T {
+    fn changes(cursor: Option<Vec<u8>>, boards: Vec<String>, max: u32) -> Result<SyncPage, Error> {
+        panics::tell();
+        T::changes(&Context::new(), cursor.as_deref(), &boards, max)
+    }
 }
 
 impl<T: TicketingConnector> Guest for T {

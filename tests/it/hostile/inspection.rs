@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fitment_domain::bytes::Digest;
-use fitment_domain::run::End;
-use fitment_runner_client::{ComponentRef, PrepareError};
+use fitment_domain::run::{End, Invocation, Returned};
+use fitment_domain::ticket::remote::{Call, Error};
+use fitment_runner_client::{ComponentRef, PrepareError, RunSpec};
 
 use super::guest::guest;
-use super::lab::{Lab, check};
+use super::lab::{Lab, check, describe, http};
 
 /// What inspecting any of these takes at most, on a busy machine.
 const QUICK: Duration = Duration::from_secs(5);
@@ -101,6 +102,22 @@ async fn a_component_bomb_is_refused_by_the_compiler_too() {
     }
     assert!(matches!(lab.run(&component, check()).await.end, End::Refused(_)));
     assert!(started.elapsed() < QUICK, "{:?}", started.elapsed());
+}
+
+/// An older accessory against the newer server: what a connector may export besides the core changes nothing for one that does
+/// not.
+#[tokio::test]
+async fn a_connector_of_the_core_alone_is_as_valid_as_before_and_says_what_it_does_not_do() {
+    let (lab, asks) = (Lab::new().await, guest("asks"));
+    let inspection = lab.sandbox.inspect(asks.bytes.clone()).await;
+    assert_eq!((inspection.worlds, inspection.problems), (vec!["ticketing-connector".to_owned()], vec![]));
+    let call = Call::Changes { cursor: None, boards: Vec::new(), max: 1 };
+    let spec =
+        RunSpec { invocation: Invocation::Connector(call), ..describe("", "", http(&["http://127.0.0.1:1"], &[])) };
+    match lab.run(&asks, spec).await.end {
+        End::Returned(Returned::Connector(Err(Error::Unsupported(text)))) => assert!(text.contains("ticketing-sync")),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]

@@ -64,6 +64,15 @@ world ticketing-connector
   import run-context: config, parameters, remaining-ms
   import ticketing-types:
   import types:
+world ticketing-connector-sync
+  export ticketing-sync: changes
+  export ticketing: describe, get-ticket, find-by-external-ref, create-ticket, update-ticket, add-note, list-notes
+  import clock: now-ms, monotonic-ns
+  import http: send
+  import logging: log
+  import run-context: config, parameters, remaining-ms
+  import ticketing-types:
+  import types:
 ";
 
 fn contract() -> (Resolve, PackageId) {

@@ -10,5 +10,6 @@ mod instructions;
 mod outages;
 mod series;
 mod store;
+mod sync;
 mod tenancy;
 mod tickets;

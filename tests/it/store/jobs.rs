@@ -39,9 +39,9 @@ pub(crate) async fn the_same_work_waits_once(database: &Database) {
     let mine = Some(&msp.tenant);
     let expected = [("tic_1", 20, mine), ("tic_2", 90, mine), ("tic_1", 95, None), ("tic_1", 95, None)];
     assert_eq!(seen, expected, "what a transaction asked for and took back is not there");
-    assert_eq!(tx.next_due().await.unwrap(), Some(UnixMs(20)));
-    assert_eq!(tx.claim_due(UnixMs(19), UnixMs(100), 10).await.unwrap(), []);
-    assert_eq!(tx.claim_due(UnixMs(20), UnixMs(100), 10).await.unwrap().len(), 1);
+    assert_eq!(tx.next_due(true).await.unwrap(), Some(UnixMs(20)));
+    assert_eq!(tx.claim_due(UnixMs(19), UnixMs(100), 10, 5).await.unwrap(), []);
+    assert_eq!(tx.claim_due(UnixMs(20), UnixMs(100), 10, 5).await.unwrap().len(), 1);
 }
 
 pub(crate) async fn work_asked_for_while_it_runs_runs_again(database: &Database) {
@@ -52,24 +52,24 @@ pub(crate) async fn work_asked_for_while_it_runs_runs_again(database: &Database)
     tx.commit().await.unwrap();
 
     let mut tx = store.begin(Scope::Platform).await.unwrap();
-    let running = tx.claim_due(UnixMs(10), UnixMs(1_000), 10).await.unwrap().remove(0);
+    let running = tx.claim_due(UnixMs(10), UnixMs(1_000), 10, 5).await.unwrap().remove(0);
     tx.commit().await.unwrap();
     let mut tx = store.begin(msp.scope()).await.unwrap();
     tx.enqueue(&id(), "plan", "dev_1", UnixMs(15)).await.unwrap();
     tx.commit().await.unwrap();
 
     let mut tx = store.begin(Scope::Platform).await.unwrap();
-    assert_eq!(tx.claim_due(UnixMs(20), UnixMs(1_000), 10).await.unwrap(), [], "one at a time");
+    assert_eq!(tx.claim_due(UnixMs(20), UnixMs(1_000), 10, 5).await.unwrap(), [], "one at a time");
     assert!(tx.finish_job(&running.id, UnixMs(1_000), running.generation).await.unwrap());
-    let again = tx.claim_due(UnixMs(20), UnixMs(1_000), 10).await.unwrap().remove(0);
+    let again = tx.claim_due(UnixMs(20), UnixMs(1_000), 10, 5).await.unwrap().remove(0);
     assert_eq!((&again.id, again.generation), (&running.id, running.generation + 1));
     assert!(tx.retry_job(&again.id, UnixMs(1_000), again.generation, UnixMs(40), "away").await.unwrap());
-    assert_eq!(tx.next_due().await.unwrap(), Some(UnixMs(40)));
-    let retried = tx.claim_due(UnixMs(40), UnixMs(1_000), 10).await.unwrap().remove(0);
+    assert_eq!(tx.next_due(true).await.unwrap(), Some(UnixMs(40)));
+    let retried = tx.claim_due(UnixMs(40), UnixMs(1_000), 10, 5).await.unwrap().remove(0);
     assert_eq!((retried.attempts, retried.problem.as_deref()), (1, Some("away")));
     assert!(tx.finish_job(&retried.id, UnixMs(1_000), retried.generation).await.unwrap());
     assert_eq!(tx.jobs().await.unwrap(), [], "nothing is left behind");
-    assert_eq!(tx.next_due().await.unwrap(), None);
+    assert_eq!(tx.next_due(true).await.unwrap(), None);
 }
 
 pub(crate) async fn a_lease_runs_out(database: &Database) {
@@ -84,7 +84,7 @@ pub(crate) async fn a_lease_runs_out(database: &Database) {
             let store = store.clone();
             tokio::spawn(async move {
                 let mut tx = store.begin(Scope::Platform).await.unwrap();
-                let jobs = tx.claim_due(UnixMs(100), UnixMs(200), 10).await.unwrap();
+                let jobs = tx.claim_due(UnixMs(100), UnixMs(200), 10, 5).await.unwrap();
                 tx.commit().await.unwrap();
                 jobs
             })
@@ -99,14 +99,14 @@ pub(crate) async fn a_lease_runs_out(database: &Database) {
 
     // The workers went away without a word.
     let mut tx = store.begin(Scope::Platform).await.unwrap();
-    assert_eq!(tx.claim_due(UnixMs(199), UnixMs(300), 100).await.unwrap().len(), 40 - claimed.len());
-    assert_eq!(tx.claim_due(UnixMs(200), UnixMs(300), 100).await.unwrap().len(), claimed.len());
+    assert_eq!(tx.claim_due(UnixMs(199), UnixMs(300), 100, 5).await.unwrap().len(), 40 - claimed.len());
+    assert_eq!(tx.claim_due(UnixMs(200), UnixMs(300), 100, 5).await.unwrap().len(), claimed.len());
 }
 
 /// Claims what is due, which is one job.
 async fn claim(store: &Store, now: i64, until: i64) -> Job {
     let mut tx = store.begin(Scope::Platform).await.unwrap();
-    let mut jobs = tx.claim_due(UnixMs(now), UnixMs(until), 10).await.unwrap();
+    let mut jobs = tx.claim_due(UnixMs(now), UnixMs(until), 10, 5).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(jobs.len(), 1);
     let job = jobs.remove(0);
@@ -156,5 +156,5 @@ pub(crate) async fn what_was_asked_for_meanwhile_is_not_put_off(database: &Datab
     assert_eq!((again.attempts, again.generation), (1, running.generation + 1));
     let mut tx = store.begin(Scope::Platform).await.unwrap();
     assert!(tx.retry_job(&again.id, UnixMs(200), again.generation, UnixMs(5_000), "away").await.unwrap());
-    assert_eq!(tx.next_due().await.unwrap(), Some(UnixMs(5_000)), "nobody asked meanwhile");
+    assert_eq!(tx.next_due(true).await.unwrap(), Some(UnixMs(5_000)), "nobody asked meanwhile");
 }

@@ -12,6 +12,7 @@ pub(crate) mod releases;
 pub(crate) mod requests;
 pub(crate) mod results;
 pub(crate) mod series;
+pub(crate) mod sync;
 pub(crate) mod tickets;
 
 /// Makes one test of each scenario, on the database that the expression makes.
@@ -28,6 +29,8 @@ macro_rules! scenarios {
             series: samples_come_back_whenever_and_however_often_they_come, numbers_are_rolled_up_and_go, series_are_bounded_and_what_is_not_kept_is_counted, nobody_sees_anothers_series;
             tickets: numbers_are_given_once, an_alert_has_one_open_ticket, everything_reads_back, no_change_is_lost;
             jobs: the_same_work_waits_once, work_asked_for_while_it_runs_runs_again, a_lease_runs_out, a_worker_that_lost_its_lease_touches_nothing, what_was_asked_for_meanwhile_is_not_put_off;
+            sync: what_is_agreed_reads_back, a_ticket_is_found_by_every_id_that_it_had, a_note_from_there_is_kept_once,
+                of_a_lane_one_piece_of_work_runs_at_a_time;
             audit: the_chain_holds_and_shows_an_edit, pages_lead_from_the_newest_entry_to_the_first, a_tail_that_was_cut_off_shows
         );
     };

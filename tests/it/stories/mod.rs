@@ -27,4 +27,5 @@ pub(crate) mod series;
 mod telling;
 pub(crate) mod tenancy;
 mod test_tenant;
+mod tickets;
 pub(crate) mod uploads;

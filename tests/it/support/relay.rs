@@ -1,6 +1,7 @@
 //! What stands between the server and the other system, for tests that need to know what was said and when: plain HTTP, one
 //! exchange a connection.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,8 @@ struct Shared {
     to: u16,
     seen: Mutex<Vec<Exchange>>,
     trap: Mutex<Option<Trap>>,
+    /// Nothing passes.
+    held: AtomicBool,
 }
 
 /// One request and the status of its answer.
@@ -43,7 +46,8 @@ impl Relay {
     pub(crate) async fn before(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let own = listener.local_addr().unwrap().port();
-        let shared = Arc::new(Shared { to: port, seen: Mutex::default(), trap: Mutex::default() });
+        let shared =
+            Arc::new(Shared { to: port, seen: Mutex::default(), trap: Mutex::default(), held: AtomicBool::new(false) });
         let relaying = Arc::clone(&shared);
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
@@ -62,6 +66,11 @@ impl Relay {
     /// Kills this process, once, when such a request is answered with this status, before anything of the answer is passed on.
     pub(crate) fn kill_at(&self, method: &'static str, path: &str, status: u16, pid: u32) {
         *self.shared.trap.lock().unwrap() = Some(Trap { method, path: path.to_owned(), status, pid });
+    }
+
+    /// Lets nothing pass, or everything again.
+    pub(crate) fn hold(&self, held: bool) {
+        self.shared.held.store(held, Ordering::SeqCst);
     }
 
     /// Waits until it killed.
@@ -86,6 +95,9 @@ impl Relay {
 
 async fn exchange(mut near: TcpStream, shared: &Shared) -> std::io::Result<()> {
     let Some(request) = read_request(&mut near).await? else { return Ok(()) };
+    if shared.held.load(Ordering::SeqCst) {
+        return Ok(());
+    }
     let mut far = TcpStream::connect(("127.0.0.1", shared.to)).await?;
     let (line, rest) = request.split_at(request.windows(2).position(|two| two == b"\r\n").unwrap_or(0));
     far.write_all(line).await?;

@@ -119,6 +119,24 @@ impl Tracker {
         assert_eq!(answer.status().as_u16(), 200, "{}", answer.text().await.unwrap());
     }
 
+    /// Counts all changes that Request Tracker ever recorded on tickets.
+    pub(crate) fn transactions(&self) -> u32 {
+        let database = self.instance().join("var/rt.sqlite");
+        let mut command = Command::new("sqlite3");
+        command.args(["-readonly", "-cmd", ".timeout 10000"]).arg(database);
+        let output = command.arg("select count(*) from Transactions where ObjectType = 'RT::Ticket'").output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+    }
+
+    /// A technician makes a ticket by hand, and gets its number.
+    pub(crate) async fn technician_creates(&self, queue: &str, subject: &str) -> String {
+        let request = self.http.post(format!("{}/REST/2.0/ticket", self.url()));
+        let request = request.header("authorization", format!("token {}", self.technician_token()));
+        let body = json!({ "Queue": queue, "Subject": subject, "Content": "by hand", "ContentType": "text/plain" });
+        let made: Value = request.json(&body).send().await.unwrap().json().await.unwrap();
+        made["id"].as_str().map_or_else(|| made["id"].to_string(), str::to_owned)
+    }
+
     /// A technician comments on a ticket.
     pub(crate) async fn technician_comments(&self, ticket: &str, text: &str) {
         let request = self.http.post(format!("{}/REST/2.0/ticket/{ticket}/comment", self.url()));

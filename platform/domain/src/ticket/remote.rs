@@ -16,6 +16,19 @@ pub enum StatusClass {
 }
 
 impl StatusClass {
+    /// Returns the word that databases and wires use; the same as the contract's.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            StatusClass::New => "new",
+            StatusClass::Open => "open",
+            StatusClass::WaitingCustomer => "waiting-customer",
+            StatusClass::WaitingOther => "waiting-other",
+            StatusClass::Resolved => "resolved",
+            StatusClass::Closed => "closed",
+            StatusClass::Cancelled => "cancelled",
+        }
+    }
+
     /// Returns whether nobody works on it any more.
     pub fn is_over(self) -> bool {
         matches!(self, StatusClass::Resolved | StatusClass::Closed | StatusClass::Cancelled)
@@ -94,6 +107,21 @@ pub enum Audience {
     Customer,
 }
 
+impl Audience {
+    /// Returns the word that databases and wires use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Audience::Internal => "internal",
+            Audience::Customer => "customer",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Audience::Internal, Audience::Customer].into_iter().find(|audience| audience.as_str() == text)
+    }
+}
+
 /// A note as the other system holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
@@ -117,12 +145,33 @@ pub struct NewNote {
 #[serde(rename_all = "kebab-case")]
 pub enum Call {
     Describe,
-    GetTicket { ticket: String },
-    FindByExternalRef { external_ref: String },
+    GetTicket {
+        ticket: String,
+    },
+    FindByExternalRef {
+        external_ref: String,
+    },
     CreateTicket(NewTicket),
-    UpdateTicket { ticket: String, patch: TicketPatch, expected: Option<String> },
-    AddNote { ticket: String, note: NewNote },
-    ListNotes { ticket: String, since_ms: Option<u64>, cursor: Option<String> },
+    UpdateTicket {
+        ticket: String,
+        patch: TicketPatch,
+        expected: Option<String>,
+    },
+    AddNote {
+        ticket: String,
+        note: NewNote,
+    },
+    ListNotes {
+        ticket: String,
+        since_ms: Option<u64>,
+        cursor: Option<String>,
+    },
+    /// Of the optional interface `ticketing-sync`.
+    Changes {
+        cursor: Option<Vec<u8>>,
+        boards: Vec<String>,
+        max: u32,
+    },
 }
 
 impl Call {
@@ -141,6 +190,7 @@ impl Call {
             Call::UpdateTicket { .. } => "update-ticket",
             Call::AddNote { .. } => "add-note",
             Call::ListNotes { .. } => "list-notes",
+            Call::Changes { .. } => "changes",
         }
     }
 }
@@ -153,6 +203,27 @@ pub enum Answer {
     Found(Option<Ticket>),
     Noted,
     Notes { notes: Vec<Note>, next: Option<String> },
+    Changes(SyncPage),
+}
+
+/// One thing that changed there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "most of them are tickets")]
+pub enum Change {
+    Upserted(Ticket),
+    Noted(String),
+    Merged { id: String, survivor: String },
+    Removed(String),
+}
+
+/// A page of what changed there, and where to go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncPage {
+    pub changes: Vec<Change>,
+    /// The connector's own bytes; kept with the effects of `changes`.
+    pub cursor: Vec<u8>,
+    pub more: bool,
+    pub poll_after_ms: Option<u64>,
 }
 
 /// Why the other system did not do it; the same cases as `ticketing-types.error` of the contract.

@@ -149,13 +149,35 @@ fn fits(bytes: &[u8], contract: &Resolve, worlds: &[(String, WorldId)], inspecti
             "Export one of the contract's entry interfaces with its exact types, and import only what its world offers.",
         ));
     }
+    if inspection.problems.is_empty() {
+        optional(contract, worlds, inspection);
+    }
+}
+
+/// What is optional may be left out, but not be there in a form that no host would call.
+fn optional(contract: &Resolve, worlds: &[(String, WorldId)], inspection: &mut Inspection) {
+    let mut problems = Vec::new();
+    for export in &inspection.exports {
+        let mut offering = worlds.iter().filter(|(_, world)| exports(contract, *world).any(|name| name == *export));
+        let fits = |world: &String| inspection.worlds.contains(world);
+        if offering.clone().next().is_some() && !offering.any(|(world, _)| fits(world)) {
+            problems.push(Problem::error(
+                "optional-interface",
+                format!("{export} is exported, but not as this version of the contract has it"),
+                "Export it with its exact types, or leave it out.",
+            ));
+        }
+    }
+    inspection.problems.extend(problems);
+}
+
+fn exports(contract: &Resolve, world: WorldId) -> impl Iterator<Item = String> {
+    contract.worlds[world].exports.keys().map(|key| without_version(&contract.name_world_key(key)).to_owned())
 }
 
 /// What is missing says more than the validator's words about a synthesised component.
 fn reason(contract: &Resolve, world: WorldId, exports: &[String], error: &anyhow::Error) -> String {
-    let wanted =
-        contract.worlds[world].exports.keys().map(|key| without_version(&contract.name_world_key(key)).to_owned());
-    let missing: Vec<String> = wanted.filter(|name| !exports.contains(name)).collect();
+    let missing: Vec<String> = self::exports(contract, world).filter(|name| !exports.contains(name)).collect();
     if missing.is_empty() {
         let text = format!("{error:#}");
         text.chars().take(300).collect()

@@ -2,12 +2,13 @@
 
 use fitment_domain::capability::Permission;
 use fitment_domain::run::{End, Invocation, Returned};
-use fitment_domain::ticket::remote::{Answer, Call};
+use fitment_domain::ticket::remote::{self, Answer, Call};
 use wasmtime::Store;
 
 use super::{Calling, World, another_world};
 use crate::contract::connector::TicketingConnectorPre;
 use crate::contract::connector::exports::fitment::accessory::ticketing::Guest;
+use crate::contract::connector_sync::SyncingPre;
 use crate::contract::offered::ticketing_types::{Error, Ticket};
 use crate::state::RunState;
 
@@ -16,18 +17,43 @@ pub(super) const WORLD: World = World {
     permissions: &[Permission::Http],
     on_devices: false,
     tells: false,
-    check: |pre| Ok(Box::new(TicketingConnectorPre::new(pre)?)),
+    // What it lacks of the optional interface, or has in other types, is an error of that alone.
+    check: |pre| {
+        Ok(Box::new(Connector { syncing: SyncingPre::new(pre.clone()).ok(), core: TicketingConnectorPre::new(pre)? }))
+    },
 };
 
-impl super::Guest for TicketingConnectorPre<RunState> {
+/// The core, and the optional interface if the component has it.
+struct Connector {
+    core: TicketingConnectorPre<RunState>,
+    syncing: Option<SyncingPre<RunState>>,
+}
+
+impl super::Guest for Connector {
     fn call<'a>(&'a self, store: &'a mut Store<RunState>, invocation: Invocation) -> Calling<'a> {
         Box::pin(async move {
-            let Invocation::Connector(call) = invocation else { return Ok(another_world()) };
-            let guest = self.instantiate_async(&mut *store).await?;
-            let answer = ask(guest.fitment_accessory_ticketing(), store, call).await?;
+            let answer = match invocation {
+                Invocation::Connector(Call::Changes { cursor, boards, max }) => {
+                    let Some(syncing) = &self.syncing else { return Ok(without_sync()) };
+                    let guest = syncing.instantiate_async(&mut *store).await?;
+                    let guest = guest.fitment_accessory_ticketing_sync();
+                    let page = guest.call_changes(store, cursor.as_deref(), &boards, max).await?;
+                    page.map(|page| Answer::Changes(page.into()))
+                }
+                Invocation::Connector(call) => {
+                    let guest = self.core.instantiate_async(&mut *store).await?;
+                    ask(guest.fitment_accessory_ticketing(), store, call).await?
+                }
+                _ => return Ok(another_world()),
+            };
             Ok(End::Returned(Returned::Connector(answer.map_err(Into::into))))
         })
     }
+}
+
+fn without_sync() -> End {
+    let unsupported = remote::Error::Unsupported("the connector does not export ticketing-sync".to_owned());
+    End::Returned(Returned::Connector(Err(unsupported)))
 }
 
 async fn ask(guest: &Guest, store: &mut Store<RunState>, call: Call) -> wasmtime::Result<Result<Answer, Error>> {
@@ -50,5 +76,6 @@ async fn ask(guest: &Guest, store: &mut Store<RunState>, call: Call) -> wasmtime
             .call_list_notes(store, &id, since_ms, cursor.as_deref())
             .await?
             .map(|(notes, next)| Answer::Notes { notes: notes.into_iter().map(Into::into).collect(), next }),
+        Call::Changes { .. } => return Err(wasmtime::Error::msg("changes is no function of the core")),
     })
 }

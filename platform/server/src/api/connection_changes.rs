@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use fitment_domain::id::{ConnectionId, JobId};
+use fitment_domain::id::ConnectionId;
 use fitment_domain::installation::wider;
 use fitment_domain::matching::state_mismatch;
 use fitment_domain::origin::Origin;
 use fitment_domain::tenant::{Action, check_display_name};
-use fitment_store::{Connection, Release, Tx};
+use fitment_store::{Connection, ConnectionSync, Release, Tx};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -20,10 +20,9 @@ use super::installations::{agreed, configured};
 use super::{find_release, verified_for};
 use crate::app::{App, Shared};
 use crate::auth::{Msp, Permitted};
-use crate::clock;
+use crate::in_step;
 use crate::problem::{Body, Problem};
 use crate::sealed::{self, Secrets};
-use crate::work::DELIVER;
 
 /// What changes of a connection; what is left out stays.
 #[derive(Deserialize, ToSchema)]
@@ -105,11 +104,18 @@ pub async fn change(
         ));
     }
     tx.update_connection(&after).await?;
+    if after.url != before.url
+        && let Some(sync) = tx.connection_sync(&after.id).await?
+    {
+        // Where the last look ended is known to the other address alone.
+        tx.put_connection_sync(&after.id, &ConnectionSync { cursor: None, ..sync }).await?;
+    }
+    in_step::ask_sync(&mut tx, &after.id, app.now()).await?;
     tx.append_audit(msp.account.as_str(), "connection.change", after.id.as_str(), &kept, app.now()).await?;
     // What waited for the old address or token need not wait any longer.
     for ticket in tx.open_tickets_of(&after.id).await? {
         if ticket.problem.is_some() {
-            tx.enqueue(&JobId::from_random(clock::random()?), DELIVER, ticket.id.as_str(), app.now()).await?;
+            in_step::ask_delivery(&mut tx, &after.id, &ticket.id, app.now()).await?;
         }
     }
     tx.commit().await?;
@@ -192,7 +198,7 @@ pub async fn remove(State(app): State<Shared>, msp: Msp, Path(id): Path<String>)
         ticket.problem = Some("disconnected: the connection was removed; the link stays".to_owned());
         tx.update_ticket(&ticket).await?;
         if ticket.delivery.close_wanted {
-            tx.enqueue(&JobId::from_random(clock::random()?), DELIVER, ticket.id.as_str(), app.now()).await?;
+            in_step::ask_delivery(&mut tx, &connection.id, &ticket.id, app.now()).await?;
         }
     }
     let details = json!({ "name": connection.name, "url": connection.url });

@@ -23,6 +23,7 @@ use crate::app::{App, Shared};
 use crate::auth::{Msp, Permitted};
 use crate::clock;
 use crate::connector::{self, ConnectorError};
+use crate::in_step;
 use crate::problem::{Body, Problem};
 use crate::sealed::{self, Secrets};
 
@@ -223,9 +224,11 @@ pub async fn add(
     connection.account = introduced(&app, &msp, &connection).await?;
     let mut tx = app.store.begin(msp.scope()).await?;
     tx.insert_connection(&connection).await?;
+    in_step::ask_sync(&mut tx, &connection.id, app.now()).await?;
     let details = serde_json::json!({ "accessory": accessory, "version": release.version, "url": connection.url, "consent": new.consent });
     tx.append_audit(msp.account.as_str(), "connection.add", connection.id.as_str(), &details, app.now()).await?;
     tx.commit().await?;
+    app.wake.notify_one();
     Ok((StatusCode::CREATED, Json(Connected { connection: view(&connection, &release) })))
 }
 

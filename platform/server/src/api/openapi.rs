@@ -7,7 +7,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use super::{
     accounts, audit, connection_changes, connections, device_life, devices, facts, findings, fit, forms, health,
     import, installation_changes, installations, life, mapping, networks, people, releases, requests, series, sessions,
-    tenants, test_tenants, tickets, uploads, zero_certificates,
+    sync, tenants, test_tenants, tickets, uploads, zero_certificates,
 };
 
 /// OpenAPI of the web listener. Errors are `application/problem+json` with `code` and `request_id`.
@@ -32,7 +32,9 @@ use super::{
         installation_changes::change, installations::remove,
         requests::make, requests::list, requests::show, requests::cancel, requests::events::stream,
         connections::add, connections::list, connections::check, connection_changes::change, connection_changes::remove,
+        sync::show, sync::change, sync::look,
         findings::list, findings::alerts, findings::close, series::list, series::points, tickets::list, tickets::show,
+        tickets::change::create, tickets::change::change, tickets::note::add,
         mapping::categories, mapping::add_category, mapping::change_category,
         mapping::rules, mapping::add_rule, mapping::remove_rule,
         audit::list,

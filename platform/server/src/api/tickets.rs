@@ -1,17 +1,23 @@
 //! Tickets.
 
+pub mod change;
+pub mod note;
+
 use std::collections::{HashMap, HashSet};
 
 use axum::Json;
 use axum::extract::{Path, State};
 use fitment_domain::id::{CategoryId, ConnectionId, TicketId};
-use fitment_domain::tenant::Action;
-use fitment_store::{TicketRow, Tx};
+use fitment_domain::sync::{Agreed, FIELDS, Values, has_unsent};
+use fitment_domain::tenant::{Action, Role, Scope};
+use fitment_domain::ticket::remote::Audience;
+use fitment_store::{TicketRow, TicketSync, Tx};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::Shared;
-use crate::auth::Msp;
+use crate::app::{App, Shared};
+use crate::auth::{Msp, Permitted};
+use crate::in_step;
 use crate::problem::Problem;
 
 /// A ticket of ours, and where it is in the other system.
@@ -22,7 +28,7 @@ pub struct TicketView {
     pub number: i64,
     /// `open` or `closed`.
     pub state: &'static str,
-    /// Who made it: `automatic`.
+    /// Who made it: `automatic` (a monitor) or `technician`.
     pub source: String,
     pub summary: String,
     pub description: String,
@@ -97,17 +103,126 @@ pub async fn list(State(app): State<Shared>, msp: Msp) -> Result<Json<TicketList
     Ok(Json(TicketList { tickets }))
 }
 
-/// Shows one ticket, by its id or by the number that people call it.
-#[utoipa::path(get, path = "/api/v1/tickets/{id}", tag = "ticketing", responses((status = 200, body = TicketView), (status = 404)))]
-pub async fn show(State(app): State<Shared>, msp: Msp, Path(id): Path<String>) -> Result<Json<TicketView>, Problem> {
-    let msp = msp.may(Action::SeeDevices)?;
-    let mut tx = app.store.read(msp.scope()).await?;
-    let names = category_names(&mut tx).await?;
-    let connected = connected(&mut tx).await?;
-    let found = match (TicketId::parse(&id), id.parse::<i64>()) {
+/// A ticket with its notes, and where it stands between both sides.
+#[derive(Serialize, ToSchema)]
+pub struct TicketDetails {
+    #[serde(flatten)]
+    pub ticket: TicketView,
+    pub notes: Vec<note::NoteView>,
+    pub sync: TicketSyncView,
+}
+
+/// Where a ticket stands between both sides.
+#[derive(Serialize, ToSchema, Clone)]
+pub struct TicketSyncView {
+    /// `none` (no connection), `waiting` (something is still to go there), `agreed`, or `gone` (deleted there).
+    pub state: &'static str,
+    /// What its status there means: `new`, `open`, `waiting-customer`, `waiting-other`, `resolved`, `closed` or `cancelled`.
+    pub status_class: Option<String>,
+    /// What both sides last agreed on, by field.
+    pub agreed: Vec<AgreedField>,
+    /// The last fields that both sides had changed, and who won.
+    pub decided: Vec<DecidedField>,
+    /// Ids that it had there before.
+    pub former_external_ids: Vec<String>,
+    /// Who touched it; it is not closed by itself any more.
+    pub touched_by: Option<String>,
+}
+
+/// A field as each side wrote it when they agreed.
+#[derive(Serialize, ToSchema, Clone)]
+pub struct AgreedField {
+    pub field: &'static str,
+    pub ours: Option<String>,
+    pub theirs: Option<String>,
+}
+
+/// A field that both sides had changed.
+#[derive(Serialize, ToSchema, Clone)]
+pub struct DecidedField {
+    pub field: &'static str,
+    pub ours: Option<String>,
+    pub theirs: Option<String>,
+    /// `newest`, `ours` or `theirs`.
+    pub authority: &'static str,
+    /// `ours` or `theirs`.
+    pub winner: &'static str,
+    pub at_ms: i64,
+}
+
+fn sync_view(ticket: &TicketRow, sync: TicketSync, unsent: bool, aliases: Vec<String>) -> TicketSyncView {
+    let waits = |agreed: &Agreed| unsent || has_unsent(agreed, &in_step::values(ticket));
+    let state = match &sync.agreed {
+        _ if ticket.connection.is_none() => "none",
+        _ if sync.gone => "gone",
+        Some(agreed) if ticket.delivery.external_id.is_some() && !waits(agreed) => "agreed",
+        _ => "waiting",
+    };
+    let agreed = sync.agreed.iter().flat_map(|agreed| {
+        let value = |values: &Values, field| values.get(field).map(str::to_owned);
+        FIELDS.map(|field| AgreedField {
+            field: field.as_str(),
+            ours: value(&agreed.ours, field),
+            theirs: value(&agreed.theirs, field),
+        })
+    });
+    let decided = sync.decided.iter().map(|decision| DecidedField {
+        field: decision.field.as_str(),
+        ours: decision.ours.clone(),
+        theirs: decision.theirs.clone(),
+        authority: decision.authority.as_str(),
+        winner: if decision.ours_won { "ours" } else { "theirs" },
+        at_ms: decision.at.0,
+    });
+    TicketSyncView {
+        state,
+        agreed: agreed.collect(),
+        decided: decided.collect(),
+        status_class: sync.status_class,
+        former_external_ids: aliases,
+        touched_by: sync.touched_by,
+    }
+}
+
+/// Shows a ticket with everything that belongs to it. The MSP's customers read what is meant for them.
+async fn details(tx: &mut Tx, ticket: TicketRow, msp: &Permitted) -> Result<TicketDetails, Problem> {
+    let (names, connected) = (category_names(tx).await?, connected(tx).await?);
+    tx.widen()?;
+    let sync = tx.ticket_sync(&ticket.id).await?;
+    let (mut notes, aliases) = (tx.notes(&ticket.id).await?, tx.aliases(&ticket.id).await?);
+    let unsent = notes.iter().any(|note| note.source == "here" && note.sent.is_none());
+    let status = sync.status.clone();
+    let mut sync = sync_view(&ticket, sync, unsent, aliases);
+    if msp.access.role == Role::Client {
+        notes.retain(|note| note.audience == Audience::Customer);
+        sync = TicketSyncView { agreed: Vec::new(), decided: Vec::new(), touched_by: None, ..sync };
+    }
+    let mut ticket = view(ticket, &names, &connected);
+    ticket.external_status = status.or(ticket.external_status);
+    Ok(TicketDetails { ticket, notes: notes.into_iter().map(note::view).collect(), sync })
+}
+
+/// Finds a ticket by its id or by the number that people call it.
+async fn find(tx: &mut Tx, id: &str) -> Result<TicketRow, Problem> {
+    let found = match (TicketId::parse(id), id.parse::<i64>()) {
         (Ok(id), _) => tx.ticket(&id).await?,
         (Err(_), Ok(number)) => tx.tickets().await?.into_iter().find(|ticket| ticket.number == number),
         (Err(_), Err(_)) => None,
     };
-    Ok(Json(view(found.ok_or_else(|| Problem::not_found("ticket"))?, &names, &connected)))
+    found.ok_or_else(|| Problem::not_found("ticket"))
+}
+
+/// Shows one ticket, by its id or by the number that people call it.
+#[utoipa::path(get, path = "/api/v1/tickets/{id}", tag = "ticketing", responses((status = 200, body = TicketDetails), (status = 404)))]
+pub async fn show(State(app): State<Shared>, msp: Msp, Path(id): Path<String>) -> Result<Json<TicketDetails>, Problem> {
+    let msp = msp.may(Action::SeeDevices)?;
+    let mut tx = app.store.read(msp.scope()).await?;
+    let ticket = find(&mut tx, &id).await?;
+    Ok(Json(details(&mut tx, ticket, &msp).await?))
+}
+
+/// Returns as whom somebody writes on tickets.
+async fn author(app: &App, msp: &Permitted) -> Result<String, Problem> {
+    let account = app.store.read(Scope::Platform).await?.account(&msp.account).await?;
+    Ok(account.map_or_else(|| msp.account.to_string(), |account| account.email))
 }

@@ -46,6 +46,7 @@ struct TicketPage {
     ticket: TicketView,
     device: Option<String>,
     connection: Option<String>,
+    notes: Vec<tickets::note::NoteView>,
 }
 
 /// Returns an address that a browser may be led to: a connector gave it, and only the web's own schemes are safe.
@@ -88,7 +89,8 @@ pub(super) async fn show(
     msp: Msp,
     Path(id): Path<String>,
 ) -> Result<Html<String>, Problem> {
-    let ticket = tickets::show(State(app.clone()), msp.clone(), Path(id)).await?.0;
+    let tickets::TicketDetails { ticket, notes, .. } =
+        tickets::show(State(app.clone()), msp.clone(), Path(id)).await?.0;
     let names = Names::read(&app, &msp).await?;
     let connections = read_connections(&app, &view, msp).await?;
     page(&TicketPage {
@@ -96,5 +98,6 @@ pub(super) async fn show(
         device: ticket.device.as_deref().map(|id| names.device(id)),
         connection: connections.into_iter().find(|c| Some(&c.id) == ticket.connection.as_ref()).map(|c| c.name),
         ticket,
+        notes,
     })
 }

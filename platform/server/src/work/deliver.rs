@@ -3,7 +3,8 @@
 //! The job changes the ticket's row in small steps, each on the row as it is at that moment: results go on counting and
 //! clearing meanwhile, and none of it is lost. Whatever they want done enqueues the job again.
 
-use fitment_domain::id::{JobId, TenantId, TicketId};
+use fitment_domain::id::{TenantId, TicketId};
+use fitment_domain::sync::{Agreed, Field, Values, both_over, first_agreement};
 use fitment_domain::tenant::Scope;
 use fitment_domain::ticket::remote::{Answer, Audience, Call, Error, NewNote, NewTicket, Note, Ticket, TicketPatch};
 use fitment_domain::ticket::{
@@ -11,11 +12,14 @@ use fitment_domain::ticket::{
 };
 use fitment_store::{Connection, StoreError, TicketRow};
 
-use super::{DELIVER, JobError, Next};
+use super::{JobError, Next};
 use crate::app::App;
 use crate::clock;
 use crate::connector::{self, ConnectorError, Opened};
 use crate::door::Refused;
+use crate::in_step;
+
+mod exchange;
 
 const NOTE_PAGES_MAX: usize = 20;
 
@@ -49,6 +53,15 @@ pub async fn run(app: &App, tenant: &TenantId, ticket: &TicketId) -> Result<Next
 
 impl Delivering<'_> {
     async fn advance(&mut self) -> Result<Next, JobError> {
+        match self.settle().await? {
+            // What people changed and wrote goes over once the ticket is where its alert wants it.
+            Next::Done => self.exchange().await,
+            wait => Ok(wait),
+        }
+    }
+
+    /// Brings the ticket where its alert wants it.
+    async fn settle(&mut self) -> Result<Next, JobError> {
         loop {
             match next_step(&self.ticket.delivery, self.app.now(), self.connector.call_ms_max()) {
                 Step::Create => self.create().await?,
@@ -108,19 +121,31 @@ impl Delivering<'_> {
     }
 
     async fn begin_create(&mut self) -> Result<(), JobError> {
-        let mut tx = self.app.store.read(Scope::Tenant(self.tenant.clone())).await?;
-        let category = tx.category(&self.ticket.category).await?;
-        drop(tx);
+        let mut tx = self.app.store.begin(Scope::Tenant(self.tenant.clone())).await?;
+        let Some(mut ticket) = tx.ticket(&self.ticket.id).await? else { return Ok(()) };
+        let mut sync = tx.ticket_sync(&ticket.id).await?;
+        let category = tx.category(&ticket.category).await?;
         let now = self.app.now();
-        self.change(|ticket| {
-            let never_sent = ticket.delivery.create_started.is_none();
-            ticket.delivery = Delivery { create_started: Some(now), returned: false, ..ticket.delivery.clone() };
-            if let Some(category) = category.filter(|_| never_sent) {
-                // What was never sent goes where its category goes today: a board that is not there can be mended.
-                (ticket.board, ticket.priority) = (category.board, category.priority);
+        let never_sent = ticket.delivery.create_started.is_none();
+        ticket.delivery = Delivery { create_started: Some(now), returned: false, ..ticket.delivery };
+        if let Some(category) = category.filter(|_| never_sent) {
+            // What was never sent goes where its category goes today, unless a person said otherwise: a board that is not
+            // there can be mended.
+            if !sync.changed.contains_key(&Field::Board) {
+                ticket.board = category.board;
             }
-        })
-        .await
+            if !sync.changed.contains_key(&Field::Priority) {
+                ticket.priority = category.priority;
+            }
+        }
+        ticket.updated = now;
+        let sent = Values::ours(&ticket.summary, TicketState::Open, ticket.priority.as_deref(), &ticket.board);
+        sync.agreed = Some(Agreed { ours: sent.clone(), theirs: sent });
+        tx.update_ticket(&ticket).await?;
+        tx.put_ticket_sync(&ticket.id, &sync).await?;
+        tx.commit().await?;
+        self.ticket = ticket;
+        Ok(())
     }
 
     async fn find(&self) -> Result<Option<Ticket>, JobError> {
@@ -151,13 +176,28 @@ impl Delivering<'_> {
 
     async fn adopt(&mut self, there: Ticket) -> Result<(), JobError> {
         tracing::info!(ticket = %self.ticket.id, there = there.number, "the ticket is in the other system");
-        self.change(|ticket| {
-            ticket.delivery.external_id = Some(there.id);
-            ticket.external_number = Some(there.number);
-            ticket.external_url = there.url;
-            ticket.external_status = Some(there.status);
-        })
-        .await
+        let (now, theirs) = (self.app.now(), Values::theirs(&there));
+        let mut tx = self.app.store.begin(Scope::Tenant(self.tenant.clone())).await?;
+        let Some(mut ticket) = tx.ticket(&self.ticket.id).await? else { return Ok(()) };
+        let mut sync = tx.ticket_sync(&ticket.id).await?;
+        // What was sent is what ours was then; somebody may have changed it since.
+        let sent = sync.agreed.map_or_else(|| in_step::values(&ticket), |agreed| agreed.ours);
+        sync.agreed = Some(first_agreement(&sent, &theirs));
+        sync.status = Some(there.status.clone());
+        sync.status_class = Some(there.status_class.as_str().to_owned());
+        ticket.delivery.external_id = Some(there.id);
+        ticket.external_number = Some(there.number);
+        ticket.external_url = there.url;
+        ticket.external_status = Some(there.status);
+        ticket.updated = now;
+        tx.update_ticket(&ticket).await?;
+        tx.put_ticket_sync(&ticket.id, &sync).await?;
+        // Whoever had it in hand before we knew of it may have changed it.
+        in_step::ask_sync(&mut tx, &self.connection.id, now).await?;
+        tx.commit().await?;
+        self.app.wake.notify_one();
+        self.ticket = ticket;
+        Ok(())
     }
 
     async fn close_if_untouched(&mut self) -> Result<Next, JobError> {
@@ -168,6 +208,7 @@ impl Delivering<'_> {
         let at_creation = self.ticket.external_status.clone().unwrap_or_default();
         let account = self.connection.account.as_deref();
         let touched = touched_by(&self.ticket.id, &there, &notes, account, &at_creation);
+        let touched = self.touched_here().await?.or(touched);
         let touched = touched.or_else(|| (!complete).then(|| "it has more notes than were read".to_owned()));
         match touched {
             None => {
@@ -183,6 +224,12 @@ impl Delivering<'_> {
             }
             Some(who) => self.leave_open(&id, &notes, &who).await,
         }
+    }
+
+    /// Returns who touched the ticket as far as our own side knows: a status that was set there and set back leaves no trace there.
+    async fn touched_here(&self) -> Result<Option<String>, JobError> {
+        let mut tx = self.app.store.read(Scope::Tenant(self.tenant.clone())).await?;
+        Ok(tx.ticket_sync(&self.ticket.id).await?.touched_by)
     }
 
     /// Finds out who we are there, if no answer told us so far: a crash between create and commit takes it along.
@@ -240,7 +287,7 @@ impl Delivering<'_> {
         old.delivery = Delivery { returned: false, close_settled: true, ..old.delivery };
         tx.update_ticket(&old).await?;
         tx.insert_ticket(&successor).await?;
-        tx.enqueue(&JobId::from_random(clock::random()?), DELIVER, successor.id.as_str(), now).await?;
+        in_step::ask_delivery(&mut tx, &self.connection.id, &successor.id, now).await?;
         tx.commit().await?;
         self.app.wake.notify_one();
         Ok(Next::Done)
@@ -274,13 +321,22 @@ impl Delivering<'_> {
 
     /// Closes our ticket, unless the condition came back meanwhile: then this job was asked for again.
     async fn close_ours(&mut self) -> Result<Next, JobError> {
-        self.change(|ticket| {
-            if ticket.delivery.close_wanted {
-                ticket.state = TicketState::Closed;
-                ticket.delivery.close_settled = true;
+        let mut tx = self.app.store.begin(Scope::Tenant(self.tenant.clone())).await?;
+        let Some(mut ticket) = tx.ticket(&self.ticket.id).await? else { return Ok(Next::Done) };
+        if ticket.delivery.close_wanted {
+            ticket.state = TicketState::Closed;
+            ticket.delivery.close_settled = true;
+            ticket.updated = self.app.now();
+            tx.update_ticket(&ticket).await?;
+            let mut sync = tx.ticket_sync(&ticket.id).await?;
+            if let Some(agreed) = &mut sync.agreed {
+                // Whoever calls this has seen it over or gone there.
+                both_over(agreed);
+                tx.put_ticket_sync(&ticket.id, &sync).await?;
             }
-        })
-        .await?;
+            tx.commit().await?;
+        }
+        self.ticket = ticket;
         Ok(Next::Done)
     }
 
@@ -351,7 +407,7 @@ async fn note_outcome(
 }
 
 /// What people read: the other system's words, but nothing of our own inside.
-fn words(error: &JobError) -> String {
+pub(super) fn words(error: &JobError) -> String {
     match error {
         JobError::Store(_)
         | JobError::Connector(ConnectorError::Store(_) | ConnectorError::Refused(Refused::Store(_))) => {
@@ -362,7 +418,7 @@ fn words(error: &JobError) -> String {
 }
 
 /// Says what a failed delivery means for the connection: a system that refuses one ticket is there all the same.
-fn connection_state(error: &JobError) -> &'static str {
+pub(super) fn connection_state(error: &JobError) -> &'static str {
     match error {
         JobError::Connector(ConnectorError::Remote { error, .. }) => match error {
             Error::AuthFailed(_) => "auth-failed",

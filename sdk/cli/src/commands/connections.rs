@@ -33,6 +33,8 @@ pub enum Command {
     Change(Change),
     /// Remove one and its secrets; tickets keep their link
     Remove { id: String },
+    /// Look at once at what changed in the ticketing system; with options, say how tickets are kept in step
+    Sync(Sync),
 }
 
 /// What changes of a connection; what is left out stays.
@@ -62,6 +64,24 @@ pub struct Change {
     config: settings::Arguments,
     #[command(flatten)]
     consent: consent::Arguments,
+}
+
+/// How a connection keeps tickets in step.
+#[derive(Debug, clap::Args)]
+pub struct Sync {
+    id: String,
+    /// Show how it goes, and ask for nothing
+    #[arg(long)]
+    show: bool,
+    /// Who wins where both sides changed a field: newest, ours or theirs
+    #[arg(long = "authority", value_name = "FIELD=WHO")]
+    authority: Vec<String>,
+    /// Seconds between two looks
+    #[arg(long)]
+    interval_s: Option<u32>,
+    /// The status that reopens a ticket there
+    #[arg(long)]
+    open_status: Option<String>,
 }
 
 /// What a new connection is.
@@ -108,11 +128,34 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
             context.print_done(&json!({ "id": id }), &format!("{id} is removed; its tickets keep their links"));
             return Ok(());
         }
+        Some(Command::Sync(sync)) => keep_in_step(&context.api()?, sync).await?,
         Some(Command::Check { id }) => context.api()?.post(&["connections", id, "check"], &json!({})).await?,
     };
     let connection = answer.get("connection").unwrap_or(&answer);
     context.print_record(if context.json { &answer } else { connection });
     Ok(())
+}
+
+async fn keep_in_step(api: &Api, sync: &Sync) -> Result<Value, Failure> {
+    let path = ["connections", &sync.id, "sync"];
+    if sync.show {
+        return Ok(api.get(&path, &[]).await?);
+    }
+    let mut settings = serde_json::Map::new();
+    let pairs = sync.authority.iter().map(|pair| {
+        let (field, who) = pair.split_once('=').unwrap_or((pair, ""));
+        (field.to_owned(), Value::from(who))
+    });
+    let authority: serde_json::Map<String, Value> = pairs.collect();
+    if !authority.is_empty() {
+        settings.insert("authority".to_owned(), authority.into());
+    }
+    settings.extend(sync.interval_s.map(|seconds| ("interval_s".to_owned(), seconds.into())));
+    settings.extend(sync.open_status.clone().map(|status| ("open_status".to_owned(), status.into())));
+    if settings.is_empty() {
+        return Ok(api.post(&path, &json!({})).await?);
+    }
+    Ok(api.put(&path, &settings.into()).await?)
 }
 
 async fn connect(api: &Api, add: &Add, config: Value, secrets: Value) -> Result<Value, Failure> {

@@ -42,7 +42,8 @@ pub async fn make(
         return Ok(None);
     }
     let passed = door::open_for(app, tenant, release).await?;
-    let granted = effective(&asked, [&Ceiling::Only(installation.grants.clone())]);
+    // The agreement was given with the configuration's values in their places: only what is bound alike can be compared.
+    let bound = bind_config(asked, &installation.config);
     Ok(Some(Item {
         installation: installation.id.clone(),
         accessory: release.accessory.clone(),
@@ -56,7 +57,7 @@ pub async fn make(
         publisher_key: passed.publisher_key,
         config: installation.config.clone(),
         interval_s: installation.interval_s,
-        grants: bind_config(granted, &installation.config),
+        grants: effective(&bound, [&Ceiling::Only(installation.grants.clone())]),
         budget,
     }))
 }

@@ -21,6 +21,7 @@ pub(crate) enum Thing {
     WasmTarget,
     PostgreSql,
     RequestTracker,
+    Devices,
     Chromium,
     CargoDeny,
 }
@@ -32,6 +33,7 @@ impl Thing {
             Self::WasmTarget => "WebAssembly target",
             Self::PostgreSql => "PostgreSQL",
             Self::RequestTracker => "Request Tracker",
+            Self::Devices => "devices to test on",
             Self::Chromium => "Chromium",
             Self::CargoDeny => "cargo-deny",
         }
@@ -59,6 +61,7 @@ pub(crate) fn prepare(steps: &mut Steps, workspace: &Workspace, things: &[Thing]
             Thing::WasmTarget => wasm_target(workspace, reporter),
             Thing::PostgreSql => postgresql(workspace, reporter),
             Thing::RequestTracker => request_tracker(workspace, reporter),
+            Thing::Devices => devices(workspace, reporter),
             Thing::Chromium => chromium(workspace, reporter),
             Thing::CargoDeny => deny::ensure(workspace, reporter),
         });
@@ -195,6 +198,26 @@ fn request_tracker(workspace: &Workspace, reporter: &mut Reporter) -> Result<Str
     shell::run(install, &workspace.logs()?.join("request-tracker.log"), |line| reporter.says(line))?
         .ok("installing Request Tracker")?;
     Ok("installed by apt".to_owned())
+}
+
+/// Containers need root to be made and to be started: without it the tests that want one leave themselves out, and say so.
+fn devices(workspace: &Workspace, reporter: &mut Reporter) -> Result<String> {
+    if !is_root() {
+        return Ok("left out: needs root".to_owned());
+    }
+    let script = workspace.root.join("tests/real/devices.sh");
+    let script = script.to_string_lossy();
+    if shell::answer(&script, &["installed"]).is_some() {
+        return Ok("there".to_owned());
+    }
+    if shell::which("apt-get").is_none() {
+        return Err(NeedsPerson(format!("devices to test on are missing; on Debian 12: {script} install")).into());
+    }
+    let mut install = workspace.command(script.as_ref());
+    install.arg("install");
+    shell::run(install, &workspace.logs()?.join("devices.log"), |line| reporter.says(line))?
+        .ok("making the file system of the devices")?;
+    Ok("installed by apt and debootstrap".to_owned())
 }
 
 fn chromium(workspace: &Workspace, reporter: &mut Reporter) -> Result<String> {

@@ -24,7 +24,7 @@ const CHECKS: usize = 9;
 /// What `cargo verify` can be told.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Leave out what needs servers from apt: PostgreSQL and Request Tracker
+    /// Leave out what needs servers or systems from apt: PostgreSQL, Request Tracker, devices
     #[arg(long)]
     quick: bool,
 }
@@ -34,7 +34,7 @@ pub(crate) fn command(workspace: &Workspace, arguments: &Arguments) -> Result<bo
     let quick = arguments.quick;
     let mut things = vec![Thing::CCompiler, Thing::WasmTarget, Thing::CargoDeny];
     if !quick {
-        things.extend([Thing::PostgreSql, Thing::RequestTracker, Thing::Chromium]);
+        things.extend([Thing::PostgreSql, Thing::RequestTracker, Thing::Devices, Thing::Chromium]);
     }
     let mut steps = Steps::new(things.len() + programs::STEPS + CHECKS);
     machine::prepare(&mut steps, workspace, &things)?;

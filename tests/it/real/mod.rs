@@ -1,9 +1,10 @@
-//! What needs servers from apt: leave it out with `--skip real::`.
+//! What needs servers or systems from apt: leave it out with `--skip real::`.
 
 mod backup;
 mod browser;
 mod certificates;
 mod crashes;
+mod devices;
 mod doors;
 mod full_disk;
 mod instructions;

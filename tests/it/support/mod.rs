@@ -6,6 +6,7 @@ pub(crate) mod browser;
 pub(crate) mod cable;
 pub(crate) mod chromium;
 pub(crate) mod databases;
+pub(crate) mod device_host;
 pub(crate) mod disk;
 pub(crate) mod home;
 pub(crate) mod package;

@@ -37,6 +37,8 @@ pub(crate) struct Platform {
 pub(crate) struct Setting {
     /// `host:port` under which agents are told to reach the server.
     pub(crate) agents_address: Option<String>,
+    /// The address on which it listens for agents, where that is not the loopback.
+    pub(crate) agents_listen: Option<String>,
     /// The server's data folder.
     pub(crate) data: Option<PathBuf>,
     /// Further words of `serve`.
@@ -155,7 +157,8 @@ impl Platform {
         let mut command = self.server_command();
         command.args(["serve", "--data"]).arg(self.data()).args(["--database", &self.database.url]);
         command.args(["--listen", &format!("127.0.0.1:{}", self.ports.0)]);
-        command.args(["--agents-listen", &format!("127.0.0.1:{}", self.ports.1)]);
+        let agents_listen = self.setting.agents_listen.as_deref().unwrap_or("127.0.0.1");
+        command.args(["--agents-listen", &format!("{agents_listen}:{}", self.ports.1)]);
         command.args(&self.setting.more);
         if let Some(address) = &self.setting.agents_address {
             command.args(["--agents-address", address]);

@@ -201,3 +201,21 @@ async fn nothing_is_installed_without_consent_or_with_a_wrong_configuration() {
         "its history stays: {done:?}"
     );
 }
+
+#[tokio::test]
+async fn what_a_configuration_names_is_what_the_device_may_reach() {
+    let platform = Platform::start(Database::sqlite()).await;
+    platform.publish("tcp").await;
+    let msp = platform.msp().await;
+    let bundle = msp.post("/api/v1/zero-certificates", json!({})).await.ok()["bundle"].clone();
+    let device = HandDevice::enrol(&bundle).await;
+    let (_, before) = device.set_after(None).await;
+    let body = json!({ "accessory": "fitment/tcp", "target": "all", "consent": ["net"],
+        "config": { "targets": ["db.example.com:5432"] } });
+    msp.post("/api/v1/installations", body).await.ok();
+    let (_, set) = device.set_after(Some(before.time)).await;
+    assert_eq!(
+        serde_json::to_value(&set.items[0].grants).unwrap(),
+        json!({ "net": { "hosts": ["db.example.com:5432"] } })
+    );
+}

@@ -13,6 +13,7 @@ mod failure;
 mod files;
 mod key;
 mod package_files;
+mod password;
 mod place;
 mod profile;
 mod project;
@@ -25,12 +26,13 @@ mod testing;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::commands::{
-    alerts, approve, audit, build, categories, check, clients, connections, devices, findings, fit, install,
-    installations, keygen, life, locations, login, new, publish, releases, requests, series, sign, test, test_tenant,
-    tickets, zero_certificates,
+    accounts, alerts, approve, audit, build, categories, check, clients, connections, devices, findings, fit, install,
+    installations, keygen, life, locations, login, new, people, publish, releases, requests, series, sign, test,
+    test_tenant, tickets, zero_certificates,
 };
 use crate::context::Context;
 use crate::failure::Failure;
@@ -94,6 +96,18 @@ enum Command {
     /// Publisher: a tenant of one's own, for devices that try releases
     #[command(subcommand)]
     TestTenant(test_tenant::Command),
+    /// Operator: the marketplace's accounts
+    Accounts {
+        #[command(subcommand)]
+        command: Option<accounts::Command>,
+    },
+    /// MSP: its people and what each of them may do
+    People {
+        #[command(subcommand)]
+        command: Option<people::Command>,
+    },
+    /// Change the own password: the old one and the new one, a line each, on standard input
+    Password,
     /// MSP: the certificates with which machines enrol
     #[command(subcommand)]
     ZeroCertificate(zero_certificates::Command),
@@ -159,6 +173,11 @@ enum Command {
     },
     /// Who did what
     Audit,
+    /// Print what a shell needs to complete this command line
+    Completions {
+        #[arg(value_enum)]
+        shell: Shell,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -211,7 +230,14 @@ async fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Tickets { command } => tickets::run(context, command.as_ref()).await,
         Command::Categories { command } => categories::run(context, command.as_ref()).await,
         Command::Rules { command } => commands::rules::run(context, command.as_ref()).await,
+        Command::Accounts { command } => accounts::run(context, command.as_ref()).await,
+        Command::People { command } => people::run(context, command.as_ref()).await,
+        Command::Password => accounts::change_password(context).await,
         Command::Audit => audit::run(context).await,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "fitment", &mut std::io::stdout());
+            Ok(())
+        }
     }
 }
 

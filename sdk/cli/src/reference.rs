@@ -1,5 +1,6 @@
 //! How things are named on the command line.
 
+use std::collections::HashMap;
 use std::str::FromStr;
 
 use fitment_domain::manifest::AccessoryName;
@@ -70,14 +71,28 @@ pub const LOCATIONS: Directory = Directory { list: "locations", prefix: "loc_", 
 pub const DEVICES: Directory = Directory { list: "devices", prefix: "dev_", noun: "device" };
 pub const CATEGORIES: Directory = Directory { list: "categories", prefix: "cat_", noun: "category" };
 
+pub const PEOPLE: Directory = Directory { list: "people", prefix: "acc_", noun: "person" };
+
+/// A person is called by the address.
+fn name_of(row: &Value) -> Option<&str> {
+    row.get("name").or_else(|| row.get("email")).and_then(Value::as_str)
+}
+
 impl Directory {
+    /// Returns the names by id.
+    pub async fn names(&self, api: &Api) -> Result<HashMap<String, String>, Failure> {
+        let answer = api.get(&[self.list], &[]).await?;
+        let pair = |row: &Value| Some((row["id"].as_str()?.to_owned(), name_of(row)?.to_owned()));
+        Ok(table::rows(&answer, self.list).iter().filter_map(pair).collect())
+    }
+
     /// Returns the identifier of what was named by its identifier or by its name.
     pub async fn id(&self, api: &Api, named: &str) -> Result<String, Failure> {
         if named.starts_with(self.prefix) {
             return Ok(named.to_owned());
         }
         let answer = api.get(&[self.list], &[]).await?;
-        let same = |row: &&Value| row["name"].as_str() == Some(named);
+        let same = |row: &&Value| name_of(row) == Some(named);
         let mut found = table::rows(&answer, self.list).iter().filter(same).filter_map(|row| row["id"].as_str());
         match (found.next(), found.next()) {
             (Some(id), None) => Ok(id.to_owned()),

@@ -2,10 +2,10 @@
 
 use fitment_domain::device::Device;
 use fitment_domain::id::AlertId;
-use fitment_domain::tenant::Scope;
+use fitment_domain::tenant::{AccountKind, Role, Scope};
 use fitment_store::{EnrolOutcome, StoreError};
 
-use super::fixture::{Msp, NOW};
+use super::fixture::{Msp, NOW, account};
 use crate::support::databases::Database;
 
 // proves T1 (no MSP is aware of another)
@@ -61,6 +61,42 @@ pub(crate) async fn the_wrong_scope_is_refused(database: &Database) {
     assert_eq!(tx.approve_release(&msp.release, NOW).await.unwrap_err(), StoreError::Scope { needed: "platform" });
     assert_eq!(tx.jobs().await.unwrap_err(), StoreError::Scope { needed: "platform" });
     assert_eq!(tx.zero_by_serial("1").await.unwrap_err(), StoreError::Scope { needed: "platform" });
+}
+
+/// Whoever is there for some clients reads those in SQL, and is refused by every function that is not narrowed.
+pub(crate) async fn a_part_of_a_tenant_is_narrowed_or_refused(database: &Database) {
+    let store = database.open().await;
+    let msp = Msp::new(&store, "one").await;
+    let Scope::Tenant(tenant) = msp.scope() else { panic!("an MSP's scope is its tenant") };
+    let mut person = account(AccountKind::Msp, "tess@one.example");
+    (person.tenant, person.role, person.all_clients) = (Some(tenant.clone()), Role::Technician, false);
+    let part = || Scope::Part { tenant: tenant.clone(), account: person.id.clone() };
+    let mut tx = store.begin(msp.scope()).await.unwrap();
+    tx.insert_person(&person).await.unwrap();
+    tx.put_alert(&msp.alert("/")).await.unwrap();
+    tx.commit().await.unwrap();
+    for (clients, seen) in [(vec![], 0), (vec![msp.client.clone()], 1)] {
+        let mut tx = store.begin(msp.scope()).await.unwrap();
+        tx.set_clients_of(&person.id, &clients.into_iter().collect()).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = store.begin(part()).await.unwrap();
+        assert_eq!(tx.clients().await.unwrap().len(), seen);
+        assert_eq!(tx.locations().await.unwrap().len(), seen);
+        assert_eq!(tx.devices().await.unwrap().len(), seen);
+        assert_eq!(tx.zeros().await.unwrap().len(), seen);
+        assert_eq!(tx.installations().await.unwrap().len(), seen, "its target is the device");
+        assert_eq!(tx.alerts().await.unwrap().len(), seen);
+        assert_eq!(tx.client(&msp.client).await.unwrap().is_some(), seen == 1);
+        assert_eq!(tx.location(&msp.location).await.unwrap().is_some(), seen == 1);
+        assert_eq!(tx.device(&msp.device).await.unwrap().is_some(), seen == 1);
+        assert_eq!(tx.installation(&msp.installation).await.unwrap().is_some(), seen == 1);
+        assert_eq!(tx.revoke_zero(&msp.zero, NOW).await.unwrap(), seen == 1);
+        assert_eq!(tx.revoke_device(&msp.device, NOW).await.unwrap(), seen == 1);
+        assert_eq!(tx.next_ticket_number().await.unwrap_err(), StoreError::AllClients);
+        assert_eq!(tx.people().await.unwrap_err(), StoreError::AllClients);
+        tx.widen().unwrap();
+        assert_eq!(tx.people().await.unwrap().len(), 2);
+    }
 }
 
 pub(crate) async fn a_reader_does_not_write(database: &Database) {

@@ -21,7 +21,8 @@ macro_rules! scenarios {
         $crate::store::scenarios!(@each $database;
             basics: it_works_and_opens_again, a_broken_value_names_its_place, dropping_takes_back, objects_are_found_by_digest,
                 an_account_signs_in;
-            isolation: another_tenants_ids_find_nothing, the_wrong_scope_is_refused, a_reader_does_not_write;
+            isolation: another_tenants_ids_find_nothing, the_wrong_scope_is_refused, a_part_of_a_tenant_is_narrowed_or_refused,
+                a_reader_does_not_write;
             enrolment: twenty_enrolments_on_five_uses_give_five, the_same_key_is_the_same_device, revocation_is_seen;
             releases: a_version_is_given_once, who_sees_which_release, only_a_newer_set_replaces_a_set;
             requests: a_request_reads_back_and_is_its_tenants_and_its_devices_alone;

@@ -10,34 +10,11 @@ use crate::support::package::Packing;
 use crate::support::platform::{PASSWORD, Platform, Session};
 
 /// What needs no token.
-const OPEN: &[&str] = &["GET /healthz", "GET /readyz", "POST /api/v1/sessions"];
-/// What every account may call.
-const FOR_ALL: &[&str] = &[
-    "DELETE /api/v1/sessions/current",
-    "GET /api/v1/me",
-    "GET /api/v1/releases",
-    "GET /api/v1/releases/{publisher}/{name}/{version}",
-    "GET /api/v1/audit",
-];
-const FOR_PUBLISHERS: &[&str] = &[
-    "PUT /api/v1/publisher/key",
-    "POST /api/v1/releases",
-    "GET /api/v1/uploads",
-    "POST /api/v1/test-tenant",
-    "POST /api/v1/releases/{publisher}/{name}/{version}/test",
-    "POST /api/v1/releases/{publisher}/{name}/{version}/deprecation",
-    "DELETE /api/v1/releases/{publisher}/{name}/{version}/deprecation",
-    "POST /api/v1/releases/{publisher}/{name}/{version}/yank",
-    "DELETE /api/v1/releases/{publisher}/{name}/{version}/yank",
-];
-const FOR_OPERATORS: &[&str] = &[
-    "POST /api/v1/releases/{publisher}/{name}/{version}/approval",
-    "POST /api/v1/releases/{publisher}/{name}/{version}/rejection",
-];
-const METHODS: [&str; 4] = ["GET", "POST", "PUT", "DELETE"];
+pub(crate) const OPEN: &[&str] = &["GET /healthz", "GET /readyz", "POST /api/v1/sessions"];
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 /// Returns every route with its methods, as the description lists them.
-fn described(openapi: &Value) -> BTreeMap<String, BTreeSet<String>> {
+pub(crate) fn described(openapi: &Value) -> BTreeMap<String, BTreeSet<String>> {
     let methods = |item: &Value| item.as_object().unwrap().keys().map(|method| method.to_uppercase()).collect();
     openapi["paths"].as_object().unwrap().iter().map(|(path, item)| (path.clone(), methods(item))).collect()
 }
@@ -46,7 +23,8 @@ fn described(openapi: &Value) -> BTreeMap<String, BTreeSet<String>> {
 fn routed() -> BTreeMap<String, BTreeSet<String>> {
     let source = include_str!("../../../platform/server/src/api.rs");
     let mut routes = BTreeMap::new();
-    for line in source.lines().filter_map(|line| line.trim().strip_prefix(".route(\"")) {
+    let one_line = source.split_whitespace().collect::<Vec<_>>().join(" ").replace(".route( ", ".route(");
+    for line in one_line.split(".route(\"").skip(1) {
         let (path, handlers) = line.split_once('"').unwrap();
         let called = |method: &&str| handlers.contains(&format!("{}(", method.to_lowercase()));
         let methods: BTreeSet<String> = METHODS.into_iter().filter(called).map(str::to_owned).collect();
@@ -57,7 +35,7 @@ fn routed() -> BTreeMap<String, BTreeSet<String>> {
 }
 
 /// Puts something into the place of each parameter of a path.
-fn filled(path: &str) -> String {
+pub(crate) fn filled(path: &str) -> String {
     path.replace("{publisher}", "fitment")
         .replace("{name}", "disk-space")
         .replace("{version}", "0.1.0")
@@ -87,7 +65,7 @@ async fn the_description_lists_every_route_and_holds_together() {
 
     let mut routes = routed();
     assert!(routes.len() > 20, "{routes:?}");
-    for unlisted in ["/", "/api/openapi.json"] {
+    for unlisted in ["/metrics", "/api/openapi.json"] {
         assert!(routes.remove(unlisted).is_some());
     }
     assert_eq!(described(&openapi), routes);
@@ -127,7 +105,7 @@ async fn call(who: &Session, operation: &str) -> crate::support::platform::Answe
 }
 
 #[tokio::test]
-async fn every_route_is_for_those_whom_it_is_for() {
+async fn no_route_but_the_open_ones_answers_whoever_is_not_signed_in() {
     let platform = Platform::start(Database::sqlite()).await;
     let openapi = platform.nobody().get("/api/openapi.json").await.ok();
     let operations: Vec<String> = described(&openapi)
@@ -165,16 +143,6 @@ async fn every_route_is_for_those_whom_it_is_for() {
             );
         }
     }
-    for operation in operations.iter().map(String::as_str).filter(|o| !OPEN.contains(o) && !FOR_ALL.contains(o)) {
-        let (for_publishers, for_operators) = (FOR_PUBLISHERS.contains(&operation), FOR_OPERATORS.contains(&operation));
-        let allowed = [for_publishers, !for_publishers && !for_operators, for_operators];
-        for (who, allowed) in [&publisher, &msp, &operator].into_iter().zip(allowed) {
-            if !allowed {
-                let answer = call(who, operation).await;
-                assert_eq!((answer.status, answer.code()), (403, "forbidden"), "{operation}: {answer:#?}");
-            }
-        }
-    }
     for who in [&publisher, &msp, &operator] {
         assert_eq!(who.get("/api/v1/me").await.status, 200);
     }
@@ -192,7 +160,6 @@ async fn every_error_is_a_problem_document_with_a_code_and_a_request_id() {
     let large = format!("{{\"name\":\"{}\"}}", "x".repeat(256 * 1024));
     let cases: Vec<(&Session, &str, &str, &str, String, u16, &str)> = vec![
         (&msp, "GET", "/api/v1/nothing", json_type, String::new(), 404, "not-found"),
-        (&msp, "GET", "/nothing", json_type, String::new(), 404, "not-found"),
         (&msp, "PATCH", "/api/v1/clients", json_type, String::new(), 405, "method-not-allowed"),
         (&msp, "POST", "/api/v1/clients", json_type, "{".to_owned(), 400, "invalid-body"),
         (&msp, "POST", "/api/v1/clients", json_type, "{}".to_owned(), 422, "invalid-body"),
@@ -310,6 +277,7 @@ async fn many_sign_ins_at_once_wait_or_are_told_to_come_again() {
         match answer.status {
             201 => {}
             401 => assert_eq!(answer.code(), "unauthenticated"),
+            429 => assert_eq!(answer.code(), "too-often"),
             503 => assert_eq!(answer.code(), "busy"),
             other => panic!("{other}: {answer:#?}"),
         }

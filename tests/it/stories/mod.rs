@@ -1,12 +1,14 @@
 //! The product's stories, from one end to the other, through its public interfaces. Each scenario is written once and
 //! runs on SQLite here and on PostgreSQL below `real`.
 
+mod access;
 pub(crate) mod alerts;
 pub(crate) mod api;
 mod author;
 pub(crate) mod backup;
 pub(crate) mod certificates;
 mod changes;
+pub(crate) mod clients;
 pub(crate) mod command_line;
 pub(crate) mod crashes;
 mod damage;
@@ -19,6 +21,7 @@ pub(crate) mod instructions;
 mod orders;
 pub(crate) mod outages;
 mod pages;
+pub(crate) mod people;
 mod publisher;
 mod release_life;
 pub(crate) mod renewal;

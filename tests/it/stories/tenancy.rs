@@ -130,7 +130,7 @@ pub(crate) async fn keep_connection(
 }
 
 /// Returns an id of the same kind that nobody ever had.
-fn nobodys(id: &str) -> String {
+pub(crate) fn nobodys(id: &str) -> String {
     format!("{}_{}", id.split_once('_').unwrap().0, "0123456789abcdef".repeat(2))
 }
 

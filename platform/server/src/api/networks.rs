@@ -35,6 +35,7 @@ pub async fn list(State(app): State<Shared>, msp: Msp, Path(id): Path<String>) -
     let msp = msp.may(Action::SeeDevices)?;
     let mut tx = app.store.read(msp.scope()).await?;
     let location = location(&mut tx, &id).await?;
+    tx.widen()?;
     let networks = tx.networks(&location.client).await?.into_iter().filter(|n| n.location == location.id);
     Ok(Json(Networks { networks: networks.map(|n| n.network.to_string()).collect() }))
 }

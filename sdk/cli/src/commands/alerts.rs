@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::reference::DEVICES;
 use crate::table::{Column, age, text};
 
 const COLUMNS: &[Column] = &[
@@ -42,6 +43,8 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
         context.print_record(&answer);
         return Ok(());
     }
-    context.print_list(&api.get(&["alerts"], &[]).await?, "alerts", COLUMNS, "no alerts");
+    let mut answer = api.get(&["alerts"], &[]).await?;
+    context.put_names(&api, &mut answer["alerts"], &[("device", &DEVICES)]).await?;
+    context.print_list(&answer, "alerts", COLUMNS, "no alerts");
     Ok(())
 }

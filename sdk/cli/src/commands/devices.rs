@@ -8,7 +8,7 @@ use crate::api::Api;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::files;
-use crate::reference::{DEVICES, LOCATIONS};
+use crate::reference::{CLIENTS, DEVICES, LOCATIONS};
 use crate::table::{self, Column, age, fact, text};
 
 const TABLE_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -101,7 +101,10 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
     let answer = match command.unwrap_or(&Command::List { retired: false }) {
         Command::List { retired } => {
             let query: &[(&str, &str)] = if *retired { &[("retired", "true")] } else { &[] };
-            context.print_list(&api.get(&["devices"], query).await?, "devices", COLUMNS, "no devices");
+            let mut answer = api.get(&["devices"], query).await?;
+            let members = [("client", &CLIENTS), ("location", &LOCATIONS)];
+            context.put_names(&api, &mut answer["devices"], &members).await?;
+            context.print_list(&answer, "devices", COLUMNS, "no devices");
             return Ok(());
         }
         Command::Duplicates => {

@@ -39,7 +39,10 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
         None => None,
     };
     let query: Vec<(&str, &str)> = device.iter().map(|id| ("device", id.as_str())).collect();
-    let answer = api.get(&["findings"], &query).await?;
+    let mut answer = api.get(&["findings"], &query).await?;
+    for list in ["findings", "runs"] {
+        context.put_names(&api, &mut answer[list], &[("device", &DEVICES)]).await?;
+    }
     context.print_list(&answer, "findings", FINDINGS, "no findings");
     if !context.json {
         table::line("");

@@ -54,6 +54,8 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
         context.print_record(&answer);
         return Ok(());
     }
-    context.print_list(&api.get(&["locations"], &[]).await?, "locations", COLUMNS, "no locations");
+    let mut answer = api.get(&["locations"], &[]).await?;
+    context.put_names(&api, &mut answer["locations"], &[("client", &CLIENTS)]).await?;
+    context.print_list(&answer, "locations", COLUMNS, "no locations");
     Ok(())
 }

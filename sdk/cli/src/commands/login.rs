@@ -1,19 +1,18 @@
 //! `fitment login` and `fitment logout`
 
 use std::env;
-use std::io::{self, IsTerminal as _};
 
 use serde_json::json;
 
 use crate::api::Api;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::files;
+use crate::password;
 use crate::profile::Profile;
 use crate::table;
 
-const PASSWORD_BYTES_MAX: usize = 4 * 1024;
-const PASSWORD_VARIABLE: &str = "FITMENT_PASSWORD";
+/// Where the password of a sign-in is looked for.
+pub const PASSWORD_VARIABLE: &str = "FITMENT_PASSWORD";
 
 /// What the command takes.
 #[derive(Debug, clap::Args)]
@@ -34,7 +33,7 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
     if api.is_exposed() {
         eprintln!("warning: {} is plain HTTP: password and token can be read on their way. Use https.", api.address());
     }
-    let password = password(arguments.password_stdin)?;
+    let password = password::read(arguments.password_stdin, PASSWORD_VARIABLE)?;
     let label = env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "command line".to_owned());
     let body = json!({ "email": arguments.email, "password": password, "label": label });
     let answer = api.post(&["sessions"], &body).await?;
@@ -76,27 +75,4 @@ pub async fn log_out(context: &Context) -> Result<(), Failure> {
     Profile::remove(&context.profile)?;
     context.print_done(&json!({ "profile": context.profile }), &format!("profile {} is signed out", context.profile));
     Ok(())
-}
-
-/// Reads a password: never from the command line, where others of this machine would see it.
-pub fn password(from_stdin: bool) -> Result<String, Failure> {
-    if !from_stdin {
-        return env::var(PASSWORD_VARIABLE).map_err(|_| {
-            Failure::environment(format!(
-                "the password is missing: pipe it in with --password-stdin, or set {PASSWORD_VARIABLE}"
-            ))
-        });
-    }
-    if io::stdin().is_terminal() {
-        return Err(Failure::environment(
-            "--password-stdin reads a pipe or a file; a terminal would show the password: fitment login … --password-stdin < FILE",
-        ));
-    }
-    let text = files::read_stdin(PASSWORD_BYTES_MAX)?;
-    let password = text.trim_end_matches(['\r', '\n']);
-    if password.is_empty() {
-        Err(Failure::environment("standard input holds no password"))
-    } else {
-        Ok(password.to_owned())
-    }
 }

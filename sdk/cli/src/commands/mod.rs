@@ -1,5 +1,6 @@
 //! The commands, one noun a module.
 
+pub mod accounts;
 pub mod alerts;
 pub mod approve;
 pub mod audit;
@@ -18,6 +19,7 @@ pub mod life;
 pub mod locations;
 pub mod login;
 pub mod new;
+pub mod people;
 pub mod publish;
 pub mod releases;
 pub mod requests;

@@ -47,7 +47,8 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
     let api = context.api()?;
     match command {
         None | Some(Command::List) => {
-            let answer = api.get(&["category-rules"], &[]).await?;
+            let mut answer = api.get(&["category-rules"], &[]).await?;
+            context.put_names(&api, &mut answer["rules"], &[("category", &CATEGORIES)]).await?;
             context.print_list(&answer, "rules", COLUMNS, "no rules");
         }
         Some(Command::Add { position, category, accessory, condition }) => {

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::login;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::password;
 use crate::table::text;
 
 /// What the command takes.
@@ -25,7 +26,7 @@ pub enum Command {
 pub async fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     let Command::Create { email, password_stdin } = command;
     let api = context.api()?;
-    let password = login::password(*password_stdin)?;
+    let password = password::read(*password_stdin, login::PASSWORD_VARIABLE)?;
     let answer = api.post(&["test-tenant"], &json!({ "email": email, "password": password })).await?;
     let sentence = format!(
         "test tenant {} is there; sign in to it: fitment login --url {} --email {email} --profile test",

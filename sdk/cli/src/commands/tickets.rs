@@ -4,11 +4,13 @@ use serde_json::{Map, Value, json};
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::reference::DEVICES;
 use crate::table::{Column, text};
 
 const COLUMNS: &[Column] = &[
     ("NUMBER", |t| text(t, "number")),
     ("STATE", |t| text(t, "state")),
+    ("DEVICE", |t| text(t, "device")),
     ("CATEGORY", |t| text(t, "category")),
     ("BOARD", |t| text(t, "board")),
     ("COUNT", |t| text(t, "occurrences")),
@@ -89,7 +91,9 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
     let api = context.api()?;
     let answer = match command {
         None | Some(Command::List) => {
-            context.print_list(&api.get(&["tickets"], &[]).await?, "tickets", COLUMNS, "no tickets");
+            let mut answer = api.get(&["tickets"], &[]).await?;
+            context.put_names(&api, &mut answer["tickets"], &[("device", &DEVICES)]).await?;
+            context.print_list(&answer, "tickets", COLUMNS, "no tickets");
             return Ok(());
         }
         Some(Command::Show { id }) => {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::reference::{CLIENTS, LOCATIONS};
+use crate::reference::{CLIENTS, DEVICES, LOCATIONS};
 use crate::table::{Column, age, rows, text};
 use crate::{clock, files};
 
@@ -57,7 +57,12 @@ pub async fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     let api = context.api()?;
     match command {
         Command::List => {
-            let answer = api.get(&["zero-certificates"], &[]).await?;
+            let mut answer = api.get(&["zero-certificates"], &[]).await?;
+            let list = &mut answer["zero_certificates"];
+            context.put_names(&api, list, &[("client", &CLIENTS), ("location", &LOCATIONS)]).await?;
+            for zero in list.as_array_mut().into_iter().flatten() {
+                context.put_names(&api, &mut zero["devices"], &[("device", &DEVICES)]).await?;
+            }
             context.print_list(&answer, "zero_certificates", COLUMNS, "no zero certificates");
             Ok(())
         }

@@ -1,0 +1,101 @@
+//! `fitment people`
+
+use serde_json::{Value, json};
+
+use crate::api::Api;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::password;
+use crate::reference::{CLIENTS, PEOPLE};
+use crate::table::{Column, age, text};
+
+const PASSWORD_VARIABLE: &str = "FITMENT_NEW_PASSWORD";
+
+const COLUMNS: &[Column] = &[
+    ("EMAIL", |p| text(p, "email")),
+    ("ROLE", |p| text(p, "role")),
+    ("CLIENTS", |p| text(p, "clients")),
+    ("SINCE", |p| age(p, "created_ms")),
+    ("DISABLED", |p| age(p, "disabled_ms")),
+    ("ID", |p| text(p, "id")),
+];
+
+/// What the command takes.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// List them (default)
+    List,
+    /// Add somebody, with a first password that this person changes with `fitment password`
+    Add {
+        email: String,
+        #[command(flatten)]
+        may: May,
+        /// Read the first password from standard input [otherwise from the variable FITMENT_NEW_PASSWORD]
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Change what somebody may do; it holds from the next request on
+    Change {
+        /// Address or id
+        person: String,
+        #[command(flatten)]
+        may: May,
+    },
+    /// End somebody's sign-ins, now and for good
+    Disable {
+        /// Address or id
+        person: String,
+    },
+}
+
+/// What somebody may do, and for whom.
+#[derive(Debug, clap::Args)]
+pub struct May {
+    /// owner: everything; technician: works on devices; viewer: sees; client: somebody of a customer, sees the own devices
+    #[arg(long, value_parser = ["owner", "technician", "viewer", "client"])]
+    role: String,
+    /// Only for this client: id or name; may be given several times [default: all clients]
+    #[arg(long = "client", value_name = "CLIENT")]
+    clients: Vec<String>,
+}
+
+impl May {
+    async fn body(&self, api: &Api) -> Result<Value, Failure> {
+        if self.clients.is_empty() {
+            return Ok(json!({ "role": self.role, "clients": "all" }));
+        }
+        let mut ids = Vec::new();
+        for client in &self.clients {
+            ids.push(CLIENTS.id(api, client).await?);
+        }
+        Ok(json!({ "role": self.role, "clients": ids }))
+    }
+}
+
+/// Lists, adds, changes or disables the people of an MSP.
+pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Failure> {
+    let api = context.api()?;
+    match command {
+        None | Some(Command::List) => {
+            let mut answer = api.get(&["people"], &[]).await?;
+            context.put_names(&api, &mut answer["people"], &[("clients", &CLIENTS)]).await?;
+            context.print_list(&answer, "people", COLUMNS, "no people");
+        }
+        Some(Command::Add { email, may, password_stdin }) => {
+            let mut body = may.body(&api).await?;
+            body["email"] = email.as_str().into();
+            body["password"] = password::read(*password_stdin, PASSWORD_VARIABLE)?.into();
+            context.print_record(&api.post(&["people"], &body).await?);
+        }
+        Some(Command::Change { person, may }) => {
+            let id = PEOPLE.id(&api, person).await?;
+            context.print_record(&api.put(&["people", &id], &may.body(&api).await?).await?);
+        }
+        Some(Command::Disable { person }) => {
+            let id = PEOPLE.id(&api, person).await?;
+            api.delete(&["people", &id]).await?;
+            context.print_done(&json!({ "id": id }), &format!("{person} is disabled, and every sign-in has ended"));
+        }
+    }
+    Ok(())
+}

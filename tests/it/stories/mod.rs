@@ -2,6 +2,7 @@
 //! runs on SQLite here and on PostgreSQL below `real`.
 
 mod access;
+mod accessories;
 pub(crate) mod alerts;
 pub(crate) mod api;
 mod author;
@@ -18,6 +19,7 @@ mod first_start;
 pub(crate) mod full_disk;
 pub(crate) mod install;
 pub(crate) mod instructions;
+mod older;
 mod orders;
 pub(crate) mod outages;
 mod pages;

@@ -5,6 +5,7 @@ mod demo;
 mod deny;
 mod machine;
 mod measure;
+mod mutations;
 mod programs;
 mod progress;
 mod requirements;

@@ -11,15 +11,16 @@ use crate::progress::{Reporter, Steps};
 use crate::requirements::{self, Requirement};
 use crate::suite::Results;
 use crate::workspace::{Workspace, shown};
-use crate::{claims, deny};
+use crate::{claims, deny, mutations};
 
 /// What all crates but the runtime are built with, in one selection: another one would build shared crates anew.
 const MOST: [&str; 3] = ["--workspace", "--exclude", "fitment-runtime"];
 /// The runtime's programs, each with the features of its own.
 const RUNTIME: [(&str, &str); 3] =
     [("fitment-runner", "runner"), ("fitment-compiler", "compiler"), ("fitment-bare", "bare")];
-/// Formatting, tests to build, unit tests, documentation, stories, runtime, claims, cargo-deny, clippy.
-const CHECKS: usize = 9;
+/// Formatting, tests to build, unit tests, documentation, stories, runtime, claims, checks taken out, cargo-deny,
+/// clippy.
+const CHECKS: usize = 10;
 
 /// What `cargo verify` can be told.
 #[derive(clap::Args)]
@@ -27,10 +28,18 @@ pub(crate) struct Arguments {
     /// Leave out what needs servers or systems from apt: PostgreSQL, Request Tracker, devices
     #[arg(long)]
     quick: bool,
+    /// Take every safety check of tests/mutations.toml out, not only a sample, and do nothing else
+    #[arg(long)]
+    mutations: bool,
 }
 
 /// Runs all checks; the answer is whether all of them passed.
 pub(crate) fn command(workspace: &Workspace, arguments: &Arguments) -> Result<bool> {
+    if arguments.mutations {
+        let mut steps = Steps::new(1);
+        let tried = steps.run("checks taken out", |reporter| mutations::check(workspace, true, reporter));
+        return Ok(tried.is_ok());
+    }
     let quick = arguments.quick;
     let mut things = vec![Thing::CCompiler, Thing::WasmTarget, Thing::CargoDeny];
     if !quick {
@@ -45,6 +54,10 @@ pub(crate) fn command(workspace: &Workspace, arguments: &Arguments) -> Result<bo
     tests(&mut steps, workspace, quick, &mut results);
     let mut table = requirements::read(workspace)?;
     let _ = steps.run("claims", |_| check_claims(workspace, quick, &results, &mut table));
+    let _ = steps.run("checks taken out", |reporter| match quick {
+        true => mutations::listed(workspace),
+        false => mutations::check(workspace, false, reporter),
+    });
     let _ = steps.run("dependencies", |reporter| deny::check(workspace, reporter));
     let _ = steps.run("clippy", |reporter| clippy(workspace, reporter));
     report(workspace, quick, &steps, &results, &table)

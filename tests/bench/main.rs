@@ -5,6 +5,7 @@
 mod bare;
 mod figures;
 mod sandbox;
+mod series;
 mod start;
 
 use std::path::PathBuf;
@@ -45,12 +46,21 @@ enum Figure {
         #[arg(long, default_value_t = 20)]
         folders: usize,
     },
+    /// What a sample costs on disk and to write, beside one row per sample
+    Series {
+        #[arg(long, default_value_t = 20)]
+        devices: usize,
+        /// One sample of each series a minute
+        #[arg(long, default_value_t = 120)]
+        minutes: usize,
+    },
 }
 
 fn main() -> ExitCode {
     let measured = match Arguments::parse().figure {
         Figure::Sandbox { accessories, programs, rounds } => sandbox::measure(&accessories, programs, rounds.max(1)),
         Figure::Start { server, folders } => start::measure(&server, folders.max(1)),
+        Figure::Series { devices, minutes } => series::measure(devices.max(1), minutes.max(1)),
     };
     match measured {
         Ok(figures) => {

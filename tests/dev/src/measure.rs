@@ -37,6 +37,12 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// What a sample costs on disk and to write, beside one row per sample, on SQLite
+    Series {
+        /// End with one line of keys and numbers
+        #[arg(long)]
+        json: bool,
+    },
     /// The server's own time for each page of the console, on SQLite with 500 devices
     Pages {
         /// End with one line of keys and numbers
@@ -66,6 +72,15 @@ pub(crate) fn command(workspace: &Workspace, arguments: &Arguments) -> Result<()
             let words = ["-p", &package, "--bin", BENCH];
             steps.run(BENCH, |reporter| programs::cargo_build(workspace, &words, reporter))?;
             start(workspace, json)
+        }
+        What::Series { json } => {
+            let mut steps = Steps::new(2);
+            machine::prepare(&mut steps, workspace, &[Thing::CCompiler])?;
+            let words = ["--release", "-p", &package, "--bin", BENCH];
+            steps.run(&format!("{BENCH}, release"), |reporter| programs::cargo_build(workspace, &words, reporter))?;
+            let mut bench = workspace.command(workspace.target.join("release").join(BENCH));
+            bench.arg("series");
+            figures(workspace, bench, "measure-series.log", "release", json)
         }
         What::Pages { json } => {
             let mut steps = Steps::new(things.len() + programs::STEPS);

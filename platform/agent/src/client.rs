@@ -55,6 +55,8 @@ impl Inner {
     fn new(server: &Url, credentials: Credentials<'_>) -> Result<Self, BadClient> {
         let tls = tls::config(credentials)?;
         let mut builder = reqwest::Client::builder()
+            // The server closes what is silent for 15 seconds: the agent lets go earlier, or a request would meet the close.
+            .pool_idle_timeout(std::time::Duration::from_secs(10))
             .tls_backend_preconfigured(tls.clone())
             .https_only(true)
             .http1_only()

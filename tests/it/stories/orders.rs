@@ -53,7 +53,7 @@ async fn a_script_runs_on_a_real_device_and_its_progress_and_result_come_back() 
 #[tokio::test]
 async fn an_agent_killed_in_a_run_does_not_run_it_again_and_says_that_the_outcome_is_unknown() {
     let platform = Platform::start(Database::sqlite()).await;
-    publish(&platform, 6_000).await;
+    publish(&platform, 2_000).await;
     let msp = platform.msp().await;
     let (mut agent, device) = Agent::enrol(&platform, &msp, "agent").await;
     let installation = install(&msp, json!("all")).await;
@@ -86,7 +86,7 @@ async fn an_agent_killed_in_a_run_does_not_run_it_again_and_says_that_the_outcom
 #[tokio::test]
 async fn a_server_killed_in_a_run_still_gets_the_result() {
     let mut platform = Platform::start(Database::sqlite()).await;
-    publish(&platform, 4_000).await;
+    publish(&platform, 2_000).await;
     let msp = platform.msp().await;
     let (agent, device) = Agent::enrol(&platform, &msp, "agent").await;
     let installation = install(&msp, json!("all")).await;

@@ -21,6 +21,9 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 /// Longest that anything in a test may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The server closes what is silent for 15 seconds: a client lets go earlier.
+pub(crate) const IDLE_MAX: Duration = Duration::from_secs(5);
+
 /// A server with three accounts: publisher `fitment`, MSP `Acme`, and an operator.
 pub(crate) struct Platform {
     server: Option<Child>,
@@ -278,7 +281,12 @@ impl Drop for Platform {
 }
 
 fn http_client() -> reqwest::Client {
-    reqwest::Client::builder().timeout(PATIENCE).tls_backend_preconfigured(no_tls()).build().unwrap()
+    reqwest::Client::builder()
+        .pool_idle_timeout(IDLE_MAX)
+        .timeout(PATIENCE)
+        .tls_backend_preconfigured(no_tls())
+        .build()
+        .unwrap()
 }
 
 /// The tests' own client speaks plain HTTP to loopback; it still wants a TLS back end to exist.

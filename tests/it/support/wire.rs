@@ -19,7 +19,7 @@ use rustls::{AlertDescription, ClientConfig, ClientConnection, RootCertStore, St
 use serde::Serialize;
 use serde_json::Value;
 
-use super::platform::{Answer, PATIENCE};
+use super::platform::{Answer, IDLE_MAX, PATIENCE};
 
 /// A nonce, as long as they have to be.
 pub(crate) const NONCE: &str = "00112233445566778899aabbccddeeff";
@@ -60,7 +60,7 @@ impl Wire {
                 config.with_client_auth_cert(chain, key).unwrap()
             }
         };
-        let builder = reqwest::Client::builder().timeout(PATIENCE).no_proxy();
+        let builder = reqwest::Client::builder().pool_idle_timeout(IDLE_MAX).timeout(PATIENCE).no_proxy();
         let http = builder.tls_backend_preconfigured(config.clone()).build().unwrap();
         Self { http, config, base: base.to_owned() }
     }

@@ -43,7 +43,7 @@ async fn everything_from_a_key_to_a_finding_works_by_command_line() {
     home.ok("publisher", &["keygen"]);
     assert_eq!(mode(&home.folder().join("publisher.key")), 0o600);
     home.ok("publisher", &["check", &monitor]);
-    home.ends("publisher", &["publish", &monitor, &connector], 1, "--new-key");
+    home.ends("publisher", &["publish", &monitor, &connector], 2, "--new-key");
     home.ok("publisher", &["publish", "--new-key", &monitor, &connector]);
     home.ends("publisher", &["publish", &monitor], 1, "version-used");
     home.ends("msp", &["install", "fitment/disk-space@0.1.0", "--all", "--yes"], 1, "no such release");

@@ -7,7 +7,7 @@ use super::chunk::{BadChunk, read_buckets, read_points, write_buckets, write_poi
 use super::points::{Point, coarser, merge, replace, roll_up};
 use super::*;
 
-const START: UnixMs = UnixMs(1_800_000_000_000 - 1_800_000_000_000 % 3_600_000);
+const START: UnixMs = UnixMs(1_800_000_000_000);
 
 fn values() -> impl Strategy<Value = f64> {
     prop_oneof![

@@ -21,7 +21,6 @@ const COLUMNS: &[Column] = &[
 
 /// What the command takes.
 #[derive(Debug, clap::Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "one value in the life of the program")]
 pub enum Command {
     /// List them (default)
     List,

@@ -31,6 +31,7 @@ fn one_target(target: &Value) -> String {
 
 /// What the command takes.
 #[derive(Debug, clap::Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "one value in the life of the program")]
 pub enum Command {
     /// List them (default)
     List,

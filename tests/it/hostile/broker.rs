@@ -176,7 +176,7 @@ async fn a_script_acts_through_the_broker_process_and_only_where_its_order_lets_
     std::fs::write(state.join("identity/identity.json"), identity.to_string()).unwrap();
     let broker = Arc::new(Broker::new(&programs(), &state).unwrap());
     // The broker's clock is the machine's.
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;
+    let now = crate::support::wire::now().0;
     let mut order = scene.order();
     order.deliver_by = UnixMs(now + 60_000);
     let order = scene.sign(&order);

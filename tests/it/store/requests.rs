@@ -47,7 +47,7 @@ pub(crate) async fn a_request_reads_back_and_is_its_tenants_and_its_devices_alon
 
     let mut tx = store.begin(mine.scope()).await.unwrap();
     assert_eq!(tx.request(&asked.id).await.unwrap().unwrap(), asked);
-    assert_eq!(tx.requests(10).await.unwrap(), [asked.clone()]);
+    assert_eq!(tx.requests(10).await.unwrap(), std::slice::from_ref(&asked));
     assert_eq!(tx.execution(&row.id, &mine.device).await.unwrap().unwrap(), row);
     assert_eq!(tx.execution(&row.id, &theirs.device).await.unwrap(), None);
     assert_eq!(tx.open_executions_of(&mine.device, NOW).await.unwrap(), 1);

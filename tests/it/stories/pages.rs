@@ -142,6 +142,7 @@ async fn a_form_that_is_not_from_a_page_of_ours_is_refused() {
     let mut other = Browser::sign_in(&platform, "operator@example.com").await;
     let foreign = other.get("/").await.ok().hidden("csrf").unwrap();
     let (base, here) = (platform.url(), ("sec-fetch-site", "same-origin"));
+    #[expect(clippy::type_complexity, reason = "a table of cases, read once")]
     let bad: &[(&[(&str, &str)], &[(&str, &str)])] = &[
         (&[("csrf", &csrf)], &[]),
         (&[("csrf", &csrf)], &[("origin", "https://example.com")]),

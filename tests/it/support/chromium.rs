@@ -23,6 +23,7 @@ impl Chromium {
         let port = free_port();
         let mut command = Command::new("chromedriver");
         let driver = command.arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        #[expect(clippy::zombie_processes, reason = "dropped with the driver, which kills and waits")]
         let driver = driver.unwrap_or_else(|e| {
             panic!("chromedriver: {e}: as root, tests/real/apt-install.sh chromium chromium-driver")
         });

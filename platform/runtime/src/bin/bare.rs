@@ -173,4 +173,8 @@ impl metrics::Host for Bare {
     fn read_temperatures(&mut self) -> Result<std::result::Result<Vec<metrics::Temperature>, Fault>> {
         Ok(readings::temperatures())
     }
+
+    fn read_uptime(&mut self) -> wasmtime::Result<Result<metrics::Uptime, Fault>> {
+        Ok(Err(Fault::Unsupported("metrics.read-uptime".to_owned())))
+    }
 }

@@ -22,7 +22,8 @@ impl Default for Config {
 impl Monitor for CpuMonitor {
     fn check(ctx: &Context) -> Result<Vec<Finding>, Fault> {
         let config: Config = ctx.config()?;
-        let health = text::limits("percent", config.warning_percent, config.critical_percent)?;
+        let health =
+            text::limits(("warning_percent", config.warning_percent), ("critical_percent", config.critical_percent))?;
         Ok(vec![finding(&metrics::cpu()?, health)])
     }
 }
@@ -53,7 +54,7 @@ mod tests {
     #[test]
     fn the_share_decides() {
         let cpu = |busy| Cpu { busy, user: busy, system: 0.0, iowait: 0.0, load1: 0.0, load5: 0.0, load15: 0.0 };
-        let limits = || text::limits("percent", 85.0, 95.0).unwrap();
+        let limits = || text::limits(("warning_percent", 85.0), ("critical_percent", 95.0)).unwrap();
         assert_eq!(finding(&cpu(0.5), limits()).health, Health::Ok);
         assert_eq!(finding(&cpu(0.85), limits()).health, Health::Warning);
         assert_eq!(finding(&cpu(0.96), limits()).health, Health::Critical);

@@ -1,6 +1,6 @@
 //! The configuration; `config.schema.json` says the same to people and to the host.
 
-use fitment_sdk::Fault;
+use fitment_sdk::{Fault, text};
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -30,11 +30,7 @@ impl Default for Config {
 impl Config {
     /// Refuses what the schema cannot say: limits in the wrong order, with which nothing would ever be a warning.
     pub(crate) fn check(&self) -> Result<(), Fault> {
-        if self.warning_percent > self.critical_percent {
-            return Err(Fault::Invalid(
-                "configuration: `warning_percent` is above `critical_percent`: lower it".to_owned(),
-            ));
-        }
+        text::limits(("warning_percent", self.warning_percent), ("critical_percent", self.critical_percent))?;
         match (self.warning_free_bytes, self.critical_free_bytes) {
             (Some(warning), Some(critical)) if warning < critical => Err(Fault::Invalid(
                 "configuration: `warning_free_bytes` is below `critical_free_bytes`: raise it".to_owned(),

@@ -1,10 +1,10 @@
 //! The judgement: from readings and limits to findings. Pure, so that it is tested without a host.
 
 use fitment_sdk::metrics::Filesystem;
+use fitment_sdk::text::{self, Limits};
 use fitment_sdk::{Finding, Health};
 
 use crate::config::Config;
-use fitment_sdk::text;
 
 /// Judges every file system that the configuration wants, and names the wanted ones that are not there.
 pub(crate) fn findings(config: &Config, filesystems: &[Filesystem]) -> Vec<Finding> {
@@ -62,13 +62,7 @@ fn share(used: u64, available: u64) -> Option<f64> {
 }
 
 fn by_share(config: &Config, share: f64) -> Health {
-    if share >= config.critical_percent {
-        Health::Critical
-    } else if share >= config.warning_percent {
-        Health::Warning
-    } else {
-        Health::Ok
-    }
+    Limits { warning: config.warning_percent, critical: config.critical_percent }.judge(share)
 }
 
 #[cfg(test)]

@@ -22,7 +22,8 @@ impl Default for Config {
 impl Monitor for Load {
     fn check(ctx: &Context) -> Result<Vec<Finding>, Fault> {
         let config: Config = ctx.config()?;
-        let limits = text::limits("per_cpu", config.warning_per_cpu, config.critical_per_cpu)?;
+        let limits =
+            text::limits(("warning_per_cpu", config.warning_per_cpu), ("critical_per_cpu", config.critical_per_cpu))?;
         let cpus = match device::fact("cpu.count") {
             Some(Fact::Number(cpus)) if cpus >= 1.0 => Some(cpus),
             _ => None,
@@ -54,7 +55,9 @@ mod tests {
     #[test]
     fn the_load_counts_per_processor() {
         let cpu = Cpu { busy: 0.0, user: 0.0, system: 0.0, iowait: 0.0, load1: 9.0, load5: 4.0, load15: 1.0 };
-        let judged = |cpus| finding(&cpu, cpus, text::limits("per_cpu", 1.5, 3.0).unwrap()).health;
+        let judged = |cpus| {
+            finding(&cpu, cpus, text::limits(("warning_per_cpu", 1.5), ("critical_per_cpu", 3.0)).unwrap()).health
+        };
         assert_eq!(judged(Some(4.0)), Health::Ok);
         assert_eq!(judged(Some(2.0)), Health::Warning);
         assert_eq!(judged(Some(1.0)), Health::Critical);

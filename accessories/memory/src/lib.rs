@@ -25,8 +25,12 @@ impl Default for Config {
 impl Monitor for MemoryMonitor {
     fn check(ctx: &Context) -> Result<Vec<Finding>, Fault> {
         let config: Config = ctx.config()?;
-        let memory = text::limits("percent", config.warning_percent, config.critical_percent)?;
-        let swap = text::limits("percent (swap)", config.swap_warning_percent, config.swap_critical_percent)?;
+        let memory =
+            text::limits(("warning_percent", config.warning_percent), ("critical_percent", config.critical_percent))?;
+        let swap = text::limits(
+            ("swap_warning_percent", config.swap_warning_percent),
+            ("swap_critical_percent", config.swap_critical_percent),
+        )?;
         Ok(findings(&metrics::memory()?, memory, swap))
     }
 }
@@ -61,7 +65,7 @@ mod tests {
 
     #[test]
     fn memory_and_swap_are_judged_apart() {
-        let limits = |w, c| text::limits("percent", w, c).unwrap();
+        let limits = |w, c| text::limits(("warning_percent", w), ("critical_percent", c)).unwrap();
         let read = Memory { total: 100, available: 4, swap_total: 10, swap_used: 1 };
         let found = findings(&read, limits(85.0, 95.0), limits(50.0, 80.0));
         assert_eq!((found[0].health, found[1].health), (Health::Critical, Health::Ok));

@@ -75,7 +75,10 @@ impl Before {
 impl Monitor for NetworkErrors {
     fn check(ctx: &Context) -> Result<Vec<Finding>, Fault> {
         let config: Config = ctx.config()?;
-        let limits = text::limits("per_minute", config.warning_per_minute, config.critical_per_minute)?;
+        let limits = text::limits(
+            ("warning_per_minute", config.warning_per_minute),
+            ("critical_per_minute", config.critical_per_minute),
+        )?;
         let before = state::get(KEY)?.and_then(|bytes| Before::read(&bytes));
         let networks: Vec<Network> = metrics::networks()?.into_iter().filter(|n| config.wants(&n.name)).collect();
         let now_ms = ctx.now_ms();
@@ -130,7 +133,7 @@ mod tests {
 
     #[test]
     fn only_new_errors_count() {
-        let limits = text::limits("per_minute", 1.0, 60.0).unwrap();
+        let limits = text::limits(("warning_per_minute", 1.0), ("critical_per_minute", 60.0)).unwrap();
         let before = Before::of(&[network(100, 10)], 0);
         let health = |errors, before| finding(&network(errors, 20), before, 60_000, limits).health;
         assert_eq!(health(100, Some(&before)), Health::Ok);

@@ -26,7 +26,10 @@ impl Default for Config {
 impl Probe for Ping {
     fn check(ctx: &Context, target: &str) -> Result<Vec<Finding>, Fault> {
         let config: Config = ctx.config()?;
-        let loss = text::limits("percent (loss)", config.loss_warning_percent, config.loss_critical_percent)?;
+        let loss = text::limits(
+            ("loss_warning_percent", config.loss_warning_percent),
+            ("loss_critical_percent", config.loss_critical_percent),
+        )?;
         let finding = match net::ping(target, config.count, config.timeout_ms) {
             Ok(answers) => judge(&config, target, &answers, loss),
             Err(Fault::NotFound(why)) => {
@@ -61,7 +64,7 @@ mod tests {
 
     #[test]
     fn loss_and_delay_are_judged() {
-        let limits = text::limits("percent (loss)", 20.0, 60.0).unwrap();
+        let limits = text::limits(("loss_warning_percent", 20.0), ("loss_critical_percent", 60.0)).unwrap();
         let health = |answers: &[Option<f64>]| judge(&Config::default(), "h", answers, limits).health;
         assert_eq!(health(&[Some(1.0), Some(2.0)]), Health::Ok);
         assert_eq!(health(&[Some(300.0), Some(300.0)]), Health::Warning);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fitment_domain::capability::{Ceiling, Grants, effective};
+use fitment_domain::capability::Grants;
 use fitment_domain::finding::{self, FindingLimits};
 use fitment_domain::manifest::Kind;
 use fitment_domain::protocol::{Outcome, RunResult};
@@ -54,8 +54,8 @@ impl Runs {
         }
         for target in reach::targets(&admitted.item.config) {
             // A run reaches the target that it was called for, and no other.
-            let narrow = Ceiling::Only(narrowed(&admitted.asked, &admitted.item.config, &target));
-            let grants = effective(&admitted.item.grants, [&narrow]);
+            let item = &admitted.item;
+            let grants = reach::for_target(&admitted.asked, &item.config, &target, &item.grants);
             self.one(admitted, Invocation::Probe { target }, grants).await;
         }
     }
@@ -117,11 +117,6 @@ impl Runs {
         result.outcome = outcome(report.end);
         result
     }
-}
-
-/// Returns what a signed package asks, as far as it may reach for one target of a configuration.
-fn narrowed(asked: &Grants, config: &serde_json::Value, target: &str) -> Grants {
-    reach::bind_config(reach::bind_targets(asked.clone(), &[target.to_owned()]), config)
 }
 
 /// Makes the outcome of something that did not look.

@@ -1,6 +1,8 @@
 //! Files: what is known of them, what is in them, and the two ways to change them. No path is followed through a symbolic link,
 //! wherever in it the link stands: what a path says is where it leads.
 
+pub use fitment_domain::reading::FileKind;
+
 use crate::Unreadable;
 
 /// Entries of one folder that are listed.
@@ -9,15 +11,6 @@ pub const ENTRIES_MAX: usize = 10_000;
 pub const READ_BYTES_MAX: u64 = 1024 * 1024;
 /// Bytes that one writing writes.
 pub const WRITE_BYTES_MAX: usize = fitment_domain::act::WRITE_BYTES_MAX;
-
-/// What a path leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileKind {
-    File,
-    Directory,
-    Symlink,
-    Other,
-}
 
 /// What is known of one path.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,16 +1,8 @@
 //! Memory and swap of the whole machine.
 
-use crate::Unreadable;
+pub use fitment_domain::reading::Memory;
 
-/// Memory and swap, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Memory {
-    pub total_bytes: u64,
-    /// What can be had without swapping.
-    pub available_bytes: u64,
-    pub swap_total_bytes: u64,
-    pub swap_used_bytes: u64,
-}
+use crate::Unreadable;
 
 /// Reads memory and swap.
 pub fn read() -> Result<Memory, Unreadable> {

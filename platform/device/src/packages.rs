@@ -1,17 +1,8 @@
 //! Installed packages and the updates that wait for them.
 
-use crate::Unreadable;
+pub use fitment_domain::reading::Pending;
 
-/// A package for which the machine's own lists hold a newer version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pending {
-    pub name: String,
-    pub version: String,
-    /// The newest version in the lists.
-    pub update: String,
-    /// Whether a security archive holds a newer version than the installed one.
-    pub security: bool,
-}
+use crate::Unreadable;
 
 /// Lists the pending updates, ordered by name. Packages on hold are none, nor is what only a back-port archive has. Takes up to
 /// seconds when the lists changed; else the last answer is repeated.

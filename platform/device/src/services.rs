@@ -2,44 +2,10 @@
 
 use std::time::Duration;
 
+pub use fitment_domain::act::ServiceAction;
+pub use fitment_domain::reading::{Activity, Service};
+
 use crate::Unreadable;
-
-/// What a service is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activity {
-    Active,
-    Inactive,
-    Failed,
-    Activating,
-    Deactivating,
-    Unknown,
-}
-
-/// One service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Service {
-    /// The unit's name, with its kind: `ssh.service`.
-    pub name: String,
-    pub description: String,
-    pub activity: Activity,
-    /// Whether it starts with the machine.
-    pub enabled: bool,
-    /// None in a list: what costs a question per service is told of one service only.
-    pub main_pid: Option<u32>,
-    /// When the activity was reached, in milliseconds since 1970-01-01 UTC. None in a list.
-    pub since_ms: Option<u64>,
-}
-
-/// What can be done to a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    Start,
-    Stop,
-    Restart,
-    Reload,
-    Enable,
-    Disable,
-}
 
 /// Lists the loaded services, ordered by name.
 pub fn list() -> Result<Vec<Service>, Unreadable> {
@@ -58,7 +24,7 @@ pub fn get(unit: &str) -> Result<Service, Unreadable> {
 }
 
 /// Does it, and waits until the service manager says that it is done. Whether the unit may be touched is the caller's to know.
-pub fn control(unit: &str, action: Action, wait_max: Duration) -> Result<(), Unreadable> {
+pub fn control(unit: &str, action: ServiceAction, wait_max: Duration) -> Result<(), Unreadable> {
     #[cfg(target_os = "linux")]
     return crate::linux::services::control(unit, action, wait_max);
     #[cfg(not(target_os = "linux"))]

@@ -1,15 +1,8 @@
 //! Temperature sensors.
 
-use crate::Unreadable;
+pub use fitment_domain::reading::Temperature;
 
-/// One sensor, in degrees Celsius.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Temperature {
-    pub sensor: String,
-    pub celsius: f64,
-    /// The sensor's own limit.
-    pub critical_celsius: Option<f64>,
-}
+use crate::Unreadable;
 
 /// Reads the sensors, ordered by name; a machine without any (a virtual one) answers with none.
 pub fn read() -> Result<Vec<Temperature>, Unreadable> {

@@ -1,14 +1,8 @@
 //! How long the machine has been up.
 
-use crate::Unreadable;
+pub use fitment_domain::reading::Uptime;
 
-/// How long, and since when.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Uptime {
-    pub seconds: f64,
-    /// When the machine started, in milliseconds since 1970-01-01 UTC.
-    pub boot_ms: u64,
-}
+use crate::Unreadable;
 
 /// Reads how long the machine has been up.
 pub fn read() -> Result<Uptime, Unreadable> {

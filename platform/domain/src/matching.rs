@@ -3,7 +3,7 @@
 use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
 
-use crate::device::{Facts, fact};
+use crate::device::{Device, Facts, fact};
 use crate::manifest::{Kind, Requirements};
 use crate::release::Publication;
 
@@ -82,6 +82,18 @@ pub fn device_mismatches(kind: Kind, requires: &Requirements, facts: &Facts) -> 
             reasons.push(Mismatch::Agent { needs: needs.to_string(), has: agent });
         }
     }
+    reasons
+}
+
+/// Returns why a release does not run on a device that the platform knows, whatever state the release is in; empty if it does.
+pub fn mismatches_on(kind: Kind, requires: &Requirements, device: &Device) -> Vec<Mismatch> {
+    let mut reasons = device_mismatches(kind, requires, &device.facts);
+    if !device.has_agent {
+        // Which version an agent would need is no news where there is none.
+        reasons.retain(|reason| !matches!(reason, Mismatch::Agent { .. }));
+        reasons.push(Mismatch::NoAgent);
+    }
+    reasons.extend(device.revoked.map(|_| Mismatch::Revoked));
     reasons
 }
 

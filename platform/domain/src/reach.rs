@@ -215,19 +215,16 @@ pub fn bind_config(grants: Grants, config: &Value) -> Grants {
     })
 }
 
-/// Replaces `target` by these targets alone: a run of a probe reaches the one it was called for.
-pub fn bind_targets(grants: Grants, targets: &[String]) -> Grants {
+/// Replaces `target` by these targets alone.
+fn bind_targets(grants: Grants, targets: &[String]) -> Grants {
     grants.bind("target", |reach| targets.iter().filter_map(|target| entry(reach, target)).collect())
 }
 
 /// Returns what a run of a probe may reach when it is called for one target: no more than was granted, and of that the part which
 /// the accessory asks for this target.
 pub fn for_target(asked: &Grants, config: &Value, target: &str, granted: &Grants) -> Grants {
-    let mut one = config.clone();
-    if let Some(targets) = one.get_mut("targets") {
-        *targets = Value::Array(vec![target.into()]);
-    }
-    effective(&bind_config(asked.clone(), &one), [&Ceiling::Only(granted.clone())])
+    let narrow = bind_config(bind_targets(asked.clone(), &[target.to_owned()]), config);
+    effective(granted, [&Ceiling::Only(narrow)])
 }
 
 fn placeholders(grants: &Grants) -> Vec<String> {

@@ -70,6 +70,7 @@ pub struct Network {
     pub rx_errors: u64,
     #[serde(default)]
     pub tx_errors: u64,
+    /// Whether it can carry traffic now.
     pub up: bool,
 }
 
@@ -115,8 +116,10 @@ pub struct Service {
     pub description: String,
     #[serde(default)]
     pub activity: Activity,
+    /// Whether it starts with the machine.
     #[serde(default)]
     pub enabled: bool,
+    /// A device tells this, and the next, of one service only: a list would cost a question per service.
     #[serde(default)]
     pub main_pid: Option<u32>,
     #[serde(default)]
@@ -129,8 +132,9 @@ pub struct Service {
 pub struct Pending {
     pub name: String,
     pub version: String,
-    /// The version that waits.
+    /// The newest version in the lists.
     pub update: String,
+    /// Whether a security archive holds a newer version than the installed one.
     #[serde(default)]
     pub security: bool,
 }

@@ -354,8 +354,8 @@ pub struct RunReport {
 /// Why bytes are no frame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
-    #[error("a frame of {bytes} bytes is larger than the {FRAME_BYTES_MAX} that are accepted")]
-    TooLarge { bytes: usize },
+    #[error("a frame of {bytes} bytes is larger than the {max} that are accepted")]
+    TooLarge { bytes: usize, max: usize },
     #[error("the frame does not decode: {0}")]
     Malformed(String),
 }
@@ -364,16 +364,16 @@ pub enum FrameError {
 pub fn encode_frame<T: Serialize>(message: &T) -> Result<Vec<u8>, FrameError> {
     let frame = postcard::to_extend(message, vec![0; 4]).map_err(|e| FrameError::Malformed(e.to_string()))?;
     let bytes = frame.len() - 4;
-    frame_length((bytes.min(u32::MAX as usize) as u32).to_le_bytes())?;
+    frame_length((bytes.min(u32::MAX as usize) as u32).to_le_bytes(), FRAME_BYTES_MAX)?;
     let mut frame = frame;
     frame[..4].copy_from_slice(&(bytes as u32).to_le_bytes());
     Ok(frame)
 }
 
 /// Reads the four bytes before a frame and returns how many follow.
-pub fn frame_length(header: [u8; 4]) -> Result<usize, FrameError> {
+pub fn frame_length(header: [u8; 4], bytes_max: usize) -> Result<usize, FrameError> {
     let bytes = u32::from_le_bytes(header) as usize;
-    if bytes > FRAME_BYTES_MAX { Err(FrameError::TooLarge { bytes }) } else { Ok(bytes) }
+    if bytes > bytes_max { Err(FrameError::TooLarge { bytes, max: bytes_max }) } else { Ok(bytes) }
 }
 
 /// Decodes the bytes that followed the length.

@@ -1,6 +1,8 @@
 //! Frames over standard input and output.
 
-use fitment_domain::run::{FrameError, FromRunner, ToRunner, decode_frame, encode_frame, frame_length};
+use fitment_domain::run::{
+    FRAME_BYTES_MAX, FrameError, FromRunner, ToRunner, decode_frame, encode_frame, frame_length,
+};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
@@ -23,7 +25,7 @@ pub async fn read(input: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) ->
         Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
         other => other?,
     };
-    let length = frame_length(header)?;
+    let length = frame_length(header, FRAME_BYTES_MAX)?;
     buffer.clear();
     buffer.resize(length, 0);
     input.read_exact(buffer).await?;

@@ -5,12 +5,13 @@
 
 pub mod contract;
 pub mod engine;
+#[cfg(any(feature = "runner", feature = "bare"))]
 pub mod readings;
 
 #[cfg(feature = "compiler")]
 pub mod inspect;
 
-#[cfg(feature = "runner")]
+#[cfg(any(feature = "runner", feature = "bare"))]
 mod convert;
 #[cfg(feature = "runner")]
 pub mod frames;

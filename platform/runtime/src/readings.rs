@@ -59,61 +59,31 @@ fn ticks() -> Result<Ticks, Fault> {
 
 /// Reads the network interfaces.
 pub fn networks() -> Result<Vec<Network>, Fault> {
-    let networks = fitment_device::networks::read().map_err(unreadable)?;
-    let converted = networks.into_iter().map(|network| Network {
-        name: network.name,
-        rx_bytes: network.rx_bytes,
-        tx_bytes: network.tx_bytes,
-        rx_errors: network.rx_errors,
-        tx_errors: network.tx_errors,
-        up: network.up,
-    });
-    Ok(converted.collect())
+    all(fitment_device::networks::read())
 }
 
 /// Reads the temperature sensors.
 pub fn temperatures() -> Result<Vec<Temperature>, Fault> {
-    let temperatures = fitment_device::temperatures::read().map_err(unreadable)?;
-    let converted = temperatures.into_iter().map(|temperature| Temperature {
-        sensor: temperature.sensor,
-        celsius: temperature.celsius,
-        critical: temperature.critical_celsius,
-    });
-    Ok(converted.collect())
+    all(fitment_device::temperatures::read())
 }
 
 /// Reads how long the machine has been up.
 pub fn uptime() -> Result<Uptime, Fault> {
-    let uptime = fitment_device::uptime::read().map_err(unreadable)?;
-    Ok(Uptime { seconds: uptime.seconds, boot_ms: uptime.boot_ms })
+    fitment_device::uptime::read().map(Uptime::from).map_err(unreadable)
 }
 
 /// Reads memory and swap.
 pub fn memory() -> Result<Memory, Fault> {
-    let memory = fitment_device::memory::read().map_err(unreadable)?;
-    Ok(Memory {
-        total: memory.total_bytes,
-        available: memory.available_bytes,
-        swap_total: memory.swap_total_bytes,
-        swap_used: memory.swap_used_bytes,
-    })
+    fitment_device::memory::read().map(Memory::from).map_err(unreadable)
 }
 
 /// Reads the file systems that hold data.
 pub fn filesystems() -> Result<Vec<Filesystem>, Fault> {
-    let filesystems = fitment_device::filesystems::read().map_err(unreadable)?;
-    let converted = filesystems.into_iter().map(|f| Filesystem {
-        mount: f.mount,
-        device: f.device,
-        fstype: f.fstype,
-        total: f.total_bytes,
-        free: f.free_bytes,
-        available: f.available_bytes,
-        inodes_total: f.inodes_total,
-        inodes_free: f.inodes_free,
-        read_only: f.read_only,
-    });
-    Ok(converted.collect())
+    all(fitment_device::filesystems::read())
+}
+
+fn all<T: Into<C>, C>(read: Result<Vec<T>, Unreadable>) -> Result<Vec<C>, Fault> {
+    read.map(|all| all.into_iter().map(Into::into).collect()).map_err(unreadable)
 }
 
 /// Returns a monotonic time in nanoseconds, coarsened to one millisecond so that it measures no side channel.
@@ -123,14 +93,5 @@ pub fn monotonic_ns(since: Instant) -> u64 {
 
 /// Says why in the contract's words.
 pub(crate) fn unreadable(error: Unreadable) -> Fault {
-    use fitment_domain::run::Fault as Said;
-    match Said::from(error) {
-        Said::Denied(text) => Fault::Denied(text),
-        Said::NotFound(text) => Fault::NotFound(text),
-        Said::Invalid(text) => Fault::Invalid(text),
-        Said::Unsupported(text) => Fault::Unsupported(text),
-        Said::TimedOut => Fault::TimedOut,
-        Said::Exhausted(text) => Fault::Exhausted(text),
-        Said::Failed(text) => Fault::Failed(text),
-    }
+    fitment_domain::run::Fault::from(error).into()
 }

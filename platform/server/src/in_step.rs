@@ -60,13 +60,13 @@ pub async fn take(
     there: &Ticket,
     now: UnixMs,
 ) -> Result<Vec<Field>, StepError> {
-    let authorities = authorities(tx, &connection.id).await?;
-    let (before, synced) = (ticket.clone(), tx.ticket_sync(&ticket.id).await?);
-    let mut sync = synced.clone();
     if there.deleted {
         remove(tx, ticket, now).await?;
         return Ok(Vec::new());
     }
+    let authorities = authorities(tx, &connection.id).await?;
+    let (before, synced) = (ticket.clone(), tx.ticket_sync(&ticket.id).await?);
+    let mut sync = synced.clone();
     let (ours, theirs) = (values(ticket), Values::theirs(there));
     let agreed = sync.agreed.take().unwrap_or_else(|| sync::first_agreement(&ours, &theirs));
     let changed = UnixMs(i64::try_from(there.updated_ms).unwrap_or(i64::MAX));

@@ -56,17 +56,18 @@ pub fn duration(seconds: u64) -> String {
 /// Two limits: from the first on it is a warning, from the second on it is critical.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    warning: f64,
-    critical: f64,
+    pub warning: f64,
+    pub critical: f64,
 }
 
-/// Makes limits of `warning_NAME` and `critical_NAME`; in the wrong order nothing would ever be a warning, which is a fault.
-pub fn limits(name: &str, warning: f64, critical: f64) -> Result<Limits, Fault> {
-    if warning > critical {
-        let message = format!("configuration: `warning_{name}` is above `critical_{name}`: lower it");
+/// Makes limits of two fields of the configuration, by name and value; in the wrong order nothing would ever be a warning, which
+/// is a fault.
+pub fn limits(warning: (&str, f64), critical: (&str, f64)) -> Result<Limits, Fault> {
+    if warning.1 > critical.1 {
+        let message = format!("configuration: `{}` is above `{}`: lower it", warning.0, critical.0);
         return Err(Fault::Invalid(message));
     }
-    Ok(Limits { warning, critical })
+    Ok(Limits { warning: warning.1, critical: critical.1 })
 }
 
 impl Limits {

@@ -2,16 +2,16 @@
 
 use fitment_domain::device::Facts;
 use fitment_domain::finding::{Finding, Health, Sample};
-use fitment_domain::id::SpoolEpoch;
-use fitment_domain::protocol::{Outcome, Results, RunResult, route};
+use fitment_domain::protocol::{Results, route};
 use fitment_domain::run::Fact;
 use serde_json::{Value, json};
 
 use crate::stories::api::{OPEN, described};
 use crate::stories::tenancy::nobodys;
 use crate::support::databases::Database;
+use crate::support::looks::{looks, space};
 use crate::support::platform::{Answer, PASSWORD, Platform, Session};
-use crate::support::wire::{HandDevice, facts, now};
+use crate::support::wire::{HandDevice, facts};
 
 /// What there is of one client: names and ids by what they name.
 struct Branch {
@@ -60,23 +60,9 @@ impl Branch {
 }
 
 fn bad_looks(installation: &Value, name: &str) -> Results {
-    let finding = Finding {
-        health: Health::Critical,
-        summary: format!("/srv of {name} is full"),
-        details: None,
-        samples: vec![Sample { name: "fs.used".to_owned(), value: 99.0, unit: "%".to_owned(), labels: Vec::new() }],
-        condition: "space".to_owned(),
-        subject: Some("/srv".to_owned()),
-    };
-    let result = |sequence| RunResult {
-        sequence,
-        installation: serde_json::from_value(installation.clone()).unwrap(),
-        started: now(),
-        usage: Default::default(),
-        outcome: Outcome::Findings(vec![finding.clone()]),
-        log: Vec::new(),
-    };
-    Results { spool: SpoolEpoch::from_random([5; 16]), results: vec![result(1), result(2)] }
+    let sample = Sample { name: "fs.used".to_owned(), value: 99.0, unit: "%".to_owned(), labels: Vec::new() };
+    let finding = Finding { samples: vec![sample], ..space(Health::Critical, format!("/srv of {name} is full")) };
+    looks(installation, &finding, [1, 2])
 }
 
 /// An MSP with two clients, and its people: an owner, and three who are there for the first client alone.

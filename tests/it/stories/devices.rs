@@ -1,9 +1,8 @@
 //! How devices come to be known, where they stand, and what becomes of them.
 
 use fitment_domain::device::Facts;
-use fitment_domain::finding::{Finding, Health};
-use fitment_domain::id::SpoolEpoch;
-use fitment_domain::protocol::{Enrol, Enrolled, Outcome, Results, RunResult, refusal, route};
+use fitment_domain::finding::Health;
+use fitment_domain::protocol::{Enrol, Enrolled, refusal, route};
 use fitment_domain::run::Fact;
 use rcgen::KeyPair;
 use serde_json::{Value, json};
@@ -11,8 +10,9 @@ use serde_json::{Value, json};
 use crate::stories::certificates::assert_refused;
 use crate::support::agent::Agent;
 use crate::support::databases::Database;
+use crate::support::looks::space;
 use crate::support::platform::{Platform, Session};
-use crate::support::wire::{HandDevice, Shown, Wire, facts, now, request_pem};
+use crate::support::wire::{HandDevice, Shown, Wire, facts, request_pem};
 
 fn text(value: &str) -> Fact {
     Fact::Text(value.to_owned())
@@ -57,24 +57,8 @@ async fn stands(msp: &Session, device: &str, location: &str, source: &str) {
 
 /// Reports looks of one condition that are all alike.
 pub(crate) async fn looks(device: &HandDevice, installation: &Value, health: Health, from: u64, count: u64) {
-    let finding = Finding {
-        health,
-        summary: "/srv is full".to_owned(),
-        details: None,
-        samples: Vec::new(),
-        condition: "space".to_owned(),
-        subject: Some("/srv".to_owned()),
-    };
-    let result = |sequence| RunResult {
-        sequence,
-        installation: serde_json::from_value(installation.clone()).unwrap(),
-        started: now(),
-        usage: Default::default(),
-        outcome: Outcome::Findings(vec![finding.clone()]),
-        log: Vec::new(),
-    };
-    let results = (from..from + count).map(result).collect();
-    device.wire.post(route::RESULTS, &Results { spool: SpoolEpoch::from_random([5; 16]), results }).await.ok();
+    let results = crate::support::looks::looks(installation, &space(health, "/srv is full"), from..from + count);
+    device.wire.post(route::RESULTS, &results).await.ok();
 }
 
 pub(crate) async fn install(msp: &Session, target: Value) -> Value {

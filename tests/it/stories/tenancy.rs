@@ -1,13 +1,14 @@
 //! No tenant ever learns that another exists: whatever is another's is not there.
 
-use fitment_domain::finding::{Finding, Health};
-use fitment_domain::id::{ClientId, ConnectionId, ReleaseId, SpoolEpoch, TenantId};
-use fitment_domain::protocol::{Acknowledged, Outcome, Results, RunResult, route};
+use fitment_domain::finding::Health;
+use fitment_domain::id::{ClientId, ConnectionId, ReleaseId, TenantId};
+use fitment_domain::protocol::{Acknowledged, Results, route};
 use fitment_domain::tenant::Scope;
 use fitment_store::{Connection, ObjectsConfig, Store};
 use serde_json::{Value, json};
 
 use crate::support::databases::Database;
+use crate::support::looks::{looks, space};
 use crate::support::platform::{Answer, Platform, Session};
 use crate::support::wire::{HandDevice, now};
 
@@ -30,23 +31,7 @@ const LISTS: &[&str] = &[
 
 /// Two bad looks, which make a ticket.
 fn bad_looks(installation: &str) -> Results {
-    let finding = Finding {
-        health: Health::Critical,
-        summary: "/srv is full".to_owned(),
-        details: None,
-        samples: Vec::new(),
-        condition: "space".to_owned(),
-        subject: Some("/srv".to_owned()),
-    };
-    let result = |sequence| RunResult {
-        sequence,
-        installation: serde_json::from_value(json!(installation)).unwrap(),
-        started: now(),
-        usage: Default::default(),
-        outcome: Outcome::Findings(vec![finding.clone()]),
-        log: Vec::new(),
-    };
-    Results { spool: SpoolEpoch::from_random([5; 16]), results: vec![result(1), result(2)] }
+    looks(&json!(installation), &space(Health::Critical, "/srv is full"), [1, 2])
 }
 
 /// One of everything that an MSP can have.

@@ -9,6 +9,7 @@ pub(crate) mod databases;
 pub(crate) mod device_host;
 pub(crate) mod disk;
 pub(crate) mod home;
+pub(crate) mod looks;
 pub(crate) mod package;
 pub(crate) mod platform;
 pub(crate) mod ports;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fitment_domain::act::{Act, Done};
-use fitment_domain::run::{Fault, decode_frame, encode_frame};
+use fitment_domain::run::{Fault, decode_frame, encode_frame, frame_length};
 use fitment_domain::signature::Envelope;
 use fitment_runner_client::{Acts, CallLimits};
 use futures_util::future::BoxFuture;
@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::Mutex;
 
-use super::wire::{ANSWER_BYTES_MAX, ASKED_BYTES_MAX, Asked, length};
+use super::wire::{ANSWER_BYTES_MAX, ASKED_BYTES_MAX, Asked};
 
 /// How much longer than the act itself its answer may take.
 const OVERSHOOT_MAX: Duration = Duration::from_secs(2);
@@ -90,7 +90,7 @@ impl Running {
         self.input.write_all(asked).await.map_err(pipe)?;
         let mut header = [0; 4];
         self.output.read_exact(&mut header).await.map_err(pipe)?;
-        let mut bytes = vec![0; length(header, ANSWER_BYTES_MAX).map_err(|e| e.to_string())?];
+        let mut bytes = vec![0; frame_length(header, ANSWER_BYTES_MAX).map_err(|e| e.to_string())?];
         self.output.read_exact(&mut bytes).await.map_err(pipe)?;
         decode_frame(&bytes).map_err(|e| e.to_string())
     }

@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use fitment_device::{files, services};
-use fitment_domain::act::{self, Act, Done, ServiceAction};
+use fitment_domain::act::{self, Act, Done};
 use fitment_domain::budget::Budget;
 use fitment_domain::capability::{Grants, Permission};
 use fitment_domain::instruction::Addressee;
@@ -69,7 +69,7 @@ fn allowed(duty: &Duty, asked: &Asked, now: UnixMs) -> Result<Order, Fault> {
 fn perform(act: &Act, grants: &Grants, wait_max: Duration) -> Result<Done, Fault> {
     match act {
         Act::ControlService { unit, action } => {
-            services::control(unit, action_of(*action), wait_max)?;
+            services::control(unit, *action, wait_max)?;
             Ok(Done::Nothing)
         }
         Act::WriteFile { path, contents } => {
@@ -77,17 +77,6 @@ fn perform(act: &Act, grants: &Grants, wait_max: Duration) -> Result<Done, Fault
             Ok(Done::Nothing)
         }
         Act::RemoveFile { path } => Ok(Done::Removed(files::remove(path, &base(grants, path)?)?)),
-    }
-}
-
-fn action_of(action: ServiceAction) -> services::Action {
-    match action {
-        ServiceAction::Start => services::Action::Start,
-        ServiceAction::Stop => services::Action::Stop,
-        ServiceAction::Restart => services::Action::Restart,
-        ServiceAction::Reload => services::Action::Reload,
-        ServiceAction::Enable => services::Action::Enable,
-        ServiceAction::Disable => services::Action::Disable,
     }
 }
 

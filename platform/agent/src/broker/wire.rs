@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 
 use fitment_domain::act::{Act, Done};
-use fitment_domain::run::{Fault, FrameError, decode_frame, encode_frame};
+use fitment_domain::run::{Fault, FrameError, decode_frame, encode_frame, frame_length};
 use fitment_domain::signature::Envelope;
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +36,7 @@ pub(super) fn read_asked(input: &mut impl Read) -> Result<Option<Asked>, PipeErr
         Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
         other => other?,
     }
-    let mut bytes = vec![0; length(header, ASKED_BYTES_MAX)?];
+    let mut bytes = vec![0; frame_length(header, ASKED_BYTES_MAX)?];
     input.read_exact(&mut bytes)?;
     Ok(Some(decode_frame(&bytes)?))
 }
@@ -46,10 +46,4 @@ pub(super) fn write(output: &mut impl Write, answer: &Result<Done, Fault>) -> Re
     output.write_all(&encode_frame(answer)?)?;
     output.flush()?;
     Ok(())
-}
-
-/// Reads the length of a frame.
-pub(super) fn length(header: [u8; 4], bytes_max: usize) -> Result<usize, FrameError> {
-    let bytes = usize::try_from(u32::from_le_bytes(header)).unwrap_or(usize::MAX);
-    if bytes > bytes_max { Err(FrameError::TooLarge { bytes }) } else { Ok(bytes) }
 }

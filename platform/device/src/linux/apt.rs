@@ -200,13 +200,8 @@ impl Release {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::write;
     use super::*;
-
-    fn write(root: &Path, path: &str, text: &str) {
-        let path = root.join(path);
-        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-        std::fs::write(path, text).expect("a file");
-    }
 
     #[test]
     fn newer_versions_of_installed_packages_are_pending_and_security_ones_say_so() {

@@ -14,4 +14,6 @@ pub(crate) mod packages;
 mod remote;
 pub(crate) mod services;
 pub(crate) mod temperatures;
+#[cfg(test)]
+mod testing;
 pub(crate) mod uptime;

@@ -10,7 +10,7 @@ use rustbus::{Signature, Unmarshal};
 
 use super::bus::{Systemd, failed};
 use crate::Unreadable;
-use crate::services::{Action, Activity, Service};
+use crate::services::{Activity, Service, ServiceAction};
 
 const UNIT: &str = "org.freedesktop.systemd1.Unit";
 const SERVICE: &str = "org.freedesktop.systemd1.Service";
@@ -152,16 +152,16 @@ where
 }
 
 /// Does it, and waits for the job.
-pub(crate) fn control(unit: &str, action: Action, wait_max: Duration) -> Result<(), Unreadable> {
+pub(crate) fn control(unit: &str, action: ServiceAction, wait_max: Duration) -> Result<(), Unreadable> {
     check(unit)?;
     let mut systemd = Systemd::connect(wait_max)?;
     load(&mut systemd, unit)?;
     let member = match action {
-        Action::Start => "StartUnit",
-        Action::Stop => "StopUnit",
-        Action::Restart => "RestartUnit",
-        Action::Reload => "ReloadUnit",
-        Action::Enable | Action::Disable => return install(&mut systemd, unit, action),
+        ServiceAction::Start => "StartUnit",
+        ServiceAction::Stop => "StopUnit",
+        ServiceAction::Restart => "RestartUnit",
+        ServiceAction::Reload => "ReloadUnit",
+        ServiceAction::Enable | ServiceAction::Disable => return install(&mut systemd, unit, action),
     };
     systemd.subscribe()?;
     let mut call = Systemd::manager(member);
@@ -175,8 +175,8 @@ pub(crate) fn control(unit: &str, action: Action, wait_max: Duration) -> Result<
     }
 }
 
-fn install(systemd: &mut Systemd, unit: &str, action: Action) -> Result<(), Unreadable> {
-    let enable = action == Action::Enable;
+fn install(systemd: &mut Systemd, unit: &str, action: ServiceAction) -> Result<(), Unreadable> {
+    let enable = action == ServiceAction::Enable;
     let mut call = Systemd::manager(if enable { "EnableUnitFiles" } else { "DisableUnitFiles" });
     let units: &[&str] = &[unit];
     // For good, not until the next start of the machine; and nothing that is in the way is overwritten.
@@ -205,7 +205,7 @@ mod tests {
         for bad in ["../evil", "ssh", ".service", "ssh.", "", "a/b.service"] {
             assert!(matches!(get(bad), Err(Unreadable::Invalid(_))), "{bad}");
         }
-        assert!(matches!(control("a b.service", Action::Stop, READ_WAIT_MAX), Err(Unreadable::Invalid(_))));
+        assert!(matches!(control("a b.service", ServiceAction::Stop, READ_WAIT_MAX), Err(Unreadable::Invalid(_))));
         match list() {
             Err(Unreadable::Unsupported(words)) => assert_eq!(words, "systemd is not running"),
             other => assert!(std::path::Path::new("/run/systemd/system").is_dir(), "{other:?}"),

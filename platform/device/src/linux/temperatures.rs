@@ -31,7 +31,7 @@ fn hwmon(folder: &Path) -> Vec<Temperature> {
             found.push(Temperature {
                 sensor: format!("{chip_name} {label}"),
                 celsius,
-                critical_celsius: celsius_above_zero(&chip.join(format!("{sensor}_crit"))),
+                critical: celsius_above_zero(&chip.join(format!("{sensor}_crit"))),
             });
         }
     }
@@ -44,7 +44,7 @@ fn thermal(folder: &Path) -> Vec<Temperature> {
         Some(Temperature {
             sensor: text(&zone.join("type")).unwrap_or_else(|| name(&zone)),
             celsius: celsius(&zone.join("temp"))?,
-            critical_celsius: critical_trip(&zone),
+            critical: critical_trip(&zone),
         })
     });
     read.collect()
@@ -85,13 +85,8 @@ fn text(path: &Path) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::write;
     use super::*;
-
-    fn write(root: &Path, path: &str, text: &str) {
-        let path = root.join(path);
-        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-        std::fs::write(path, text).expect("a file");
-    }
 
     #[test]
     fn chips_come_first_and_zones_where_there_are_none() {
@@ -100,7 +95,7 @@ mod tests {
         write(sys.path(), "class/thermal/thermal_zone0/temp", "41000\n");
         write(sys.path(), "class/thermal/thermal_zone0/trip_point_1_type", "critical\n");
         write(sys.path(), "class/thermal/thermal_zone0/trip_point_1_temp", "100000\n");
-        let zone = Temperature { sensor: "x86_pkg_temp".to_owned(), celsius: 41.0, critical_celsius: Some(100.0) };
+        let zone = Temperature { sensor: "x86_pkg_temp".to_owned(), celsius: 41.0, critical: Some(100.0) };
         assert_eq!(read(sys.path()), [zone]);
 
         write(sys.path(), "class/hwmon/hwmon0/name", "coretemp\n");
@@ -108,7 +103,7 @@ mod tests {
         write(sys.path(), "class/hwmon/hwmon0/temp1_label", "Core 0\n");
         write(sys.path(), "class/hwmon/hwmon0/temp1_crit", "0\n");
         write(sys.path(), "class/hwmon/hwmon0/fan1_input", "1200\n");
-        let core = Temperature { sensor: "coretemp Core 0".to_owned(), celsius: 42.5, critical_celsius: None };
+        let core = Temperature { sensor: "coretemp Core 0".to_owned(), celsius: 42.5, critical: None };
         assert_eq!(read(sys.path()), [core]);
     }
 }

@@ -1,6 +1,6 @@
 //! Frames to and from the runner.
 
-use fitment_domain::run::{FromRunner, ToRunner, decode_frame, encode_frame, frame_length};
+use fitment_domain::run::{FRAME_BYTES_MAX, FromRunner, ToRunner, decode_frame, encode_frame, frame_length};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
@@ -13,7 +13,7 @@ const LARGE_BYTES: usize = 1024 * 1024;
 pub(super) async fn read(input: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Result<FromRunner, String> {
     let mut header = [0; 4];
     input.read_exact(&mut header).await.map_err(|e| format!("its output ended: {e}"))?;
-    let length = frame_length(header).map_err(|e| e.to_string())?;
+    let length = frame_length(header, FRAME_BYTES_MAX).map_err(|e| e.to_string())?;
     buffer.clear();
     buffer.resize(length, 0);
     input.read_exact(buffer).await.map_err(|e| format!("its output ended within a frame: {e}"))?;

@@ -1,7 +1,8 @@
-//! Readings of a simulated device; those of a real one are converted where they are made.
+//! Readings of a device, a real one or a simulated one.
 
 use fitment_domain::reading;
 
+use crate::contract::offered::files::FileKind;
 use crate::contract::offered::metrics::{Cpu, Filesystem, Memory, Network, Temperature, Uptime};
 use crate::contract::offered::packages::Pending;
 use crate::contract::offered::services::{Activity, Service};
@@ -80,5 +81,16 @@ impl From<reading::Service> for Service {
             reading::Activity::Unknown => Activity::Unknown,
         };
         Self { name, description, activity, enabled, main_pid, since_ms }
+    }
+}
+
+impl From<reading::FileKind> for FileKind {
+    fn from(kind: reading::FileKind) -> Self {
+        match kind {
+            reading::FileKind::File => FileKind::File,
+            reading::FileKind::Directory => FileKind::Directory,
+            reading::FileKind::Symlink => FileKind::Symlink,
+            reading::FileKind::Other => FileKind::Other,
+        }
     }
 }

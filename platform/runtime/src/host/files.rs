@@ -7,7 +7,7 @@ use fitment_domain::reach;
 use fitment_domain::reading::File;
 
 use super::fixture;
-use crate::contract::offered::files::{FileKind, Host, Metadata};
+use crate::contract::offered::files::{Host, Metadata};
 use crate::contract::offered::files_write;
 use crate::contract::offered::types::Fault;
 use crate::state::RunState;
@@ -95,12 +95,7 @@ impl From<device::Metadata> for Metadata {
     fn from(metadata: device::Metadata) -> Self {
         Self {
             path: metadata.path,
-            kind: match metadata.kind {
-                device::FileKind::File => FileKind::File,
-                device::FileKind::Directory => FileKind::Directory,
-                device::FileKind::Symlink => FileKind::Symlink,
-                device::FileKind::Other => FileKind::Other,
-            },
+            kind: metadata.kind.into(),
             size: metadata.size_bytes,
             modified_ms: metadata.modified_ms,
             mode: metadata.mode,

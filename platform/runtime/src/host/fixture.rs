@@ -1,9 +1,9 @@
 //! A simulated device: the fixture of the run answers in the place of the system, and what it lacks is said by name.
 
-use fitment_domain::reading::{self, File};
+use fitment_domain::reading::File;
 use fitment_domain::simulation::{Simulated, Simulation, answer};
 
-use crate::contract::offered::files::{FileKind, Metadata};
+use crate::contract::offered::files::Metadata;
 use crate::contract::offered::types::Fault;
 use crate::state::RunState;
 
@@ -54,12 +54,7 @@ pub(super) fn folder(device: &Simulation, path: &str) -> Result<Vec<Metadata>, F
 impl From<File> for Metadata {
     fn from(file: File) -> Self {
         Self {
-            kind: match file.kind {
-                reading::FileKind::File => FileKind::File,
-                reading::FileKind::Directory => FileKind::Directory,
-                reading::FileKind::Symlink => FileKind::Symlink,
-                reading::FileKind::Other => FileKind::Other,
-            },
+            kind: file.kind.into(),
             size: file.size_bytes.unwrap_or(file.contents.len() as u64),
             path: file.path,
             modified_ms: file.modified_ms,

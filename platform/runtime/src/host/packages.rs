@@ -15,15 +15,7 @@ impl Host for RunState {
             return Ok(packages.map(|p| p.pending.into_iter().map(Into::into).collect()).map_err(Fault::from));
         }
         let pending = self.reading(device::pending).await;
-        Ok(pending.map(|pending| {
-            let converted = pending.into_iter().map(|package| Pending {
-                name: package.name,
-                version: package.version,
-                update: package.update,
-                security: package.security,
-            });
-            converted.collect()
-        }))
+        Ok(pending.map(|pending| pending.into_iter().map(Pending::from).collect()))
     }
 
     async fn refreshed_ms(&mut self) -> wasmtime::Result<Result<Option<u64>, Fault>> {

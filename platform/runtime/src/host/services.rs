@@ -4,7 +4,7 @@ use fitment_device::services as device;
 use fitment_domain::act::{Act, ServiceAction};
 
 use super::fixture;
-use crate::contract::offered::services::{Activity, Host, Service};
+use crate::contract::offered::services::{Host, Service};
 use crate::contract::offered::services_control::{self, Action};
 use crate::contract::offered::types::Fault;
 use crate::state::RunState;
@@ -41,25 +41,5 @@ impl services_control::Host for RunState {
             Action::Disable => ServiceAction::Disable,
         };
         Ok(self.act(Act::ControlService { unit: name, action }).await.map(|_| ()))
-    }
-}
-
-impl From<device::Service> for Service {
-    fn from(service: device::Service) -> Self {
-        Self {
-            name: service.name,
-            description: service.description,
-            activity: match service.activity {
-                device::Activity::Active => Activity::Active,
-                device::Activity::Inactive => Activity::Inactive,
-                device::Activity::Failed => Activity::Failed,
-                device::Activity::Activating => Activity::Activating,
-                device::Activity::Deactivating => Activity::Deactivating,
-                device::Activity::Unknown => Activity::Unknown,
-            },
-            enabled: service.enabled,
-            main_pid: service.main_pid,
-            since_ms: service.since_ms,
-        }
     }
 }

@@ -206,7 +206,7 @@ pub(super) async fn start(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Notes how far a run is. Too much of it is refused and costs the database nothing.
+/// Notes how far a run is. Too much of it is refused, and nothing is written.
 pub(super) async fn progress(
     State(app): State<Shared>,
     peer: Peer,

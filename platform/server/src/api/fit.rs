@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use fitment_domain::device::Device;
 use fitment_domain::installation::Target;
-use fitment_domain::matching::{Mismatch, device_mismatches, platform_mismatches, state_mismatch};
+use fitment_domain::matching::{Mismatch, mismatches_on, platform_mismatches, state_mismatch};
 use fitment_domain::tenant::Action;
 use fitment_store::Release;
 use serde::{Deserialize, Serialize};
@@ -72,14 +72,7 @@ pub fn judge(app: &App, release: &Release, devices: &[Device], target: &Target) 
     let devices: Vec<DeviceFit> = asked
         .map(|device| {
             let mut reasons = everywhere.clone();
-            if device.has_agent {
-                reasons.extend(device_mismatches(kind, requires, &device.facts));
-            } else {
-                let facts = device_mismatches(kind, requires, &device.facts);
-                reasons.extend(facts.into_iter().filter(|reason| !matches!(reason, Mismatch::Agent { .. })));
-                reasons.push(Mismatch::NoAgent);
-            }
-            reasons.extend(device.revoked.map(|_| Mismatch::Revoked));
+            reasons.extend(mismatches_on(kind, requires, device));
             DeviceFit {
                 device: device.id.to_string(),
                 name: device.name.clone(),

@@ -3,28 +3,14 @@
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Html;
-use serde::Deserialize;
 
 use super::devices::Names;
 use super::page;
-use super::view::{Frame, Page};
+use super::view::{Frame, OpenOnes, Page};
 use crate::api::findings::{self, AlertView};
 use crate::app::Shared;
 use crate::auth::Msp;
 use crate::problem::Problem;
-
-/// What the list is narrowed to.
-#[derive(Deserialize)]
-pub(super) struct Filter {
-    #[serde(default = "open")]
-    state: String,
-    #[serde(default)]
-    q: String,
-}
-
-fn open() -> String {
-    "open".to_owned()
-}
 
 #[derive(Template)]
 #[template(path = "alerts.html")]
@@ -41,17 +27,18 @@ pub(super) async fn list(
     State(app): State<Shared>,
     view: Page,
     msp: Msp,
-    Query(filter): Query<Filter>,
+    Query(filter): Query<OpenOnes>,
 ) -> Result<Html<String>, Problem> {
     let names = Names::read(&app, &msp).await?;
     let alerts = findings::alerts(State(app), msp).await?.0.alerts;
-    let (all, text) = (alerts.len(), filter.q.trim().to_lowercase());
-    let named = alerts.into_iter().map(|alert| (names.device(&alert.device), alert));
-    let wanted = named.filter(|(name, alert)| {
-        (filter.state.is_empty() || alert.state == filter.state)
-            && (text.is_empty()
-                || format!("{name} {} {}", alert.summary, alert.condition).to_lowercase().contains(&text))
-    });
-    let alerts = wanted.map(|(name, alert)| (alert, name)).collect();
-    page(&AlertsPage { frame: view.frame("Alerts"), all, alerts, state: filter.state, q: filter.q })
+    let (all, wants) = (alerts.len(), filter.wants());
+    let mut named: Vec<(AlertView, String)> = Vec::new();
+    for alert in alerts {
+        let name = names.device(&alert.device);
+        if wants(alert.state, &|| format!("{name} {} {}", alert.summary, alert.condition)) {
+            named.push((alert, name));
+        }
+    }
+    drop(wants);
+    page(&AlertsPage { frame: view.frame("Alerts"), all, alerts: named, state: filter.state, q: filter.q })
 }

@@ -11,6 +11,7 @@ use super::devices::{Names, plain};
 use super::view::{Frame, Page};
 use super::{page, words};
 use crate::api::findings::{self, OfDevice, RunView};
+use crate::api::installation_changes;
 use crate::api::installations::{self, InstallationView};
 use crate::app::Shared;
 use crate::auth::Msp;
@@ -60,11 +61,6 @@ pub(super) async fn list(State(app): State<Shared>, view: Page, msp: Msp) -> Res
     page(&InstallationsPage { frame: view.frame("Installations"), lines })
 }
 
-async fn find(app: &Shared, msp: &Msp, id: &str) -> Result<InstallationView, Problem> {
-    let rows = installations::list(State(app.clone()), msp.clone()).await?.0.installations;
-    rows.into_iter().find(|row| row.id == id).ok_or_else(|| Problem::not_found("installation"))
-}
-
 /// Shows one installation.
 pub(super) async fn show(
     State(app): State<Shared>,
@@ -72,7 +68,7 @@ pub(super) async fn show(
     msp: Msp,
     Path(id): Path<String>,
 ) -> Result<Html<String>, Problem> {
-    let installation = find(&app, &msp, &id).await?;
+    let installation = installation_changes::show(State(app.clone()), msp.clone(), Path(id.clone())).await?.0;
     let names = Names::read(&app, &msp).await?;
     let runs = findings::list(State(app), msp, Query(OfDevice { device: None })).await?.0.runs;
     let config = installation.config.as_object().into_iter().flatten();
@@ -84,8 +80,10 @@ pub(super) async fn show(
         runs: runs
             .into_iter()
             .filter(|r| r.installation == id)
-            .map(|r| (names.device(&r.device), r))
-            .map(|(n, r)| (r, n))
+            .map(|r| {
+                let name = names.device(&r.device);
+                (r, name)
+            })
             .collect(),
         installation,
     })

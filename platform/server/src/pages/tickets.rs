@@ -4,29 +4,15 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Html;
 use fitment_domain::tenant::Action;
-use serde::Deserialize;
 
 use super::devices::Names;
 use super::page;
-use super::view::{Frame, Page};
+use super::view::{Frame, OpenOnes, Page};
 use crate::api::connections::{self, ConnectionView};
 use crate::api::tickets::{self, TicketView};
 use crate::app::Shared;
 use crate::auth::Msp;
 use crate::problem::Problem;
-
-/// What the list is narrowed to.
-#[derive(Deserialize)]
-pub(super) struct Filter {
-    #[serde(default = "open")]
-    state: String,
-    #[serde(default)]
-    q: String,
-}
-
-fn open() -> String {
-    "open".to_owned()
-}
 
 #[derive(Template)]
 #[template(path = "tickets.html")]
@@ -68,17 +54,15 @@ pub(super) async fn list(
     State(app): State<Shared>,
     view: Page,
     msp: Msp,
-    Query(filter): Query<Filter>,
+    Query(filter): Query<OpenOnes>,
 ) -> Result<Html<String>, Problem> {
     let tickets = tickets::list(State(app.clone()), msp.clone()).await?.0.tickets;
     let connections = read_connections(&app, &view, msp).await?;
-    let (all, text) = (tickets.len(), filter.q.trim().to_lowercase());
-    let wanted = tickets.into_iter().filter(|ticket| {
-        let whole = format!("#{} {} {} {}", ticket.number, ticket.summary, ticket.category, ticket.board);
-        (filter.state.is_empty() || ticket.state == filter.state)
-            && (text.is_empty() || whole.to_lowercase().contains(&text))
-    });
-    let tickets = wanted.collect();
+    let (all, wants) = (tickets.len(), filter.wants());
+    let whole =
+        |ticket: &TicketView| format!("#{} {} {} {}", ticket.number, ticket.summary, ticket.category, ticket.board);
+    let tickets = tickets.into_iter().filter(|ticket| wants(ticket.state, &|| whole(ticket))).collect();
+    drop(wants);
     page(&TicketsPage { frame: view.frame("Tickets"), all, tickets, connections, state: filter.state, q: filter.q })
 }
 

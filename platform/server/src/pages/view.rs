@@ -4,6 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use fitment_domain::tenant::{AccountKind, Action};
 use fitment_domain::time::UnixMs;
+use serde::Deserialize;
 
 use super::words::Moment;
 use super::{assets, guard};
@@ -18,6 +19,30 @@ pub(super) struct Page {
     path: String,
     done: Option<&'static str>,
     now: UnixMs,
+}
+
+/// What a list of things that are open or over is narrowed to: the open ones, unless something else is asked.
+#[derive(Deserialize)]
+pub(super) struct OpenOnes {
+    #[serde(default = "open")]
+    pub(super) state: String,
+    #[serde(default)]
+    pub(super) q: String,
+}
+
+fn open() -> String {
+    "open".to_owned()
+}
+
+impl OpenOnes {
+    /// Returns the question whether one of the list is wanted, by its state and its words.
+    pub(super) fn wants(&self) -> impl Fn(&str, &dyn Fn() -> String) -> bool {
+        let text = self.q.trim().to_lowercase();
+        move |state, words| {
+            (self.state.is_empty() || state == self.state)
+                && (text.is_empty() || words().to_lowercase().contains(&text))
+        }
+    }
 }
 
 /// One entry of the navigation.

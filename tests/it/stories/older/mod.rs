@@ -31,8 +31,7 @@ async fn install(msp: &Session, accessory: &str) -> Value {
 // proves C2 (an accessory of an older contract runs)
 #[tokio::test]
 async fn an_accessory_of_an_older_contract_is_taken_and_runs() {
-    assert!(COMPONENT.windows(36).any(|bytes| bytes == b"fitment:accessory/monitor-run@0.1.0\0"
-        || bytes.starts_with(b"fitment:accessory/monitor-run@0.1.0")));
+    assert!(String::from_utf8_lossy(COMPONENT).contains("fitment:accessory/monitor-run@0.1.0"));
     let platform = Platform::start(Database::sqlite()).await;
     publish_older(&platform).await;
     let msp = platform.msp().await;
@@ -72,12 +71,8 @@ async fn an_agent_of_0_1_0_understands_every_answer_and_gets_only_what_it_can_ru
     install(&msp, "fitment/cpu").await;
 
     let fit = msp.get("/api/v1/fit/fitment/cpu").await.ok();
-    let reasons = fit["devices"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|d| d["id"] == device.me().device.as_str() || d["device"] == device.me().device.as_str());
-    assert!(reasons.unwrap().to_string().contains("needs agent >=0.1.1, has 0.1.0"), "{fit:#}");
+    let older = fit["devices"].as_array().unwrap().iter().find(|d| d["device"] == device.me().device.as_str()).unwrap();
+    assert!(older["reasons"].to_string().contains("needs agent >=0.1.1, has 0.1.0"), "{fit:#}");
 
     // The newer device's set holds both, which says that the work is done.
     let mut have = None;

@@ -6,7 +6,7 @@ use fitment_domain::device::Facts;
 use fitment_domain::id::TenantId;
 use fitment_domain::instruction::Item;
 use fitment_domain::manifest::{BadManifest, Kind};
-use fitment_domain::matching;
+use fitment_domain::matching::{self, Class};
 use fitment_domain::package::PackageLimits;
 use fitment_domain::reach;
 use fitment_domain::signature::{self, BadSignature, PublicKey, Second, Wanted};
@@ -115,7 +115,7 @@ pub fn admit(
     agree("version", &item.version, &manifest.version)?;
     let kind = manifest.kind()?;
     serves(kind, purpose)?;
-    let mut mismatches = matching::device_mismatches(kind, &manifest.requires, facts);
+    let mut mismatches = matching::device_mismatches(kind, &manifest.requires, Class::here(facts));
     mismatches.extend(matching::contract_mismatch(&manifest.requires, &matching::CONTRACT_VERSION));
     if !mismatches.is_empty() {
         let words: Vec<String> = mismatches.iter().map(ToString::to_string).collect();

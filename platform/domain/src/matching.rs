@@ -62,38 +62,60 @@ pub fn contract_mismatch(requires: &Requirements, contract: &Version) -> Option<
     (!fits).then(|| Mismatch::Contract { needs: requires.wit.to_string(), has: contract.to_string() })
 }
 
-/// Returns why a release does not fit a device; empty if it does. The server, the installer and the agent all ask this.
-pub fn device_mismatches(kind: Kind, requires: &Requirements, facts: &Facts) -> Vec<Mismatch> {
-    if !kind.runs_on_devices() {
-        return Vec::new();
-    }
-    let known = |name| facts.text(name).unwrap_or("unknown").to_owned();
-    let mut reasons = Vec::new();
-    let (os, arch, agent) = (known(fact::OS_FAMILY), known(fact::ARCH), known(fact::AGENT_VERSION));
-    if !requires.os.is_empty() && !requires.os.contains(&os) {
-        reasons.push(Mismatch::Os { needs: requires.os.join(" or "), has: os });
-    }
-    if !requires.arch.is_empty() && !requires.arch.contains(&arch) {
-        reasons.push(Mismatch::Arch { needs: requires.arch.join(" or "), has: arch });
-    }
-    if let Some(needs) = &requires.agent {
-        let fits = Version::parse(&agent).is_ok_and(|version| meets(needs, &version));
-        if !fits {
-            reasons.push(Mismatch::Agent { needs: needs.to_string(), has: agent });
-        }
-    }
-    reasons
+/// All that a fit looks at of a device: devices of one class fit the same releases, and one judgement is enough for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Class<'a> {
+    os: &'a str,
+    arch: &'a str,
+    agent: &'a str,
+    has_agent: bool,
+    revoked: bool,
 }
 
-/// Returns why a release does not run on a device that the platform knows, whatever state the release is in; empty if it does.
-pub fn mismatches_on(kind: Kind, requires: &Requirements, device: &Device) -> Vec<Mismatch> {
-    let mut reasons = device_mismatches(kind, requires, &device.facts);
-    if !device.has_agent {
+impl<'a> Class<'a> {
+    /// Returns the class of a device that the platform knows.
+    pub fn of(device: &'a Device) -> Self {
+        Self { has_agent: device.has_agent, revoked: device.revoked.is_some(), ..Self::here(&device.facts) }
+    }
+
+    /// Returns the class of the device on which the asking agent runs.
+    pub fn here(facts: &'a Facts) -> Self {
+        let known = |name| facts.text(name).unwrap_or("unknown");
+        Self {
+            os: known(fact::OS_FAMILY),
+            arch: known(fact::ARCH),
+            agent: known(fact::AGENT_VERSION),
+            has_agent: true,
+            revoked: false,
+        }
+    }
+}
+
+/// Returns why a release does not run on a device of this class, whatever state the release is in; empty if it does. The server,
+/// the installer and the agent all ask this.
+pub fn device_mismatches(kind: Kind, requires: &Requirements, class: Class<'_>) -> Vec<Mismatch> {
+    let mut reasons = Vec::new();
+    if kind.runs_on_devices() {
+        if !requires.os.is_empty() && !requires.os.iter().any(|os| os == class.os) {
+            reasons.push(Mismatch::Os { needs: requires.os.join(" or "), has: class.os.to_owned() });
+        }
+        if !requires.arch.is_empty() && !requires.arch.iter().any(|arch| arch == class.arch) {
+            reasons.push(Mismatch::Arch { needs: requires.arch.join(" or "), has: class.arch.to_owned() });
+        }
         // Which version an agent would need is no news where there is none.
-        reasons.retain(|reason| !matches!(reason, Mismatch::Agent { .. }));
+        if let Some(needs) = requires.agent.as_ref().filter(|_| class.has_agent) {
+            let fits = Version::parse(class.agent).is_ok_and(|version| meets(needs, &version));
+            if !fits {
+                reasons.push(Mismatch::Agent { needs: needs.to_string(), has: class.agent.to_owned() });
+            }
+        }
+    }
+    if !class.has_agent {
         reasons.push(Mismatch::NoAgent);
     }
-    reasons.extend(device.revoked.map(|_| Mismatch::Revoked));
+    if class.revoked {
+        reasons.push(Mismatch::Revoked);
+    }
     reasons
 }
 

@@ -5,7 +5,7 @@ use fitment_domain::device::Device;
 use fitment_domain::id::TenantId;
 use fitment_domain::installation::Installation;
 use fitment_domain::instruction::Item;
-use fitment_domain::matching::{Mismatch, mismatches_on, platform_mismatches, state_mismatch};
+use fitment_domain::matching::{Class, Mismatch, device_mismatches, platform_mismatches, state_mismatch};
 use fitment_domain::reach::bind_config;
 use fitment_domain::release::Publication;
 use fitment_store::Release;
@@ -20,7 +20,7 @@ pub fn mismatches(app: &App, device: &Device, release: &Release) -> Vec<Mismatch
     let state = if release.state.runs() { None } else { state_mismatch(release.state, release.is_tried()) };
     let mut reasons = platform_mismatches(&release.manifest.requires, &app.platform);
     reasons.extend(state);
-    reasons.extend(mismatches_on(kind, &release.manifest.requires, device));
+    reasons.extend(device_mismatches(kind, &release.manifest.requires, Class::of(device)));
     reasons
 }
 

@@ -11,6 +11,14 @@ use crate::row::{Row, storable, to_json};
 use crate::transaction::Statement;
 use crate::{Result, Tx};
 
+/// What lists call a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceName {
+    pub id: DeviceId,
+    pub name: String,
+    pub retired: bool,
+}
+
 /// Whose certificate a serial is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateRow {
@@ -130,6 +138,22 @@ impl Tx {
         );
         let rows = self.rows(query(sql).bind(tenant.as_str()).bind(who)).await?;
         rows.iter().map(|row| device(&Row::of("devices", row))).collect()
+    }
+
+    /// Returns what all devices are called, also those out of use, by name.
+    pub async fn device_names(&mut self) -> Result<Vec<DeviceName>> {
+        let (tenant, who) = self.part()?;
+        let sql = concat!(
+            "select id, name, retired from devices where tenant_id = $1 and ",
+            within!("client_id"),
+            " order by name, id"
+        );
+        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(who)).await?;
+        let read = |row: Row<'_>| {
+            let (id, retired) = (row.parsed("id", DeviceId::parse)?, row.time_opt("retired")?.is_some());
+            Ok(DeviceName { id, name: row.text("name")?, retired })
+        };
+        rows.iter().map(|row| read(Row::of("devices", row))).collect()
     }
 
     /// Returns the devices that are out of use, by name; at most 5,000.

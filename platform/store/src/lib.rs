@@ -52,7 +52,7 @@ pub use crate::audit::{AUDIT_PAGE_MAX, AuditPage};
 pub use crate::backup::Shape;
 pub use crate::connection::Connection;
 pub use crate::counts::Counts;
-pub use crate::device::CertificateRow;
+pub use crate::device::{CertificateRow, DeviceName};
 pub use crate::error::{Result, StoreError};
 pub use crate::finding::{FindingRow, RunStateRow};
 pub use crate::instruction::StoredSet;

@@ -1,5 +1,7 @@
 //! What was asked of devices, and how each execution stands.
 
+use std::collections::BTreeMap;
+
 use fitment_domain::budget::Usage;
 use fitment_domain::bytes::Digest;
 use fitment_domain::execution::{self, Clocked, Ending, State};
@@ -32,6 +34,14 @@ pub struct RequestRow {
     pub wall_ms_max: u64,
     pub made: UnixMs,
     pub deliver_by: UnixMs,
+}
+
+impl RequestRow {
+    /// Returns where an execution of it stands at a time.
+    fn at(&self, state: State, started: Option<UnixMs>, now: UnixMs) -> State {
+        let (deliver_by, wall_ms_max) = (self.deliver_by, self.wall_ms_max);
+        execution::at(Clocked { state, deliver_by, started, wall_ms_max }, now)
+    }
 }
 
 /// One execution of a request, on one device.
@@ -78,13 +88,7 @@ impl ExecutionRow {
 
     /// Returns where it stands at a time.
     pub fn at(&self, request: &RequestRow, now: UnixMs) -> State {
-        let clocked = Clocked {
-            state: self.state,
-            deliver_by: request.deliver_by,
-            started: self.started,
-            wall_ms_max: request.wall_ms_max,
-        };
-        execution::at(clocked, now)
+        request.at(self.state, self.started, now)
     }
 }
 
@@ -200,6 +204,34 @@ impl Tx {
         );
         let rows = self.rows(query(sql).bind(tenant.as_str()).bind(who).bind(limit)).await?;
         rows.iter().map(|row| request(&Row::of("requests", row))).collect()
+    }
+
+    /// Returns how many executions of each of the newest requests stand where at a time.
+    pub async fn standings(&mut self, requests: &[RequestRow], now: UnixMs) -> Result<Vec<BTreeMap<State, usize>>> {
+        let (tenant, who) = self.part()?;
+        // Of those that started it matters when: all others that stand alike are one row.
+        let sql = concat!(
+            "select request_id, state, since, count(*) as many from (select request_id, state, \
+             case when state = 'started' then started end as since from executions where tenant_id = $1 and ",
+            on_device_within!("device_id"),
+            " and request_id in (select id from requests where tenant_id = $1 and ",
+            request_within!(),
+            " order by made desc, id limit $3)) as standing group by request_id, state, since"
+        );
+        let limit = i64::try_from(requests.len()).unwrap_or(i64::MAX);
+        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(who).bind(limit)).await?;
+        let mut standings = vec![BTreeMap::new(); requests.len()];
+        for row in &rows {
+            let row = Row::of("executions", row);
+            let (id, state) = (row.parsed("request_id", RequestId::parse)?, row.word("state", State::parse)?);
+            let since = row.time_opt("since")?;
+            let asked = requests.iter().zip(&mut standings).find(|(request, _)| request.id == id);
+            if let Some((request, standing)) = asked {
+                *standing.entry(request.at(state, since, now)).or_default() +=
+                    usize::try_from(row.int("many")?).unwrap_or(0);
+            }
+        }
+        Ok(standings)
     }
 
     /// Returns a request.

@@ -1,5 +1,7 @@
 //! Requests and executions read back as they were written, and are another's to nobody.
 
+use std::collections::BTreeMap;
+
 use fitment_domain::bytes::Digest;
 use fitment_domain::execution::{Ending, State};
 use fitment_domain::id::{AccountId, RequestId, TransactionId};
@@ -70,12 +72,17 @@ pub(crate) async fn a_request_reads_back_and_is_its_tenants_and_its_devices_alon
     let name = format!("host of {}", mine.device);
     assert_eq!(tx.executions(&asked.id).await.unwrap(), [(row.clone(), name)]);
     assert_eq!(row.at(&asked, NOW), State::Started);
+    let all = std::slice::from_ref(&asked);
+    assert_eq!(tx.standings(all, NOW).await.unwrap(), [BTreeMap::from([(State::Started, 1)])]);
+    let late = NOW.plus_ms(86_400_000);
+    assert_eq!(tx.standings(all, late).await.unwrap(), [BTreeMap::from([(State::OutcomeUnknown, 1)])]);
     drop(tx);
 
     let mut tx = store.begin(theirs.scope()).await.unwrap();
     assert_eq!(tx.request(&asked.id).await.unwrap(), None);
     assert!(tx.requests(10).await.unwrap().is_empty());
     assert!(tx.executions(&asked.id).await.unwrap().is_empty());
+    assert_eq!(tx.standings(all, NOW).await.unwrap(), [BTreeMap::new()]);
     assert_eq!(tx.execution(&row.id, &mine.device).await.unwrap(), None);
     assert!(!tx.order_names(&mine.device, &digest).await.unwrap());
     tx.put_execution(&ExecutionRow { state: State::Cancelled, ..row.clone() }).await.unwrap();

@@ -1,10 +1,12 @@
 //! Fits N of M devices, and why not the others.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use fitment_domain::device::Device;
 use fitment_domain::installation::Target;
-use fitment_domain::matching::{Mismatch, mismatches_on, platform_mismatches, state_mismatch};
+use fitment_domain::matching::{Class, Mismatch, device_mismatches, platform_mismatches, state_mismatch};
 use fitment_domain::tenant::Action;
 use fitment_store::Release;
 use serde::{Deserialize, Serialize};
@@ -65,20 +67,14 @@ pub(super) fn nowhere(app: &App, release: &Release) -> Vec<Mismatch> {
 
 /// Judges a release against devices: the same answer for the page, the installer and the agent.
 pub fn judge(app: &App, release: &Release, devices: &[Device], target: &Target) -> Result<FitView, Problem> {
-    let kind = release.manifest.kind().map_err(Problem::internal)?;
-    let requires = &release.manifest.requires;
-    let everywhere = nowhere(app, release);
+    let reasons_of = reasons(app, release)?;
+    let mut known: BTreeMap<Class<'_>, Vec<String>> = BTreeMap::new();
     let asked = devices.iter().filter(|d| target.covers(&d.client, &d.location, &d.id));
     let devices: Vec<DeviceFit> = asked
         .map(|device| {
-            let mut reasons = everywhere.clone();
-            reasons.extend(mismatches_on(kind, requires, device));
-            DeviceFit {
-                device: device.id.to_string(),
-                name: device.name.clone(),
-                fits: reasons.is_empty(),
-                reasons: reasons.iter().map(ToString::to_string).collect(),
-            }
+            let class = Class::of(device);
+            let reasons = known.entry(class).or_insert_with(|| reasons_of(class)).clone();
+            DeviceFit { device: device.id.to_string(), name: device.name.clone(), fits: reasons.is_empty(), reasons }
         })
         .collect();
     Ok(FitView {
@@ -89,6 +85,37 @@ pub fn judge(app: &App, release: &Release, devices: &[Device], target: &Target) 
         of: devices.len(),
         devices,
         warnings: warnings(release),
+    })
+}
+
+/// How many devices of each class there are, where only the number is asked.
+pub struct Classes<'a>(BTreeMap<Class<'a>, usize>);
+
+impl<'a> Classes<'a> {
+    /// Counts them.
+    pub fn of(devices: &'a [Device]) -> Self {
+        let mut counted = BTreeMap::new();
+        for device in devices {
+            *counted.entry(Class::of(device)).or_default() += 1;
+        }
+        Self(counted)
+    }
+
+    /// Returns how many devices a release fits, and how many there are.
+    pub fn fit(&self, app: &App, release: &Release) -> Result<(usize, usize), Problem> {
+        let reasons_of = reasons(app, release)?;
+        let fits = self.0.iter().filter(|(class, _)| reasons_of(**class).is_empty()).map(|(_, count)| count).sum();
+        Ok((fits, self.0.values().sum()))
+    }
+}
+
+/// Returns the question why a release does not fit a class of devices.
+fn reasons<'r>(app: &App, release: &'r Release) -> Result<impl Fn(Class<'_>) -> Vec<String> + use<'r>, Problem> {
+    let kind = release.manifest.kind().map_err(Problem::internal)?;
+    let everywhere = nowhere(app, release);
+    Ok(move |class: Class<'_>| {
+        let here = device_mismatches(kind, &release.manifest.requires, class);
+        everywhere.iter().chain(&here).map(ToString::to_string).collect()
     })
 }
 

@@ -216,11 +216,9 @@ async fn find(tx: &mut Tx, id: &str) -> Result<(RequestRow, Vec<(ExecutionRow, S
 pub async fn list(State(app): State<Shared>, msp: Msp) -> Result<Json<RequestList>, Problem> {
     let msp = msp.may(Action::SeeSetup)?;
     let mut tx = app.store.read(msp.scope()).await?;
-    let mut requests = Vec::new();
-    for row in tx.requests(LISTED_MAX).await? {
-        let executions = tx.executions(&row.id).await?;
-        requests.push(views::summary(&row, &executions, app.now()));
-    }
+    let rows = tx.requests(LISTED_MAX).await?;
+    let standings = tx.standings(&rows, app.now()).await?;
+    let requests = rows.iter().zip(&standings).map(|(row, standing)| views::summary(row, standing)).collect();
     Ok(Json(RequestList { requests }))
 }
 

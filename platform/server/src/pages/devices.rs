@@ -7,7 +7,9 @@ use std::collections::HashMap;
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Html;
+use fitment_domain::tenant::Action;
 use fitment_domain::time::UnixMs;
+use fitment_store::DeviceName;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -24,9 +26,10 @@ const ON_PAGE: usize = 50;
 /// A device that was not heard of for so long is shown as silent, in milliseconds.
 const SILENT_AFTER_MS: u64 = 10 * 60 * 1_000;
 
-/// The names behind ids, and the devices themselves, read once for a page.
+/// The names behind ids, read once for a page.
 pub(super) struct Names {
-    devices: Vec<DeviceView>,
+    /// By name.
+    devices: Vec<DeviceName>,
     by_id: HashMap<String, usize>,
     clients: HashMap<String, String>,
     locations: HashMap<String, String>,
@@ -37,12 +40,12 @@ pub(super) struct Names {
 impl Names {
     /// Reads them.
     pub(super) async fn read(app: &Shared, msp: &Msp) -> Result<Self, Problem> {
-        let devices = devices::list(State(app.clone()), msp.clone(), Query(WhichDevices::default())).await?.0.devices;
+        let devices = app.store.read(msp.clone().may(Action::SeeDevices)?.scope()).await?.device_names().await?;
         let clients = tenants::clients(State(app.clone()), msp.clone()).await?.0.clients;
         let locations = tenants::locations(State(app.clone()), msp.clone()).await?.0.locations;
         let clients: HashMap<String, String> = clients.into_iter().map(|client| (client.id, client.name)).collect();
         Ok(Self {
-            by_id: devices.iter().enumerate().map(|(at, device)| (device.id.clone(), at)).collect(),
+            by_id: devices.iter().enumerate().map(|(at, device)| (device.id.to_string(), at)).collect(),
             devices,
             clients,
             locations_of: locations.iter().map(|l| (l.id.clone(), l.client.clone())).collect(),
@@ -50,9 +53,9 @@ impl Names {
         })
     }
 
-    /// Returns all devices.
-    pub(super) fn devices(&self) -> &[DeviceView] {
-        &self.devices
+    /// Returns ids and names of the devices in use, by name.
+    pub(super) fn all_devices(&self) -> Vec<(String, String)> {
+        self.devices.iter().filter(|device| !device.retired).map(|d| (d.id.to_string(), d.name.clone())).collect()
     }
 
     /// Returns the name of a device.
@@ -99,6 +102,11 @@ impl Names {
             state: state(device, now),
         }
     }
+}
+
+/// Returns the devices in use, with all that is known of them.
+pub(super) async fn in_use(app: &Shared, msp: Msp) -> Result<Vec<DeviceView>, Problem> {
+    Ok(devices::list(State(app.clone()), msp, Query(WhichDevices::default())).await?.0.devices)
 }
 
 fn by_name(names: &HashMap<String, String>) -> Vec<(String, String)> {
@@ -175,8 +183,9 @@ pub(super) async fn list(
     Query(filter): Query<Filter>,
 ) -> Result<Html<String>, Problem> {
     let names = Names::read(&app, &msp).await?;
+    let devices = in_use(&app, msp).await?;
     let (text, now) = (filter.q.trim().to_lowercase(), app.now());
-    let lines = names.devices().iter().map(|device| names.line(device, now));
+    let lines = devices.iter().map(|device| names.line(device, now));
     let lines = lines.filter(|line| filter.state.is_empty() || line.state == filter.state);
     let lines: Vec<Line> = lines.filter(|line| text.is_empty() || line.matches(&text)).collect();
     let (found, at) = (lines.len(), filter.page.min(lines.len() / ON_PAGE));
@@ -189,7 +198,7 @@ pub(super) async fn list(
         frame: view.frame("Devices"),
         lines: lines.into_iter().skip(at * ON_PAGE).take(ON_PAGE).collect(),
         found,
-        all: names.devices().len(),
+        all: devices.len(),
         before: at.checked_sub(1).map(address),
         after: ((at + 1) * ON_PAGE < found).then(|| address(at + 1)),
         q: filter.q,

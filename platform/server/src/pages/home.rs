@@ -61,7 +61,7 @@ pub(super) async fn show(State(app): State<Shared>, view: Page) -> Result<Html<S
 
 async fn of_msp(app: Shared, view: Page, msp: Msp) -> Result<Html<String>, Problem> {
     let names = devices::Names::read(&app, &msp).await?;
-    let all = names.devices();
+    let all = devices::in_use(&app, msp.clone()).await?;
     let alerts = findings::alerts(State(app.clone()), msp.clone()).await?.0.alerts;
     let mut alerts: Vec<AlertView> = alerts.into_iter().filter(|alert| alert.state == "open").collect();
     alerts.sort_by_key(|alert| alert.health != "critical");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fitment_domain::execution::Ending;
+use fitment_domain::execution::{Ending, State};
 use fitment_domain::run::LogLine;
 use fitment_domain::time::UnixMs;
 use fitment_store::{ExecutionRow, RequestRow};
@@ -160,11 +160,8 @@ pub(super) fn request(row: &RequestRow, executions: &[(ExecutionRow, String)], n
 }
 
 /// Shows a request in a list.
-pub(super) fn summary(row: &RequestRow, executions: &[(ExecutionRow, String)], now: UnixMs) -> RequestSummary {
-    let mut states: BTreeMap<String, usize> = BTreeMap::new();
-    for (execution, _) in executions {
-        *states.entry(execution.at(row, now).as_str().to_owned()).or_default() += 1;
-    }
+pub(super) fn summary(row: &RequestRow, standing: &BTreeMap<State, usize>) -> RequestSummary {
+    let states = standing.iter().map(|(state, count)| (state.as_str().to_owned(), *count)).collect();
     RequestSummary {
         id: row.id.to_string(),
         accessory: row.accessory.to_string(),

@@ -217,6 +217,6 @@ pub(in crate::pages) fn places(names: &Names, chosen: &str) -> Vec<Places> {
         },
         of("Clients", "client", names.all_clients()),
         of("Locations", "location", names.all_locations()),
-        of("Devices", "device", names.devices().iter().map(|d| (d.id.clone(), d.name.clone())).collect()),
+        of("Devices", "device", names.all_devices()),
     ]
 }

@@ -5,13 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Html;
-use fitment_domain::installation::Target;
 use fitment_domain::manifest::Kind;
 use fitment_domain::tenant::Action;
 use fitment_store::Release;
 use serde::Deserialize;
 
-use crate::api::fit::judge;
+use crate::api::fit::Classes;
 use crate::api::releases::{listing, permissions};
 use crate::app::Shared;
 use crate::pages::page;
@@ -64,6 +63,7 @@ pub(in crate::pages) async fn show(
     let releases = tx.releases().await?;
     let devices = if view.msp().is_some() { Some(tx.devices().await?) } else { None };
     drop(tx);
+    let classes = devices.as_deref().map(Classes::of);
     let newest = newest(releases);
     let (mut cards, all, text) = (Vec::new(), newest.len(), search.q.trim().to_lowercase());
     let kinds = newest.iter().map(|release| release.kind.clone()).collect();
@@ -79,11 +79,8 @@ pub(in crate::pages) async fn show(
             continue;
         }
         let on_devices = release.manifest.kind().is_ok_and(Kind::runs_on_devices);
-        let fit = match &devices {
-            Some(devices) if on_devices => {
-                let fit = judge(&app, &release, devices, &Target::All)?;
-                Some((fit.fits, fit.of))
-            }
+        let fit = match &classes {
+            Some(classes) if on_devices => Some(classes.fit(&app, &release)?),
             _ => None,
         };
         cards.push(card(&release, summary, fit));

@@ -53,6 +53,8 @@ network() {
     ip addr add "10.77.$number.1/24" dev "$name"; ip link set "$name" up
     ip -n "$name" addr add "10.77.$number.2/24" dev eth0
     ip -n "$name" link set eth0 up; ip -n "$name" link set lo up
+    # The host has an address in each one's network, and a server listens on one of them.
+    ip -n "$name" route add 10.77.0.0/16 via "10.77.$number.1"
     return
   done
   fail "250 devices run already"

@@ -3,9 +3,11 @@
 mod calls;
 mod disk;
 mod guard;
+mod host;
 mod http;
 mod market;
 mod path;
+mod service;
 mod state;
 mod table;
 mod tracker;
@@ -30,7 +32,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// What `cargo demo` can be told.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Deliver the ticket to a Request Tracker on this machine (needs root)
+    /// Deliver the ticket to a Request Tracker on this machine, and run two devices of their own (needs root)
     #[arg(long)]
     real: bool,
     /// Run the path once without a person and end; 0 means that every step really happened
@@ -45,7 +47,7 @@ pub(crate) struct Arguments {
 pub(crate) fn command(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let mut things = vec![Thing::CCompiler, Thing::WasmTarget];
     if arguments.real {
-        things.push(Thing::RequestTracker);
+        things.extend([Thing::RequestTracker, Thing::Devices]);
     }
     let mut steps = Steps::new(things.len() + programs::STEPS + path::steps(arguments.real, arguments.once));
     machine::prepare(&mut steps, workspace, &things)?;
@@ -90,10 +92,7 @@ fn invitation(workspace: &Workspace, state: &State, played: &Played<'_>) -> Stri
         format!("  export FITMENT_HOME={}", calls::quoted(&home.to_string_lossy())),
         format!("  {fitment} --profile msp tickets        also: devices, findings, alerts, connections, audit"),
         format!("  {fitment} --profile operator releases  or --profile publisher"),
-        format!(
-            "  rm {}   makes room: the ticket closes after two good looks",
-            calls::quoted(&played.disk.file.to_string_lossy())
-        ),
+        format!("  {}   makes room: the ticket closes after two good looks", played.disk.free_by_hand()),
         "\nThe service provider's sign-in:".to_owned(),
         format!("  URL       {url}   (its API: {url}/api/openapi.json)"),
         format!("  e-mail    {email}"),

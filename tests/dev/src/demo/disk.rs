@@ -9,6 +9,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
+use super::calls::quoted;
+use super::host::Host;
 use super::state::State;
 use crate::progress::Reporter;
 use crate::shell;
@@ -25,8 +27,10 @@ pub(crate) struct Disk {
     /// Where it is mounted: what a finding is about.
     pub(crate) mount: String,
     /// The file that takes the space.
-    pub(crate) file: PathBuf,
+    file: PathBuf,
     file_bytes: u64,
+    /// On which device it is, if not on this machine.
+    host: Option<Host>,
     /// The limit, where the share in use says nothing about this demo.
     critical_free_bytes: Option<u64>,
 }
@@ -44,7 +48,17 @@ impl Disk {
             bail!("{}", String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or("mount failed"));
         }
         let (mount, file) = (folder.to_string_lossy().into_owned(), folder.join("filler"));
-        Ok(Self { mount, file, file_bytes: OWN_FILE_BYTES, critical_free_bytes: None })
+        Ok(Self { mount, file, file_bytes: OWN_FILE_BYTES, host: None, critical_free_bytes: None })
+    }
+
+    /// Mounts such a disk on a device of its own.
+    pub(crate) fn mount_on(host: &Host, state: &State) -> Result<Self> {
+        let mount = format!("/srv/disk-{}", state.nonce);
+        host.run(&format!(
+            "mkdir {mount} && mount -t tmpfs -o size={OWN_BYTES},mode=0755,nosuid,nodev,noexec fitment-demo {mount}"
+        ))?;
+        let (file, host) = (PathBuf::from(&mount).join("filler"), Some(host.clone()));
+        Ok(Self { mount, file, file_bytes: OWN_FILE_BYTES, host, critical_free_bytes: None })
     }
 
     /// Takes the disk that holds the state folder, with a limit that a file of ours will cross.
@@ -55,13 +69,16 @@ impl Disk {
         }
         let file_bytes = (free_bytes / 2).min(FILE_BYTES_MAX);
         let critical_free_bytes = Some(free_bytes - file_bytes / 2);
-        Ok(Self { mount, file: state.path("filler"), file_bytes, critical_free_bytes })
+        Ok(Self { mount, file: state.path("filler"), file_bytes, host: None, critical_free_bytes })
     }
 
     /// Says what the disk is.
     pub(crate) fn what(&self) -> String {
         match self.critical_free_bytes {
-            None => format!("{}, {} that are this demo's alone", self.mount, size(OWN_BYTES)),
+            None => {
+                let place = self.host.as_ref().map_or(String::new(), |host| format!(" on {}", host.name));
+                format!("{}{place}, {} that are this demo's alone", self.mount, size(OWN_BYTES))
+            }
             Some(limit) => {
                 format!(
                     "{}, critical below {} free (this account cannot mount a disk of its own)",
@@ -86,6 +103,10 @@ impl Disk {
     /// Writes the file that takes the space.
     pub(crate) fn fill(&self, reporter: &mut Reporter) -> Result<String> {
         reporter.says(&format!("writing {}", size(self.file_bytes)));
+        if let Some(host) = &self.host {
+            host.run(&format!("fallocate --length {} {}", self.file_bytes, self.file.display()))?;
+            return Ok(format!("{} in {} on {}", size(self.file_bytes), self.file.display(), host.name));
+        }
         let mut allocate = Command::new("fallocate");
         allocate.arg("--length").arg(self.file_bytes.to_string()).arg(&self.file);
         if !allocate.output().is_ok_and(|output| output.status.success()) {
@@ -106,8 +127,17 @@ impl Disk {
         Ok(file.sync_data()?)
     }
 
+    /// Returns what a person types to give the space back.
+    pub(crate) fn free_by_hand(&self) -> String {
+        let remove = format!("rm {}", quoted(&self.file.to_string_lossy()));
+        self.host.as_ref().map_or(remove.clone(), |host| host.by_hand(&remove))
+    }
+
     /// Gives the space back.
     pub(crate) fn free(&self) -> Result<()> {
+        if let Some(host) = &self.host {
+            return host.run(&format!("rm {}", self.file.display())).map(|_| ());
+        }
         fs::remove_file(&self.file).with_context(|| format!("cannot remove {}", self.file.display()))
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use super::host;
 use super::state::State;
 use crate::workspace::Workspace;
 
@@ -43,7 +44,8 @@ impl Guard {
         command
             .arg(workspace.root.join(SCRIPT))
             .arg(&state.root)
-            .arg(workspace.root.join("tests/real/request-tracker.sh"));
+            .arg(workspace.root.join("tests/real/request-tracker.sh"))
+            .arg(workspace.root.join(host::SCRIPT));
         // Away from what it unmounts.
         command.current_dir("/").process_group(0);
         command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);

@@ -1,13 +1,16 @@
 #!/bin/sh
 # Undoes what a demo did to this machine, however it ended: the pipe that the demo holds closes with it.
 #
-#   guard.sh STATE REQUEST_TRACKER_SCRIPT     standard input: `remove` or `keep`, said of STATE; the last word counts
+#   guard.sh STATE REQUEST_TRACKER_SCRIPT DEVICES_SCRIPT
+#                                   standard input: `remove` or `keep`, said of STATE; the last word counts
 #
-# STATE/pids/NAME holds the leader of a process group; STATE/disk-* may be a mount; STATE/rt may be a Request Tracker.
+# STATE/pids/NAME holds the leader of a process group; STATE/disk-* may be a mount; STATE/rt may be a Request Tracker;
+# STATE/device-* may be devices of their own.
 set -u
 trap '' HUP INT TERM
 state=$1
 request_tracker=$2
+devices=$3
 
 wish=keep
 while read -r word; do wish=$word; done
@@ -31,6 +34,9 @@ for file in "$state"/pids/*; do
   [ -s "$file" ] || continue
   await "$(cat "$file")" 150
   kill -KILL -- "-$(cat "$file")" 2>/dev/null
+done
+for device in "$state"/device-*; do
+  if [ -e "$device/number" ]; then "$devices" stop "$device"; fi
 done
 if [ -e "$state/rt/port" ]; then "$request_tracker" stop "$state/rt"; fi
 

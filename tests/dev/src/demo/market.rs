@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use super::calls::Calls;
-use super::disk::Disk;
 use super::guard::Guard;
+use super::host::Host;
 use super::state::{State, random_hex};
 use super::tracker::Tracker;
 use super::wait::{STEP_TIMEOUT, wait};
@@ -54,7 +54,6 @@ pub(crate) struct Device {
 /// An accessory on its devices.
 pub(crate) struct Installed {
     pub(crate) id: String,
-    pub(crate) fits: String,
 }
 
 impl Release {
@@ -66,11 +65,14 @@ impl Release {
 
 impl<'a> Market<'a> {
     /// Makes the accounts, starts the server and signs everybody in.
+    ///
+    /// Agents are served at `agents`, an address of this machine.
     pub(crate) fn start(
         workspace: &'a Workspace,
         state: &'a State,
         guard: &mut Guard,
         reporter: &mut Reporter,
+        agents: &str,
     ) -> Result<Self> {
         let calls = Calls::new(workspace, state);
         let data = state.path("data");
@@ -84,7 +86,8 @@ impl<'a> Market<'a> {
             passwords.push(password);
         }
         let mut serve = calls.program("fitment-server");
-        serve.args(["serve", "--data"]).arg(&data).args(["--listen", "127.0.0.1:0", "--agents-listen", "127.0.0.1:0"]);
+        serve.args(["serve", "--data"]).arg(&data);
+        serve.args(["--listen", "127.0.0.1:0", "--agents-listen", &format!("{agents}:0")]);
         guard.spawn(state, "server", &serve)?;
         let url = wait(reporter, "the server's address", STEP_TIMEOUT, || {
             guard.all_run()?;
@@ -157,41 +160,56 @@ impl<'a> Market<'a> {
         Ok(format!("{} through {}", tracker.url, connector.reference()))
     }
 
-    /// Starts an agent on this machine, which enrols.
-    pub(crate) fn enrol(&self, guard: &mut Guard, reporter: &mut Reporter) -> Result<Device> {
-        let bundle = self.state.path("zero.json");
-        self.calls.ask(MSP, &["zero-certificate", "new", "--uses-max", "1", "--out", &bundle.to_string_lossy()])?;
+    /// Starts an agent on this machine and one on each host, which enrol; returns this machine first, then the hosts in order.
+    pub(crate) fn enrol(&self, guard: &mut Guard, reporter: &mut Reporter, hosts: &[Host]) -> Result<Vec<Device>> {
+        let (bundle, all) = (self.state.path("zero.json"), hosts.len() + 1);
+        let uses = all.to_string();
+        self.calls.ask(MSP, &["zero-certificate", "new", "--uses-max", &uses, "--out", &bundle.to_string_lossy()])?;
         let mut agent = self.calls.program("fitment-agent");
         agent.args(["run", "--state"]).arg(self.state.path("agent")).arg("--bundle").arg(&bundle);
         guard.spawn(self.state, "agent", &agent)?;
-        wait(reporter, "the device", STEP_TIMEOUT, || {
+        for host in hosts {
+            host.enrol(&bundle)?;
+        }
+        wait(reporter, "the devices", STEP_TIMEOUT, || {
             guard.all_run()?;
             let answer = self.calls.ask(MSP, &["devices"])?;
-            let Some(device) = rows(&answer, "devices").first() else { return Ok(Err("no device yet".to_owned())) };
-            Ok(Ok(Device { id: text(device, "id")?, name: text(device, "name")? }))
+            let there = rows(&answer, "devices");
+            if there.len() < all {
+                return Ok(Err(format!("{} of {all} are there", there.len())));
+            }
+            let place = |name: &str| hosts.iter().position(|host| host.name == name).map_or(0, |at| at + 1);
+            let read = |device| Ok(Device { id: text(device, "id")?, name: text(device, "name")? });
+            let mut devices = there.iter().map(read).collect::<Result<Vec<Device>>>()?;
+            devices.sort_by_key(|device| place(&device.name));
+            Ok(Ok(devices))
         })
     }
 
     /// Returns on how many of the devices the accessory runs.
-    pub(crate) fn fit(&self, release: &Release, device: &Device) -> Result<String> {
+    pub(crate) fn fit(&self, release: &Release, devices: &[Device]) -> Result<String> {
         let answer = self.calls.ask(MSP, &["fit", &release.reference()])?;
         let (fits, of) = (&answer["fits"], &answer["of"]);
-        let ours = rows(&answer, "devices").iter().find(|row| row["device"] == device.id.as_str());
-        let reasons = ours.map(|row| &row["reasons"]).context("the device is not among those that were judged")?;
-        ensure!(fits == 1 && of == 1, "it fits {fits} of {of} devices: {reasons}");
+        let refused = rows(&answer, "devices").iter().find(|row| row["fits"] != true);
+        ensure!(fits == devices.len() && of == fits, "it fits {fits} of {of} devices: {refused:?}");
         Ok(format!("{fits} of {of} devices"))
     }
 
-    /// Installs the monitor on every device, to look at the disk each second.
-    pub(crate) fn install(&self, release: &Release, disk: &Disk) -> Result<Installed> {
+    /// Installs a release on one device.
+    pub(crate) fn install(&self, release: &Release, device: &Device, how: &[&str]) -> Result<Installed> {
         let reference = release.reference();
-        let mut words = vec!["install", &reference, "--all", "--interval", "1s", "--consent", "metrics"];
-        let settings = disk.settings();
-        words.extend(settings.iter().flat_map(|setting| ["--set", setting]));
-        let answer = self.calls.ask(MSP, &words)?;
+        let answer = self.calls.ask(MSP, &[&["install", &reference, "--device", &device.id], how].concat())?;
         let (fits, of) = (&answer["fits"], &answer["of"]);
         ensure!(fits == 1 && of == 1, "it was installed on {fits} of {of} devices");
-        Ok(Installed { id: text(&answer["installation"], "id")?, fits: format!("{fits} of {of} devices") })
+        Ok(Installed { id: text(&answer["installation"], "id")? })
+    }
+
+    /// Publishes an accessory of the catalogue, with everything that has to happen until it can be installed.
+    pub(crate) fn released(&self, name: &str) -> Result<Release> {
+        let release = self.publish_one(name)?;
+        self.validated(&release)?;
+        self.countersign(&release)?;
+        Ok(release)
     }
 }
 

@@ -4,7 +4,9 @@ use anyhow::{Context, Result};
 
 use super::disk::Disk;
 use super::guard::Guard;
+use super::host::Host;
 use super::market::{Device, Installed, Market, Release};
+use super::service;
 use super::state::State;
 use super::tracker::Tracker;
 use super::watch::{Alert, Ticket, Watch};
@@ -17,7 +19,7 @@ const RESOLVED: [&str; 1] = ["resolved"];
 
 /// Returns how many steps a demo takes.
 pub(crate) fn steps(real: bool, once: bool) -> usize {
-    12 + 3 * usize::from(real) + usize::from(once)
+    12 + (4 + service::STEPS) * usize::from(real) + usize::from(once)
 }
 
 /// A path that was played to its ticket.
@@ -26,7 +28,8 @@ pub(crate) struct Played<'a> {
     pub(crate) tracker: Option<Tracker>,
     pub(crate) disk: Disk,
     monitor: Release,
-    device: Device,
+    devices: Vec<Device>,
+    fits: String,
     installed: Installed,
     seen: Seen,
     state: &'static str,
@@ -50,8 +53,16 @@ pub(crate) fn play<'a>(
     real: bool,
     may_mount: bool,
 ) -> Result<Played<'a>> {
+    let hosts = match real {
+        true => step(steps, "devices", |_| {
+            let hosts = [Host::start(workspace, state, "files")?, Host::start(workspace, state, "web")?];
+            let said = hosts.each_ref().map(|host| format!("{} at {}", host.name, host.address));
+            Ok((Vec::from(hosts), format!("containers with a systemd of their own: {}", said.join(", "))))
+        })?,
+        false => Vec::new(),
+    };
     let disk = step(steps, "disk", |_| {
-        let disk = disk(state, real, may_mount)?;
+        let disk = disk(state, hosts.first(), may_mount)?;
         let what = state.shortened(&disk.what());
         Ok((disk, what))
     })?;
@@ -63,28 +74,41 @@ pub(crate) fn play<'a>(
         })?),
         false => None,
     };
-    let (market, monitor) = publish(steps, workspace, state, guard, tracker.as_ref())?;
-    let device = step(steps, "enrol", |reporter| {
-        let device = market.enrol(guard, reporter)?;
-        let said = format!("this machine is {} ({})", device.name, device.id);
-        Ok((device, said))
+    // The devices reach this machine at its address in their network, and so does this machine itself.
+    let agents = hosts.first().map_or("127.0.0.1", |host| &host.gateway);
+    let (market, monitor) = publish(steps, workspace, state, guard, tracker.as_ref(), agents)?;
+    let devices = step(steps, "enrol", |reporter| {
+        let devices = market.enrol(guard, reporter, &hosts)?;
+        let named = devices.iter().map(|device| format!("{} ({})", device.name, device.id)).collect::<Vec<_>>();
+        Ok((devices, format!("this machine is {}", named.join("; beside it "))))
     })?;
-    step(steps, "fit", |_| market.fit(&monitor, &device).map(|fits| ((), format!("{}: {fits}", monitor.reference()))))?;
+    let fits = step(steps, "fit", |_| {
+        let fits = market.fit(&monitor, &devices)?;
+        Ok((fits.clone(), format!("{}: {fits}", monitor.reference())))
+    })?;
+    // The first host has the disk; without hosts this machine has it.
+    let device = devices.get(usize::from(real)).context("the device with the disk is not there")?;
     let installed = step(steps, "install", |reporter| {
-        let installed = market.install(&monitor, &disk)?;
-        let watch = Watch { market: &market, installed: &installed, disk: &disk };
-        let seen = watch.finding(guard, reporter, "ok")?;
-        let said = format!(
-            "{}, runs in the sandbox every second; first finding: ok, {}",
-            installed.fits,
-            state.shortened(&seen)
-        );
+        let settings = disk.settings();
+        let settings = settings.iter().flat_map(|setting| ["--set", setting]);
+        let how = ["--interval", "1s", "--consent", "metrics"].into_iter().chain(settings).collect::<Vec<_>>();
+        let installed = market.install(&monitor, device, &how)?;
+        let seen = watch(&market, &installed, &disk).finding(guard, reporter, "ok")?;
+        let seen = state.shortened(&seen);
+        let said = format!("on {}, runs in the sandbox every second; first finding: ok, {seen}", device.name);
         Ok((installed, said))
     })?;
     step(steps, "fill the disk", |reporter| Ok(((), state.shortened(&disk.fill(reporter)?))))?;
-    let watch = Watch { market: &market, installed: &installed, disk: &disk };
-    let seen = follow(steps, guard, &watch, tracker.as_ref())?;
-    Ok(Played { market, tracker, disk, monitor, device, installed, seen, state: "open" })
+    let seen = follow(steps, guard, &watch(&market, &installed, &disk), tracker.as_ref())?;
+    if let Some((host, device)) = hosts.get(1).zip(devices.get(2)) {
+        service::play(steps, guard, &market, host, device)?;
+    }
+    Ok(Played { market, tracker, disk, monitor, devices, fits, installed, seen, state: "open" })
+}
+
+/// The monitor names the condition when space is short, and the disk by its mount.
+fn watch<'a>(market: &'a Market<'a>, installed: &'a Installed, disk: &'a Disk) -> Watch<'a> {
+    Watch { market, installed, condition: "space", subject: &disk.mount }
 }
 
 /// The part of the path that begins with a full disk.
@@ -120,16 +144,11 @@ fn follow(steps: &mut Steps, guard: &mut Guard, watch: &Watch<'_>, tracker: Opti
 }
 
 /// A ticket elsewhere is this run's own only if it carries the nonce, which is in the name of a disk that we mount.
-fn disk(state: &State, real: bool, may_mount: bool) -> Result<Disk> {
-    if !may_mount {
-        return Disk::take(state);
-    }
-    match Disk::mount(state) {
-        Err(error) if real => {
-            Err(error.context("--real needs root, to mount a small disk that is named after this run"))
-        }
-        Err(_) => Disk::take(state),
-        mounted => mounted,
+fn disk(state: &State, host: Option<&Host>, may_mount: bool) -> Result<Disk> {
+    match host {
+        Some(host) => Disk::mount_on(host, state),
+        None if may_mount => Disk::mount(state).or_else(|_| Disk::take(state)),
+        None => Disk::take(state),
     }
 }
 
@@ -140,9 +159,10 @@ fn publish<'a>(
     state: &'a State,
     guard: &mut Guard,
     tracker: Option<&Tracker>,
+    agents: &str,
 ) -> Result<(Market<'a>, Release)> {
     let market = step(steps, "server", |reporter| {
-        let market = Market::start(workspace, state, guard, reporter)?;
+        let market = Market::start(workspace, state, guard, reporter, agents)?;
         let said =
             format!("{}, on SQLite and a folder; publisher, operator and service provider signed in", market.url);
         Ok((market, said))
@@ -168,7 +188,7 @@ fn publish<'a>(
 impl Played<'_> {
     /// Makes room again and waits until everything that was opened is closed.
     pub(crate) fn clear(&mut self, steps: &mut Steps, guard: &mut Guard) -> Result<()> {
-        let watch = Watch { market: &self.market, installed: &self.installed, disk: &self.disk };
+        let watch = watch(&self.market, &self.installed, &self.disk);
         step(steps, "free the disk", |reporter| {
             self.disk.free()?;
             watch.finding(guard, reporter, "ok")?;
@@ -196,8 +216,8 @@ impl Played<'_> {
             ("accessory", self.monitor.accessory.clone()),
             ("version", self.monitor.version.clone()),
             ("digest", format!("sha256 {}", self.monitor.digest)),
-            ("fits", self.installed.fits.clone()),
-            ("device", format!("{} ({})", self.device.name, self.device.id)),
+            ("fits", self.fits.clone()),
+            ("devices", self.devices.iter().map(|device| device.name.as_str()).collect::<Vec<_>>().join(", ")),
             ("finding", format!("critical: {}", self.seen.finding)),
             ("alert", self.seen.alert.id.clone()),
             ("ticket", number),
@@ -207,7 +227,11 @@ impl Played<'_> {
 }
 
 /// Runs one step that has a result beside its line.
-fn step<T>(steps: &mut Steps, name: &str, work: impl FnOnce(&mut Reporter) -> Result<(T, String)>) -> Result<T> {
+pub(crate) fn step<T>(
+    steps: &mut Steps,
+    name: &str,
+    work: impl FnOnce(&mut Reporter) -> Result<(T, String)>,
+) -> Result<T> {
     let mut result = None;
     steps.run(name, |reporter| {
         let (value, said) = work(reporter)?;

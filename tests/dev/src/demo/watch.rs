@@ -3,21 +3,19 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::disk::Disk;
 use super::guard::Guard;
 use super::market::{Installed, MSP, Market, rows, text};
 use super::tracker::{Found, Tracker, by_subject};
 use super::wait::{STEP_TIMEOUT, wait};
 use crate::progress::Reporter;
 
-/// The condition that the monitor names when space is short.
-const CONDITION: &str = "space";
-
 /// What is watched, and through whom.
 pub(crate) struct Watch<'a> {
     pub(crate) market: &'a Market<'a>,
     pub(crate) installed: &'a Installed,
-    pub(crate) disk: &'a Disk,
+    /// What the monitor calls it when something is bad, and what it is about.
+    pub(crate) condition: &'a str,
+    pub(crate) subject: &'a str,
 }
 
 /// An alert.
@@ -37,7 +35,7 @@ pub(crate) struct Ticket {
 }
 
 impl Watch<'_> {
-    /// Waits until the monitor's last judgement of the disk is `health`; returns its words.
+    /// Waits until the monitor's last judgement is `health`; returns its words.
     pub(crate) fn finding(&self, guard: &mut Guard, reporter: &mut Reporter, health: &str) -> Result<String> {
         self.wait(guard, reporter, &format!("a finding that says {health}"), "findings", |answer| {
             let ours = |row: &&Value| self.is_ours(row) && row["installation"] == self.installed.id.as_str();
@@ -127,7 +125,7 @@ impl Watch<'_> {
     }
 
     fn is_ours(&self, row: &Value) -> bool {
-        row["condition"] == CONDITION && row["subject"] == self.disk.mount.as_str()
+        row["condition"] == self.condition && row["subject"] == self.subject
     }
 
     fn wait<T>(

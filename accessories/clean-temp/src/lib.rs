@@ -99,7 +99,7 @@ fn remove(parameters: &Parameters, entry: &Metadata, tally: &mut Tally) {
 }
 
 fn outcome(parameters: &Parameters, tally: &Tally) -> Outcome {
-    let what = format!("{} files, {}", tally.removed, text::bytes(tally.freed));
+    let what = format!("{}, {}", text::count(tally.removed, "file", "files"), text::bytes(tally.freed));
     let rest = if tally.cut_short { "; more is left: run it again" } else { "" };
     let outcome = if parameters.dry_run {
         Outcome::unchanged(format!("would remove {what}{rest}"))

@@ -35,8 +35,8 @@ impl Monitor for Load {
 fn finding(cpu: &Cpu, cpus: Option<f64>, limits: text::Limits) -> Finding {
     let finding = match cpus {
         Some(cpus) => {
-            let summary =
-                format!("load is {} over 5 minutes on {} processors", text::decimal(cpu.load5), text::decimal(cpus));
+            let processors = text::count(cpus as u64, "processor", "processors");
+            let summary = format!("load is {} over 5 minutes on {processors}", text::decimal(cpu.load5));
             Finding::new(limits.judge(cpu.load5 / cpus), "load", summary).sample("per_cpu", cpu.load5 / cpus, "1")
         }
         None => Finding::unknown("load", "the number of processors is not known, so the load cannot be judged"),

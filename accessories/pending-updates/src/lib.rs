@@ -1,7 +1,7 @@
 //! Counts the updates that wait, security updates first.
 
 use fitment_sdk::packages::Pending;
-use fitment_sdk::{Context, Fault, Finding, Health, Monitor, packages};
+use fitment_sdk::{Context, Fault, Finding, Health, Monitor, packages, text};
 use serde::Deserialize;
 
 const DAY_MS: u64 = 86_400_000;
@@ -48,11 +48,13 @@ fn counts(config: &Config, pending: &[Pending]) -> Vec<Finding> {
         Health::Ok
     };
     let other_health = if reached(other.len(), config.other_warning) { Health::Warning } else { Health::Ok };
-    vec![one(health, "security", "security updates", &security), one(other_health, "updates", "other updates", &other)]
+    let (security_words, other_words) =
+        (["security update waits", "security updates wait"], ["other update waits", "other updates wait"]);
+    vec![one(health, "security", security_words, &security), one(other_health, "updates", other_words, &other)]
 }
 
-fn one(health: Health, condition: &str, what: &str, pending: &[&Pending]) -> Finding {
-    let finding = Finding::new(health, condition, format!("{} {what} wait", pending.len()));
+fn one(health: Health, condition: &str, [single, several]: [&str; 2], pending: &[&Pending]) -> Finding {
+    let finding = Finding::new(health, condition, text::count(pending.len() as u64, single, several));
     let finding = finding.sample("pending", pending.len() as f64, "1");
     let names: Vec<String> =
         pending.iter().take(NAMED_MAX).map(|p| [p.name.as_str(), " ", &p.version, " → ", &p.update].concat()).collect();
@@ -64,7 +66,7 @@ fn lists(config: &Config, refreshed_ms: Option<u64>, now_ms: u64) -> Finding {
         return Finding::unknown("lists", "the package lists were never refreshed, so nothing is known about updates");
     };
     let days = now_ms.saturating_sub(refreshed) / DAY_MS;
-    let summary = format!("the package lists are {days} days old");
+    let summary = format!("the package lists are {} old", text::count(days, "day", "days"));
     let health = if config.lists_age_days > 0 && days >= config.lists_age_days { Health::Warning } else { Health::Ok };
     Finding::new(health, "lists", summary).sample("age", days as f64, "d")
 }
@@ -82,7 +84,7 @@ mod tests {
     #[test]
     fn security_updates_are_counted_apart() {
         let found = counts(&Config::default(), &[pending("a", true), pending("b", false), pending("c", false)]);
-        assert_eq!((found[0].health, found[0].summary.as_str()), (Health::Warning, "1 security updates wait"));
+        assert_eq!((found[0].health, found[0].summary.as_str()), (Health::Warning, "1 security update waits"));
         assert_eq!(found[0].details.as_deref(), Some("a 1 → 2"));
         assert_eq!((found[1].health, found[1].samples[0].value), (Health::Ok, 2.0));
     }

@@ -1,8 +1,11 @@
 //! A device that does not exist: what a fixture answers in the place of the system, one field for each reading.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::reading::{Cpu, File, Filesystem, Memory, Network, Packages, Service, Temperature, Uptime};
+use crate::act::{Act, ServiceAction};
+use crate::reading::{Activity, Cpu, File, Filesystem, Memory, Network, Packages, Service, Temperature, Uptime};
 use crate::run::Fault;
 
 /// What a fixture says of one reading: a value, a fault to try the accessory with, or nothing.
@@ -22,6 +25,41 @@ pub struct Simulation {
     pub services: Simulated<Vec<Service>>,
     pub packages: Simulated<Packages>,
     pub files: Simulated<Vec<File>>,
+    /// In which state an act leaves its service, where that is not the one asked for: `restart ssh.service` → failed.
+    pub leaves: BTreeMap<String, Activity>,
+}
+
+impl Simulation {
+    /// Takes a change that the device accepted, so that the next reading shows it.
+    pub fn take(&mut self, act: &Act) {
+        match act {
+            Act::ControlService { unit, action } => {
+                let leaves = self.leaves.get(&act.to_string()).copied();
+                let services = self.services.iter_mut().flatten().flatten();
+                for service in services.filter(|service| service.name == *unit) {
+                    match action {
+                        ServiceAction::Start | ServiceAction::Restart => service.activity = Activity::Active,
+                        ServiceAction::Stop => service.activity = Activity::Inactive,
+                        ServiceAction::Enable => service.enabled = true,
+                        ServiceAction::Disable => service.enabled = false,
+                        ServiceAction::Reload => {}
+                    }
+                    service.activity = leaves.unwrap_or(service.activity);
+                }
+            }
+            Act::WriteFile { path, contents } => {
+                for file in self.files.iter_mut().flatten().flatten().filter(|file| file.path == *path) {
+                    file.contents = String::from_utf8_lossy(contents).into_owned();
+                    file.size_bytes = None;
+                }
+            }
+            Act::RemoveFile { path } => {
+                if let Some(Ok(files)) = &mut self.files {
+                    files.retain(|file| file.path != *path);
+                }
+            }
+        }
+    }
 }
 
 /// Returns the fixture's answer, or the fault that says which reading it lacks.
@@ -32,6 +70,27 @@ pub fn answer<T: Clone>(simulated: &Simulated<T>, name: &str) -> Result<T, Fault
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_change_shows_in_the_next_reading() {
+        let service: Service =
+            serde_json::from_value(serde_json::json!({ "name": "web.service", "activity": "failed" }))
+                .expect("a service");
+        let file: File = serde_json::from_value(serde_json::json!({ "path": "/tmp/old" })).expect("a file");
+        let restart = Act::ControlService { unit: "web.service".to_owned(), action: ServiceAction::Restart };
+        let mut device =
+            Simulation { services: Some(Ok(vec![service])), files: Some(Ok(vec![file])), ..Simulation::default() };
+        let activity = |device: &Simulation| answer(&device.services, "services").expect("services")[0].activity;
+        device.take(&restart);
+        assert_eq!(activity(&device), Activity::Active);
+        device.leaves = [("restart web.service".to_owned(), Activity::Failed)].into();
+        device.take(&restart);
+        assert_eq!(activity(&device), Activity::Failed);
+        device.take(&Act::WriteFile { path: "/tmp/old".to_owned(), contents: b"new".to_vec() });
+        assert_eq!(answer(&device.files, "files").expect("files")[0].contents, "new");
+        device.take(&Act::RemoveFile { path: "/tmp/old".to_owned() });
+        assert_eq!(answer(&device.files, "files"), Ok(Vec::new()));
+    }
 
     #[test]
     fn what_a_fixture_leaves_out_is_unsupported_by_name_and_a_fault_is_passed_on() {

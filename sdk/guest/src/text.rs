@@ -23,6 +23,11 @@ fn tenths(tenths: u64) -> String {
     format!("{whole}.{rest}")
 }
 
+/// Writes a number of things: "1 file", "12 files".
+pub fn count(number: u64, one: &str, many: &str) -> String {
+    number.to_string() + " " + if number == 1 { one } else { many }
+}
+
 /// Makes a mount point one line: whoever may mount could otherwise break the whole report with a line feed in a name.
 pub fn printable(path: &str) -> String {
     path.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()

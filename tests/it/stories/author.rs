@@ -20,8 +20,8 @@ fn sign_in(home: &Home, platform: &Platform, profile: &str, email: &str) {
 }
 
 /// Makes a project and builds it; what cargo compiled for an earlier run of this test is kept.
-fn project(home: &Home, kind: &str, name: &str) -> Home {
-    home.ok("author", &["new", kind, name]);
+fn project(home: &Home, kind: &str, name: &str, more: &[&str]) -> Home {
+    home.ok("author", &[&["new", kind, name], more].concat());
     let folder = home.works_in().join(name);
     assert!(!folder.starts_with(env!("CARGO_MANIFEST_DIR")), "outside the repository");
     for file in
@@ -42,7 +42,7 @@ async fn an_author_comes_from_new_to_a_finding_on_a_device_outside_the_repositor
     let home = Home::new(outside.path());
     sign_in(&home, &platform, "author", "publisher@example.com");
     sign_in(&home, &platform, "operator", "operator@example.com");
-    let hello = project(&home, "monitor", "hello");
+    let hello = project(&home, "monitor", "hello", &[]);
 
     // On this machine: the texts and the component, and two devices that do not exist.
     hello.ok("author", &["check"]);
@@ -80,6 +80,25 @@ async fn an_author_comes_from_new_to_a_finding_on_a_device_outside_the_repositor
     assert!(home.ok("author", &["releases"]).contains("it counts caches as used"));
     home.ends("lab", &["install", "fitment/hello@0.1.0", "--all", "--yes"], 1, "it counts caches as used");
     assert_eq!(agent.status()["items"][0]["state"], "running");
+}
+
+// proves C4 (scaffold, build, check, a simulated device)
+#[test]
+fn a_new_project_of_every_kind_builds_and_passes_its_own_cases() {
+    let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/cli/templates");
+    let names = std::fs::read_dir(templates).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut kinds: Vec<String> = names.filter(|name| name != "common").collect();
+    kinds.sort();
+    assert_eq!(kinds, ["monitor", "probe", "script", "ticketing-connector"]);
+    let outside = tempfile::tempdir().unwrap();
+    let home = Home::new(outside.path());
+    for kind in &kinds {
+        let made = project(&home, kind, &format!("my-{kind}"), &["--publisher", "acme"]);
+        let checked = made.json("author", &["check"]);
+        assert_eq!((&checked["accepts"], &checked["problems"]), (&json!(true), &json!([])), "{kind}");
+        let tested = made.json("author", &["test"]);
+        assert!(tested["cases"].as_array().unwrap().len() >= 2, "{kind}: {tested}");
+    }
 }
 
 /// A changed answer fails with the difference, and is taken by `--accept`; what a case costs can be bounded.

@@ -103,6 +103,8 @@ pub(crate) async fn story(database: Database) {
     let order = fetch(device, &transaction).await;
     assert_eq!(order, fetch(device, &transaction).await);
     assert_eq!(order.item.digest.as_str(), request["digest"]);
+    // What nobody said is what the schema says.
+    assert_eq!(order.parameters, json!({ "times": 2, "quiet": true }));
     assert_eq!((&order.parameters, order.item.installation.as_str()), (&request["parameters"], installation.as_str()));
     let path = format!("/agent/v1/objects/{}", order.item.digest);
     assert_eq!(other.wire.get(&path).await.status, 404);

@@ -26,7 +26,7 @@ fn component(works_ms: u32) -> Vec<u8> {
     encoded.unwrap_or_else(|e| panic!("{e:#}"))
 }
 
-/// Publishes the script `fitment/works`, which takes one parameter: a whole number `times`.
+/// Publishes the script `fitment/works`, which takes a whole number `times`, and `quiet`, which is true unless somebody says otherwise.
 pub(crate) async fn publish(platform: &Platform, works_ms: u32) {
     let (base, listing) = accessory("disk-space");
     let packing = Packing::around(component(works_ms), listing, manifest_of(&base));
@@ -38,7 +38,10 @@ pub(crate) async fn publish(platform: &Platform, works_ms: u32) {
         m.config_schema = json!({ "type": "object", "additionalProperties": false });
         m.parameters_schema = Some(json!({
             "type": "object", "additionalProperties": false,
-            "properties": { "times": { "type": "integer", "minimum": 1 } },
+            "properties": {
+                "times": { "type": "integer", "minimum": 1 },
+                "quiet": { "type": "boolean", "default": true },
+            },
         }));
         m.budget = BudgetAsked { cpu_ms_max: Some(10_000), fuel_max: Some(10_000_000_000), ..BudgetAsked::default() };
     });

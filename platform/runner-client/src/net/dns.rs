@@ -1,6 +1,7 @@
-//! One question to a name server, over UDP, and over TCP if the answer is cut.
+//! One question to a name server, over UDP, and over TCP if the answer is cut. Without a named server the device's own list of
+//! names comes first.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use fitment_domain::run::{DnsRecord, Fault, NetAnswer};
@@ -10,6 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 
 use super::connect::milliseconds;
+use super::hosts;
 
 const ANSWER_BYTES_MAX: usize = 4096;
 const RECORDS_MAX: usize = 100;
@@ -43,14 +45,19 @@ pub(super) async fn look(name: &str, record_type: &str, server: Option<&str>) ->
     let kind = known
         .map(|(_, kind)| *kind)
         .ok_or_else(|| Fault::Invalid("record-type is not A, AAAA, CNAME, MX, NS, TXT or SOA".to_owned()))?;
+    let started = Instant::now();
     let server = match server {
         Some(text) => server_address(text)?,
-        None => system_server()?,
+        None => {
+            if let Some(records) = of_this_device(name, kind) {
+                return Ok(NetAnswer::Dns { duration_ms: milliseconds(started), records });
+            }
+            system_server()?
+        }
     };
     // A number that nobody else can know binds the answer to the question.
     let id = random_id();
     let question = question(id, name, kind)?;
-    let started = Instant::now();
     let answer = ask(server, id, &question).await?;
     let duration_ms = milliseconds(started);
     let packet = Packet::parse(&answer).map_err(|e| bad(server, &e.to_string()))?;
@@ -65,6 +72,21 @@ pub(super) async fn look(name: &str, record_type: &str, server: Option<&str>) ->
         Some(DnsRecord { record_type: record_type.to_owned(), value, ttl_s: record.ttl })
     });
     Ok(NetAnswer::Dns { duration_ms, records: records.collect() })
+}
+
+/// Returns the addresses that this machine itself gives to a name, as records that nobody keeps; none if it leaves the name
+/// to its name server.
+fn of_this_device(name: &str, kind: TYPE) -> Option<Vec<DnsRecord>> {
+    let record_type = match kind {
+        TYPE::A => "A",
+        TYPE::AAAA => "AAAA",
+        _ => return None,
+    };
+    let addresses = Some(hosts::addresses(name)).filter(|addresses| !addresses.is_empty())?;
+    let asked = addresses.iter().filter(|address| matches!(address, IpAddr::V4(_)) == (kind == TYPE::A));
+    let record =
+        |address: &IpAddr| DnsRecord { record_type: record_type.to_owned(), value: address.to_string(), ttl_s: 0 };
+    Some(asked.take(RECORDS_MAX).map(record).collect())
 }
 
 /// The first server that this machine asks.

@@ -2,6 +2,7 @@
 
 mod connect;
 mod dns;
+mod hosts;
 mod ping;
 mod tcp;
 mod tls;

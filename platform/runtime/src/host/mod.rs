@@ -44,8 +44,13 @@ impl RunState {
     /// Has the supervisor do it, if it is within the grant; whoever does it checks the grant again.
     async fn act(&mut self, act: Act) -> Result<Done, Fault> {
         act::check(&act, &self.grants)?;
-        match self.supervisor.call(self.run, HostRequest::Act(act)).await {
-            Some(HostReply::Act(done)) => done.map_err(Fault::from),
+        match self.supervisor.call(self.run, HostRequest::Act(act.clone())).await {
+            Some(HostReply::Act(done)) => {
+                if let (Some(device), Ok(_)) = (&mut self.simulated, &done) {
+                    device.take(&act);
+                }
+                done.map_err(Fault::from)
+            }
             _ => Err(Fault::Failed("the supervisor did not answer".to_owned())),
         }
     }

@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use fitment_domain::device::Device;
 use fitment_domain::execution::{self, Event, State as Standing, Step};
+use fitment_domain::form::with_defaults;
 use fitment_domain::id::{DeviceId, InstallationId, RequestId, TenantId, TransactionId};
 use fitment_domain::installation::{Installation, check_parameters};
 use fitment_domain::manifest::Kind;
@@ -112,11 +113,16 @@ fn deadline_ms(new: &NewRequest) -> Result<u64, Problem> {
 
 fn parameters(new: &NewRequest, release: &Release) -> Result<Value, Problem> {
     let parameters = new.parameters.clone().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    let schema = release.manifest.parameters_schema.as_ref();
+    let parameters = match schema {
+        Some(schema) => with_defaults(schema, parameters),
+        None => parameters,
+    };
     let invalid = |detail: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "parameters-invalid", detail);
     if parameters.to_string().len() > PARAMETERS_BYTES_MAX {
         return Err(invalid(format!("parameters: at most {PARAMETERS_BYTES_MAX} bytes of JSON")));
     }
-    check_parameters(release.manifest.parameters_schema.as_ref(), &parameters).map_err(|e| invalid(e.to_string()))?;
+    check_parameters(schema, &parameters).map_err(|e| invalid(e.to_string()))?;
     Ok(parameters)
 }
 

@@ -62,7 +62,7 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
     if files.package.manifest != project.manifest {
         eprintln!("warning: fitment.toml has changed since {} was built: build again", path.display());
     }
-    let cache = path.parent().unwrap_or(Path::new(".")).join(".test-cache");
+    let cache = path.parent().unwrap_or(Path::new(".")).join(format!(".test-cache-{}", std::process::id()));
     let component = ComponentRef { digest: files.package.digest, bytes: files.component.into() };
     let outcomes = run_all(component, files.package.manifest, &cache, &fixtures, arguments.accept).await;
     // Compiled code under a key that is gone is worth nothing.
@@ -80,8 +80,8 @@ async fn run_all(
     let simulator = Simulator::start(component, manifest, cache).await?;
     let mut outcomes = Vec::new();
     for fixture in fixtures {
-        let report = simulator.run(fixture).await?;
-        let mut problem = compare(&snapshot::path(&fixture.path), &snapshot::render(&report)?, accept)?;
+        let (report, heard) = simulator.run(fixture).await?;
+        let mut problem = compare(&snapshot::path(&fixture.path), &snapshot::render(&report, &heard)?, accept)?;
         for exceeded in fixture.cost.exceeded(&report.usage) {
             problem.push_str(&format!("  {exceeded}\n"));
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fitment_domain::reading::Activity;
 use fitment_domain::run::{Fault, NetTiming};
 use serde::Deserialize;
 
@@ -26,6 +27,9 @@ pub struct HttpAnswer {
     pub headers: BTreeMap<String, String>,
     #[serde(default)]
     pub body: String,
+    /// How long the answer took, in milliseconds.
+    #[serde(default)]
+    pub duration_ms: f64,
     /// Fails instead of answering.
     #[serde(default)]
     pub fault: Option<Fault>,
@@ -145,9 +149,12 @@ pub struct Ping {
 pub struct ActAnswer {
     /// `start`, `stop`, `restart`, `reload`, `enable` or `disable` and a unit; `write` or `remove` and a path.
     pub act: String,
-    /// Bytes that a removed file held.
+    /// Bytes that a removed file held; without it as many as the file in `files` has.
     #[serde(default)]
-    pub bytes: u64,
+    pub bytes: Option<u64>,
+    /// In which state the service is afterwards, where that is not the one asked for.
+    #[serde(default)]
+    pub leaves: Option<Activity>,
     #[serde(default)]
     pub fault: Option<Fault>,
 }

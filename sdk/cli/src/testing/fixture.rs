@@ -186,7 +186,13 @@ impl Fixture {
             services: simulated(document.services, faults.services),
             packages: simulated(document.packages, faults.packages),
             files: simulated(document.files, faults.files),
+            leaves: document.acts.iter().filter_map(|act| Some((act.act.clone(), act.leaves?))).collect(),
         };
+        let mut acts = document.acts;
+        for act in &mut acts {
+            act.bytes =
+                act.bytes.or_else(|| device.files.as_ref()?.as_ref().ok().and_then(|files| held(files, &act.act)));
+        }
         let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().replace(['-', '_'], " "));
         Self {
             path: path.to_owned(),
@@ -201,10 +207,17 @@ impl Fixture {
             state: document.state,
             facts: document.facts.into_iter().map(|(name, fact)| (name, fact.into())).collect(),
             device,
-            answers: Answers { http: document.http, net: document.net, acts: document.acts },
+            answers: Answers { http: document.http, net: document.net, acts },
             cost: document.cost,
         }
     }
+}
+
+/// Returns how many bytes the file holds that an act removes.
+fn held(files: &[File], act: &str) -> Option<u64> {
+    let path = act.strip_prefix("remove ")?;
+    let file = files.iter().find(|file| file.path == path)?;
+    Some(file.size_bytes.unwrap_or(file.contents.len() as u64))
 }
 
 /// A fault is the stronger word: a case may keep the value beside it.

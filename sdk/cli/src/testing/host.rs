@@ -1,13 +1,13 @@
 //! Answers host calls from the fixture: nothing leaves this machine, and nothing on it changes.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use fitment_domain::act::{Act, Done, ServiceAction};
+use fitment_domain::act::{Act, Done};
 use fitment_domain::capability::{Grants, Permission};
 use fitment_domain::origin::Origin;
 use fitment_domain::run::{
-    Certificate, DnsRecord, Fault, HostReply, HostRequest, HttpRequest, HttpResponse, NetAnswer, NetRequest,
+    Certificate, DnsRecord, Fault, HostReply, HostRequest, HttpRequest, HttpResponse, NetAnswer, NetRequest, Told,
 };
 use fitment_domain::time::UnixMs;
 use fitment_domain::{act, reach};
@@ -17,15 +17,34 @@ use futures_util::future::BoxFuture;
 use super::answers::{Answers, HttpAnswer, Tls};
 
 /// The network and the broker of a simulated device.
-pub(super) struct SimulatedHost {
+pub struct SimulatedHost {
     answers: Answers,
     /// How often each request was made: several answers to one are given in turn, the last one from then on.
     asked: Mutex<HashMap<(String, String), usize>>,
+    heard: Mutex<Heard>,
+}
+
+/// What an accessory said to the world around it.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// Requests and changes, in turn.
+    pub asked: Vec<String>,
+    /// What a script says while it runs.
+    pub told: Vec<Told>,
 }
 
 impl SimulatedHost {
-    pub(super) fn new(answers: Answers) -> Self {
-        Self { answers, asked: Mutex::default() }
+    pub fn new(answers: Answers) -> Self {
+        Self { answers, asked: Mutex::default(), heard: Mutex::default() }
+    }
+
+    /// Returns what the run said.
+    pub fn heard(&self) -> Heard {
+        std::mem::take(&mut *self.listen())
+    }
+
+    fn listen(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn http(&self, request: &HttpRequest, grants: &Grants) -> Result<HttpResponse, Fault> {
@@ -37,6 +56,8 @@ impl SimulatedHost {
             return Err(Fault::Denied(format!("http to {}", origin.as_str())));
         }
         let (method, url) = (&request.method, &request.url);
+        let body = String::from_utf8_lossy(request.body.as_deref().unwrap_or_default());
+        self.listen().asked.push(format!("{method} {url} {body}").trim_end().to_owned());
         let fits = |answer: &&HttpAnswer| answer.method.eq_ignore_ascii_case(method) && answer.url == *url;
         let answers: Vec<&HttpAnswer> = self.answers.http.iter().filter(fits).collect();
         let answer = answers.get(self.turn(method, url)).or(answers.last());
@@ -48,7 +69,7 @@ impl SimulatedHost {
             headers: answer.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect(),
             body: answer.body.as_bytes()[..kept].to_vec(),
             truncated: kept < answer.body.len(),
-            duration_ms: 0.0,
+            duration_ms: answer.duration_ms,
         })
     }
 
@@ -104,27 +125,12 @@ impl SimulatedHost {
 
     fn act(&self, act: &Act, grants: &Grants) -> Result<Done, Fault> {
         act::check(act, grants)?;
-        let (word, what) = match act {
-            Act::ControlService { unit, action } => (word(*action), unit),
-            Act::WriteFile { path, .. } => ("write", path),
-            Act::RemoveFile { path } => ("remove", path),
-        };
-        let said = format!("{word} {what}");
+        let said = act.to_string();
+        self.listen().asked.push(said.clone());
         let answer = self.answers.acts.iter().find(|answer| answer.act == said);
         let answer = answer.ok_or_else(|| lacks(&format!("acts entry {said:?}")))?;
         failed(answer.fault.as_ref())?;
-        Ok(if matches!(act, Act::RemoveFile { .. }) { Done::Removed(answer.bytes) } else { Done::Nothing })
-    }
-}
-
-fn word(action: ServiceAction) -> &'static str {
-    match action {
-        ServiceAction::Start => "start",
-        ServiceAction::Stop => "stop",
-        ServiceAction::Restart => "restart",
-        ServiceAction::Reload => "reload",
-        ServiceAction::Enable => "enable",
-        ServiceAction::Disable => "disable",
+        Ok(if matches!(act, Act::RemoveFile { .. }) { Done::Removed(answer.bytes.unwrap_or(0)) } else { Done::Nothing })
     }
 }
 
@@ -154,6 +160,10 @@ fn failed(fault: Option<&Fault>) -> Result<(), Fault> {
 }
 
 impl HostCalls for SimulatedHost {
+    fn told(&self, told: Told) {
+        self.listen().told.push(told);
+    }
+
     fn call<'a>(&'a self, request: HostRequest, grants: &'a Grants, _limits: CallLimits) -> BoxFuture<'a, HostReply> {
         Box::pin(async move {
             match &request {

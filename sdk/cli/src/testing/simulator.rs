@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use fitment_domain::budget::Budget;
 use fitment_domain::capability::{Ceiling, Grants, effective};
+use fitment_domain::form::with_defaults;
 use fitment_domain::installation::check_config;
 use fitment_domain::manifest::{Kind, Manifest};
 use fitment_domain::origin::Origin;
@@ -13,9 +14,10 @@ use fitment_domain::reach;
 use fitment_domain::run::{Invocation, RunReport};
 use fitment_domain::time::UnixMs;
 use fitment_runner_client::{ComponentRef, RunSpec, Sandbox, SandboxConfig};
+use serde_json::Value;
 
 use super::fixture::Fixture;
-use super::host::SimulatedHost;
+use super::host::{Heard, SimulatedHost};
 use crate::failure::Failure;
 use crate::place;
 
@@ -57,20 +59,23 @@ impl Simulator {
         Ok(Self { sandbox, component, manifest, kind, asked, budget })
     }
 
-    /// Runs one case.
-    pub async fn run(&self, fixture: &Fixture) -> Result<RunReport, Failure> {
+    /// Runs one case, and returns what was said to the world meanwhile.
+    pub async fn run(&self, fixture: &Fixture) -> Result<(RunReport, Heard), Failure> {
+        let config = self.config(fixture)?;
         let spec = RunSpec {
             invocation: self.invocation(fixture)?,
-            config: self.config(fixture)?,
+            config: config.to_string(),
             parameters: self.parameters(fixture)?,
-            grants: self.grants(fixture)?,
+            grants: self.grants(fixture, &config)?,
             budget: self.budget.clone(),
             facts: fixture.facts.clone(),
             now: UnixMs(fixture.now_ms),
             state: fixture.state.iter().map(|(key, value)| (key.clone(), value.clone().into_bytes().into())).collect(),
         };
         let host = Arc::new(SimulatedHost::new(fixture.answers.clone()));
-        Ok(self.sandbox.simulate(&self.component, spec, fixture.device.clone(), host).await)
+        let calls = Arc::<SimulatedHost>::clone(&host);
+        let report = self.sandbox.simulate(&self.component, spec, fixture.device.clone(), calls).await;
+        Ok((report, host.heard()))
     }
 
     fn invocation(&self, fixture: &Fixture) -> Result<Invocation, Failure> {
@@ -97,19 +102,22 @@ impl Simulator {
     /// Parameters are for scripts, and must fit their schema.
     fn parameters(&self, fixture: &Fixture) -> Result<String, Failure> {
         let nothing = serde_json::json!({ "type": "object", "additionalProperties": false });
-        check_config(self.manifest.parameters_schema.as_ref().unwrap_or(&nothing), &fixture.parameters)
-            .map_err(|e| wrong(fixture, &format!("parameters: {e}")))?;
-        Ok(fixture.parameters.to_string())
+        let schema = self.manifest.parameters_schema.as_ref().unwrap_or(&nothing);
+        let parameters = with_defaults(schema, fixture.parameters.clone());
+        check_config(schema, &parameters).map_err(|e| wrong(fixture, &format!("parameters: {e}")))?;
+        Ok(parameters.to_string())
     }
 
-    fn config(&self, fixture: &Fixture) -> Result<String, Failure> {
-        check_config(&self.manifest.config_schema, &fixture.config)
+    /// As the installer does it: the schema's defaults stand where the case says nothing.
+    fn config(&self, fixture: &Fixture) -> Result<Value, Failure> {
+        let config = with_defaults(&self.manifest.config_schema, fixture.config.clone());
+        check_config(&self.manifest.config_schema, &config)
             .map_err(|e| wrong(fixture, &format!("{e}; no installer could install this configuration")))?;
-        Ok(fixture.config.to_string())
+        Ok(config)
     }
 
     /// Everything that was asked, but what the case takes away: as if an approver had said no to it.
-    fn grants(&self, fixture: &Fixture) -> Result<Grants, Failure> {
+    fn grants(&self, fixture: &Fixture, config: &Value) -> Result<Grants, Failure> {
         let mut granted = self.asked.clone();
         for name in &fixture.without {
             let asked = granted.0.keys().find(|permission| permission.name() == name).copied();
@@ -126,10 +134,10 @@ impl Simulator {
         let effective = effective(&self.asked, [&Ceiling::Only(granted)]);
         // As the installer and the agent do it: what the configuration says, and the one target of this run.
         let bound = match &fixture.target {
-            None => reach::bind_config(effective, &fixture.config),
+            None => reach::bind_config(effective, config),
             Some(target) => {
-                let installed = reach::bind_config(effective.clone(), &fixture.config);
-                reach::for_target(&effective, &fixture.config, target, &installed)
+                let installed = reach::bind_config(effective.clone(), config);
+                reach::for_target(&effective, config, target, &installed)
             }
         };
         match &fixture.connection {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use fitment_domain::run::RunReport;
 use serde_json::json;
 
+use super::host::Heard;
 use crate::failure::Failure;
 use crate::files;
 
@@ -12,13 +13,19 @@ const SNAPSHOT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Lines of a difference that are shown around each change.
 const CONTEXT: usize = 2;
 
-/// Renders how a run ended and what it logged.
-pub fn render(report: &RunReport) -> Result<String, Failure> {
+/// Renders how a run ended, what it logged, what it left, and what it said to the world meanwhile.
+pub fn render(report: &RunReport, heard: &Heard) -> Result<String, Failure> {
     let log: Vec<_> = report.log.iter().map(|line| json!([line.level, line.message])).collect();
     let mut answer = json!({ "end": report.end, "log": log });
     if let Some(state) = &report.state {
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
         answer["state"] = state.iter().map(|(key, value)| (key.clone(), json!(text(value)))).collect();
+    }
+    if !heard.asked.is_empty() {
+        answer["asked"] = json!(heard.asked);
+    }
+    if !heard.told.is_empty() {
+        answer["told"] = json!(heard.told);
     }
     let text = serde_json::to_string_pretty(&answer)
         .map_err(|e| Failure::environment(format!("the answer cannot be written: {e}")))?;

@@ -1,6 +1,7 @@
 //! The console: pages that the server renders, one file per noun. A page asks the same functions as the API, and shows what
 //! they answer; without JavaScript everything works.
 
+mod account;
 mod alerts;
 mod assets;
 mod audit;
@@ -13,6 +14,7 @@ mod guard;
 mod home;
 mod installations;
 mod markdown;
+mod paging;
 mod people;
 mod releases;
 mod requests;
@@ -39,24 +41,28 @@ pub fn router() -> Router<Shared> {
         .route("/", get(home::show))
         .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
+        .route("/account", get(account::show))
+        .route("/account/password", post(account::change_password))
         .route("/assets/{name}", get(assets::show))
         .route("/store", get(store::list::show))
         .route("/store/{publisher}/{name}", get(store::detail::show))
         .route("/store/{publisher}/{name}/install", get(store::install::form).post(store::install::install))
         .route("/installations", get(installations::list))
         .route("/installations/{id}", get(installations::show))
+        .route("/installations/{id}/change", get(installations::change::form).post(installations::change::change))
         .route("/installations/{id}/remove", post(installations::remove))
         .route("/installations/{id}/run", get(requests::form).post(requests::run))
         .route("/requests", get(requests::list))
         .route("/requests/{id}", get(requests::show))
         .route("/requests/{id}/cancel", post(requests::cancel))
         .route("/alerts", get(alerts::list))
+        .route("/alerts/{id}/close", post(alerts::close))
         .route("/tickets", get(tickets::list))
         .route("/tickets/{id}", get(tickets::show))
         .route("/releases", get(releases::list))
         .route("/releases/{publisher}/{name}/{version}", get(releases::show))
         .route("/review", get(releases::queue))
-        .route("/review/{publisher}/{name}/{version}/approve", post(releases::approve))
+        .route("/releases/{publisher}/{name}/{version}/{step}", post(releases::act))
         .route("/people", get(people::list).post(people::add))
         .route("/people/{id}", post(people::change))
         .route("/people/{id}/disable", post(people::disable))

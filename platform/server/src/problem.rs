@@ -60,6 +60,11 @@ impl Problem {
         &self.detail
     }
 
+    /// Tells whether it is about what was entered, and belongs beside the form that was sent.
+    pub fn is_for_the_form(&self) -> bool {
+        matches!(self.status, StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY)
+    }
+
     /// Adds a member for programs.
     pub fn with(mut self, name: &str, value: impl serde::Serialize) -> Self {
         self.members.insert(name.to_owned(), serde_json::to_value(value).unwrap_or(Value::Null));

@@ -22,6 +22,7 @@ pub(crate) mod instructions;
 mod older;
 mod orders;
 pub(crate) mod outages;
+mod page_forms;
 mod pages;
 pub(crate) mod people;
 mod publisher;

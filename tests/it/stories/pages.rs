@@ -280,13 +280,13 @@ async fn a_reviewer_reads_the_report_and_approves_by_form() {
     ]);
     let mut publisher = Browser::sign_in(&world.platform, "publisher@example.com").await;
     publisher.get(path).await.ok().never_says(&["Approve 0.3.0"]);
-    assert_eq!(publisher.post("/review/fitment/disk-space/0.3.0/approve", &[]).await.status, 403);
+    assert_eq!(publisher.post("/releases/fitment/disk-space/0.3.0/approve", &[]).await.status, 403);
     publisher.get("/releases").await.ok().says(&["Refused uploads", "What to do", "0.3.0"]);
     assert_eq!(
-        operator.post("/review/fitment/disk-space/0.3.0/approve", &[]).await.leads_to(),
+        operator.post("/releases/fitment/disk-space/0.3.0/approve", &[]).await.leads_to(),
         "/review?done=approved"
     );
-    assert_eq!(operator.post("/review/fitment/disk-space/0.3.0/approve", &[]).await.status, 409);
+    assert_eq!(operator.post("/releases/fitment/disk-space/0.3.0/approve", &[]).await.status, 409);
     let mut msp = Browser::sign_in(&world.platform, "msp@example.com").await;
     msp.get("/store/fitment/disk-space?version=0.3.0").await.ok().says(&["Fits 5 of your 5 devices"]);
     assert_eq!(msp.get(path).await.status, 403);

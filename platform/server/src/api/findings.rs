@@ -91,7 +91,7 @@ pub struct AlertView {
 #[serde(deny_unknown_fields)]
 pub struct Closure {
     /// 1 to 120 characters.
-    reason: String,
+    pub reason: String,
 }
 
 /// The tenant's alerts.

@@ -60,6 +60,12 @@ pub async fn show(
     Ok(Json(view(&found(&mut app.store.read(msp.scope()).await?, &id).await?)))
 }
 
+/// Returns, in sentences, what a release with this configuration may do beyond what was agreed to before.
+pub fn further(release: &Release, config: &Value, before: &Grants) -> Result<Vec<String>, Problem> {
+    let asked = bind_config(release.manifest.asked().map_err(Problem::internal)?, config);
+    Ok(wider(&asked, before).0.iter().map(|(p, scope)| sentence(*p, scope)).collect())
+}
+
 /// Returns what the installation may do after the change. What is wider than what was agreed to before needs a consent of its
 /// own: another version may ask for more, and another configuration may reach further.
 fn grants(
@@ -69,11 +75,10 @@ fn grants(
     consent: Option<&BTreeSet<String>>,
 ) -> Result<Grants, Problem> {
     let asked = bind_config(release.manifest.asked().map_err(Problem::internal)?, config);
-    let added = wider(&asked, before);
-    if consent.is_some() || !added.0.is_empty() {
-        let sentences: Vec<String> = added.0.iter().map(|(p, scope)| sentence(*p, scope)).collect();
+    let added = further(release, config, before)?;
+    if consent.is_some() || !added.is_empty() {
         let none = BTreeSet::new();
-        agreed(release, consent.unwrap_or(&none)).map_err(|problem| problem.with("added", sentences))?;
+        agreed(release, consent.unwrap_or(&none)).map_err(|problem| problem.with("added", added))?;
     }
     Ok(effective(&asked, [&Ceiling::Everything]))
 }

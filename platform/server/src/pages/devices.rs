@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::page;
+use super::paging::Paging;
 use super::view::{Frame, Page};
 use crate::api::devices::{self, DeviceView, WhichDevices};
 use crate::api::tenants;
@@ -21,8 +22,6 @@ use crate::app::Shared;
 use crate::auth::Msp;
 use crate::problem::Problem;
 
-/// Devices on one page of the list.
-const ON_PAGE: usize = 50;
 /// A device that was not heard of for so long is shown as silent, in milliseconds.
 const SILENT_AFTER_MS: u64 = 10 * 60 * 1_000;
 
@@ -171,8 +170,7 @@ struct DevicesPage {
     lines: Vec<Line>,
     found: usize,
     all: usize,
-    before: Option<String>,
-    after: Option<String>,
+    paging: Paging,
 }
 
 /// Lists the devices.
@@ -188,19 +186,14 @@ pub(super) async fn list(
     let lines = devices.iter().map(|device| names.line(device, now));
     let lines = lines.filter(|line| filter.state.is_empty() || line.state == filter.state);
     let lines: Vec<Line> = lines.filter(|line| text.is_empty() || line.matches(&text)).collect();
-    let (found, at) = (lines.len(), filter.page.min(lines.len() / ON_PAGE));
-    let address = |page: usize| {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("q", &filter.q).append_pair("state", &filter.state).append_pair("page", &page.to_string());
-        format!("/devices?{}", query.finish())
-    };
+    let (found, query) = (lines.len(), [("q", filter.q.as_str()), ("state", filter.state.as_str())]);
+    let paging = Paging::new("/devices", &query, filter.page, found);
     page(&DevicesPage {
         frame: view.frame("Devices"),
-        lines: lines.into_iter().skip(at * ON_PAGE).take(ON_PAGE).collect(),
+        lines: paging.cut(lines),
         found,
         all: devices.len(),
-        before: at.checked_sub(1).map(address),
-        after: ((at + 1) * ON_PAGE < found).then(|| address(at + 1)),
+        paging,
         q: filter.q,
         state: filter.state,
     })

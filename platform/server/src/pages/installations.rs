@@ -1,5 +1,7 @@
 //! Installations: what runs where, and how to take it away.
 
+pub(super) mod change;
+
 use std::collections::HashMap;
 
 use askama::Template;
@@ -8,6 +10,7 @@ use axum::response::{Html, Redirect};
 use serde_json::Value;
 
 use super::devices::{Names, plain};
+use super::paging::{Paging, WhichPage};
 use super::view::{Frame, Page};
 use super::{page, words};
 use crate::api::findings::{self, OfDevice, RunView};
@@ -29,6 +32,7 @@ struct Line {
 #[template(path = "installations.html")]
 struct InstallationsPage {
     frame: Frame,
+    paging: Paging,
     lines: Vec<Line>,
 }
 
@@ -44,7 +48,12 @@ struct InstallationPage {
 }
 
 /// Lists the installations.
-pub(super) async fn list(State(app): State<Shared>, view: Page, msp: Msp) -> Result<Html<String>, Problem> {
+pub(super) async fn list(
+    State(app): State<Shared>,
+    view: Page,
+    msp: Msp,
+    Query(asked): Query<WhichPage>,
+) -> Result<Html<String>, Problem> {
     let names = Names::read(&app, &msp).await?;
     let rows = installations::list(State(app.clone()), msp.clone()).await?.0.installations;
     let mut runs: HashMap<String, (usize, usize)> = HashMap::new();
@@ -57,8 +66,9 @@ pub(super) async fn list(State(app): State<Shared>, view: Page, msp: Msp) -> Res
         let (devices, failing) = runs.get(&installation.id).copied().unwrap_or_default();
         Line { target: names.target(&installation.target), installation, devices, failing }
     };
-    let lines = rows.into_iter().map(line).collect();
-    page(&InstallationsPage { frame: view.frame("Installations"), lines })
+    let paging = Paging::new("/installations", &[], asked.page, rows.len());
+    let lines = paging.cut(rows).into_iter().map(line).collect();
+    page(&InstallationsPage { frame: view.frame("Installations"), paging, lines })
 }
 
 /// Shows one installation.
@@ -98,6 +108,9 @@ pub(super) async fn remove(State(app): State<Shared>, msp: Msp, Path(id): Path<S
 impl Names {
     /// Says in words where an installation applies.
     pub(super) fn target(&self, target: &Value) -> String {
+        if let Some(several) = target["any"].as_array() {
+            return several.iter().map(|one| self.target(one)).collect::<Vec<_>>().join(", ");
+        }
         let Some((kind, id)) = target.as_object().and_then(|object| object.iter().next()) else {
             return "all devices".to_owned();
         };

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 
 use super::fields::Fields;
@@ -75,11 +74,10 @@ fn clients(fields: &Fields) -> ClientsBody {
 
 /// Shows the list with what is wrong, if it is the form that is wrong.
 async fn again(app: Shared, view: &Page, msp: Msp, problem: Problem, email: &str) -> Result<Response, Problem> {
-    let status = problem.status();
-    if !matches!(status, StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY) {
+    if !problem.is_for_the_form() {
         return Err(problem);
     }
-    Ok((status, shown(app, view, msp, Some(problem.detail().to_owned()), email).await?).into_response())
+    Ok((problem.status(), shown(app, view, msp, Some(problem.detail().to_owned()), email).await?).into_response())
 }
 
 /// Adds a person.

@@ -1,24 +1,29 @@
 //! Releases: a publisher's own with their reports, and the queue of those who review them.
 
 use askama::Template;
-use axum::extract::{Path, State};
-use axum::response::{Html, Redirect};
-use fitment_domain::tenant::AccountKind;
+use axum::extract::{Path, Query, State};
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use fitment_domain::release::{Actor, Publication, Step};
+use fitment_domain::tenant::{AccountKind, Action};
 
+use super::fields::Fields;
 use super::markdown::{self, Markup};
 use super::page;
+use super::paging::{Paging, WhichPage};
 use super::view::{Frame, Page};
+use crate::api::life::{self, NoticeBody};
 use crate::api::releases::{self, ReleaseDetail, ReleaseView};
 use crate::api::uploads::{self, RefusedUpload};
 use crate::app::Shared;
 use crate::auth::{Operator, Publisher};
-use crate::problem::Problem;
+use crate::problem::{Body, Problem};
 
 #[derive(Template)]
 #[template(path = "releases.html")]
 struct ReleasesPage {
     frame: Frame,
     releases: Vec<ReleaseView>,
+    paging: Paging,
     refused: Vec<RefusedUpload>,
 }
 
@@ -28,6 +33,7 @@ struct ReviewPage {
     frame: Frame,
     waiting: Vec<ReleaseView>,
     decided: Vec<ReleaseView>,
+    paging: Paging,
 }
 
 #[derive(Template)]
@@ -38,22 +44,49 @@ struct ReleasePage {
     readme: Markup,
     changelog: Markup,
     config_schema: String,
-    /// Whether the one who looks decides about it.
+    /// What the one who looks may do with it now.
     decides: bool,
+    deprecates: bool,
+    undeprecates: bool,
+    yanks: bool,
+    unyanks: bool,
+    entered: Entered,
+}
+
+/// What was entered in one of the page's forms, and what was wrong with it.
+#[derive(Default)]
+struct Entered {
+    step: String,
+    reason: String,
+    replacement: String,
+    problem: Option<String>,
 }
 
 /// Lists a publisher's releases, and the reports of what was refused.
-pub(super) async fn list(State(app): State<Shared>, view: Page, publisher: Publisher) -> Result<Html<String>, Problem> {
+pub(super) async fn list(
+    State(app): State<Shared>,
+    view: Page,
+    publisher: Publisher,
+    Query(asked): Query<WhichPage>,
+) -> Result<Html<String>, Problem> {
     let releases = releases::list(State(app.clone()), view.caller.clone()).await?.0.releases;
     let refused = uploads::list(State(app), publisher).await?.0.uploads;
-    page(&ReleasesPage { frame: view.frame("Releases"), releases, refused })
+    let paging = Paging::new("/releases", &[], asked.page, releases.len());
+    page(&ReleasesPage { frame: view.frame("Releases"), releases: paging.cut(releases), paging, refused })
 }
 
 /// Lists what waits for review, and what was decided.
-pub(super) async fn queue(State(app): State<Shared>, view: Page, _operator: Operator) -> Result<Html<String>, Problem> {
+pub(super) async fn queue(
+    State(app): State<Shared>,
+    view: Page,
+    _operator: Operator,
+    Query(asked): Query<WhichPage>,
+) -> Result<Html<String>, Problem> {
     let releases = releases::list(State(app), view.caller.clone()).await?.0.releases;
-    let (waiting, decided) = releases.into_iter().partition(|release| release.state == "in-review");
-    page(&ReviewPage { frame: view.frame("Review"), waiting, decided })
+    let (waiting, decided): (Vec<ReleaseView>, Vec<ReleaseView>) =
+        releases.into_iter().partition(|release| release.state == "in-review");
+    let paging = Paging::new("/review", &[], asked.page, decided.len());
+    page(&ReviewPage { frame: view.frame("Review"), waiting, decided: paging.cut(decided), paging })
 }
 
 /// Shows one release with its report, to its publisher and to those who review.
@@ -62,26 +95,70 @@ pub(super) async fn show(
     view: Page,
     Path(path): Path<(String, String, String)>,
 ) -> Result<Html<String>, Problem> {
+    shown(app, &view, path, Entered::default()).await
+}
+
+async fn shown(
+    app: Shared,
+    view: &Page,
+    path: (String, String, String),
+    entered: Entered,
+) -> Result<Html<String>, Problem> {
     if view.kind() == AccountKind::Msp {
         return Err(Problem::forbidden("this page is for publishers and for those who review releases"));
     }
     let detail = releases::show(State(app), view.caller.clone(), Path(path)).await?.0;
+    let state = Publication::parse(detail.release.state);
+    let can = |step: Step, actor: Actor| state.is_some_and(|state| state.after(step, actor).is_ok());
+    let (reviews, publishes) = (view.may(Action::Review), view.may(Action::Publish));
     page(&ReleasePage {
         frame: view.frame(format!("{} {}", detail.release.accessory, detail.release.version)),
         readme: markdown::render(&detail.readme),
         changelog: markdown::render(&detail.changelog),
         config_schema: serde_json::to_string_pretty(&detail.config_schema).unwrap_or_default(),
-        decides: view.kind() == AccountKind::Operator && detail.release.state == "in-review",
+        decides: reviews && can(Step::Approve, Actor::Operator),
+        deprecates: publishes && can(Step::Deprecate, Actor::Publisher),
+        undeprecates: publishes && can(Step::Undeprecate, Actor::Publisher),
+        yanks: publishes && can(Step::Yank, Actor::Publisher),
+        unyanks: publishes && can(Step::Unyank, Actor::Publisher),
+        entered,
         detail,
     })
 }
 
-/// Approves a release.
-pub(super) async fn approve(
+/// Moves a release on in its life: by its publisher, or by those who review. What is wrong comes back with what was entered.
+pub(super) async fn act(
     State(app): State<Shared>,
-    operator: Operator,
-    Path(path): Path<(String, String, String)>,
-) -> Result<Redirect, Problem> {
-    let _approved = releases::approve(State(app), operator, Path(path)).await?;
-    Ok(Redirect::to("/review?done=approved"))
+    view: Page,
+    Path((publisher, name, version, step)): Path<(String, String, String, String)>,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    let (path, caller, state) = ((publisher, name, version), view.caller.clone(), State(app.clone()));
+    let reason = fields.text("reason").trim().to_owned();
+    let replacement = fields.text("replacement").trim().to_owned();
+    let notice =
+        NoticeBody { reason: reason.clone(), replacement: Some(replacement.clone()).filter(|r| !r.is_empty()) };
+    let (which, notice) = (Path(path.clone()), Body(notice));
+    let (moved, back, done) = match step.as_str() {
+        "approve" => (releases::approve(state, caller.operator()?, which).await, "/review", "approved"),
+        "reject" => (life::reject(state, caller.operator()?, which, notice).await, "/review", "rejected"),
+        "deprecate" => (life::warn(state, caller.publisher()?, which, notice).await, "", "deprecated"),
+        "undeprecate" => (life::unwarn(state, caller.publisher()?, which).await, "", "undeprecated"),
+        "yank" => (life::yank(state, caller.publisher()?, which, notice).await, "", "yanked"),
+        "unyank" => (life::unyank(state, caller.publisher()?, which).await, "", "unyanked"),
+        _ => return Err(Problem::not_found("page")),
+    };
+    match moved {
+        Ok(_) if !back.is_empty() => Ok(Redirect::to(&format!("{back}?done={done}")).into_response()),
+        Ok(_) => {
+            let version: String = form_urlencoded::byte_serialize(path.2.as_bytes()).collect();
+            Ok(Redirect::to(&format!("/releases/{}/{}/{version}?done={done}", path.0, path.1)).into_response())
+        }
+        Err(problem) if problem.is_for_the_form() => {
+            let status = problem.status();
+            let entered = Entered { step, reason, replacement, problem: Some(problem.detail().to_owned()) };
+            Ok((status, shown(app, &view, path, entered).await?).into_response())
+        }
+        Err(problem) => Err(problem),
+    }
 }

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use fitment_domain::id::InstallationId;
 use fitment_domain::tenant::Action;
@@ -10,7 +9,7 @@ use fitment_store::Release;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::devices::Names;
+use super::devices::{Names, plain};
 use super::fields::Fields;
 use super::form::{self, Control};
 use super::page;
@@ -35,7 +34,7 @@ struct RequestsPage {
 struct RequestPage {
     frame: Frame,
     request: RequestView,
-    parameters: String,
+    parameters: Vec<(String, String)>,
     /// Where one of the executions can still be taken back.
     waits: bool,
 }
@@ -77,9 +76,10 @@ pub(super) async fn show(
     let request = requests::show(State(app), msp, Path(id)).await?.0;
     let mut frame = view.frame(format!("{} {}", request.accessory, request.version));
     frame.reload_s = (!request.over).then_some(2);
+    let parameters = request.parameters.as_object().into_iter().flatten();
     page(&RequestPage {
         frame,
-        parameters: if request.parameters == json!({}) { String::new() } else { request.parameters.to_string() },
+        parameters: parameters.map(|(name, value)| (name.clone(), plain(value))).collect(),
         waits: request.executions.iter().any(|one| matches!(one.state.as_str(), "waiting" | "offered" | "fetched")),
         request,
     })
@@ -154,7 +154,7 @@ pub(super) async fn run(
             let path = format!("/requests/{}?done=asked", asked.request.id);
             return Ok(Redirect::to(&path).into_response());
         }
-        Err(problem) if matches!(problem.status(), StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY) => problem,
+        Err(problem) if problem.is_for_the_form() => problem,
         Err(problem) => return Err(problem),
     };
     let names = Names::read(&app, &msp).await?;

@@ -7,6 +7,7 @@ use fitment_domain::tenant::Action;
 
 use super::devices::Names;
 use super::page;
+use super::paging::Paging;
 use super::view::{Frame, OpenOnes, Page};
 use crate::api::connections::{self, ConnectionView};
 use crate::api::tickets::{self, TicketView};
@@ -21,6 +22,8 @@ struct TicketsPage {
     state: String,
     q: String,
     all: usize,
+    found: usize,
+    paging: Paging,
     tickets: Vec<TicketView>,
     connections: Vec<ConnectionView>,
 }
@@ -61,9 +64,11 @@ pub(super) async fn list(
     let (all, wants) = (tickets.len(), filter.wants());
     let whole =
         |ticket: &TicketView| format!("#{} {} {} {}", ticket.number, ticket.summary, ticket.category, ticket.board);
-    let tickets = tickets.into_iter().filter(|ticket| wants(ticket.state, &|| whole(ticket))).collect();
+    let found: Vec<TicketView> = tickets.into_iter().filter(|t| wants(t.state, &|| whole(t))).collect();
     drop(wants);
-    page(&TicketsPage { frame: view.frame("Tickets"), all, tickets, connections, state: filter.state, q: filter.q })
+    let (frame, count, paging) = (view.frame("Tickets"), found.len(), filter.paging("/tickets", found.len()));
+    let tickets = paging.cut(found);
+    page(&TicketsPage { frame, all, found: count, paging, tickets, connections, state: filter.state, q: filter.q })
 }
 
 /// Shows one ticket.

@@ -6,6 +6,7 @@ use fitment_domain::tenant::{AccountKind, Action};
 use fitment_domain::time::UnixMs;
 use serde::Deserialize;
 
+use super::paging::Paging;
 use super::words::Moment;
 use super::{assets, guard};
 use crate::app::Shared;
@@ -28,6 +29,8 @@ pub(super) struct OpenOnes {
     pub(super) state: String,
     #[serde(default)]
     pub(super) q: String,
+    #[serde(default)]
+    pub(super) page: usize,
 }
 
 fn open() -> String {
@@ -35,6 +38,11 @@ fn open() -> String {
 }
 
 impl OpenOnes {
+    /// Returns the page that is asked for, of so many that were found.
+    pub(super) fn paging(&self, path: &str, found: usize) -> Paging {
+        Paging::new(path, &[("q", &self.q), ("state", &self.state)], self.page, found)
+    }
+
     /// Returns the question whether one of the list is wanted, by its state and its words.
     pub(super) fn wants(&self) -> impl Fn(&str, &dyn Fn() -> String) -> bool {
         let text = self.q.trim().to_lowercase();
@@ -64,6 +72,7 @@ pub(super) struct Frame {
     pub(super) sees_setup: bool,
     pub(super) installs: bool,
     pub(super) runs_scripts: bool,
+    pub(super) works_tickets: bool,
     /// Seconds after which the page loads itself anew.
     pub(super) reload_s: Option<u32>,
     /// What was just done.
@@ -120,6 +129,7 @@ impl Page {
             sees_setup: self.may(Action::SeeSetup),
             installs: self.may(Action::Install),
             runs_scripts: self.may(Action::RunScripts),
+            works_tickets: self.may(Action::WorkTickets),
             reload_s: None,
             done: self.done,
             now: self.now,
@@ -163,6 +173,14 @@ fn told(word: &str) -> Option<&'static str> {
         "disabled" => Some("Disabled: every session of that person is over."),
         "asked" => Some("Asked: each device runs it at most once, as soon as it is there."),
         "cancelled" => Some("Taken back where it had not started."),
+        "reconfigured" => Some("Changed. Devices run it so as soon as they ask."),
+        "rejected" => Some("Rejected: its publisher reads why."),
+        "deprecated" => Some("Deprecated: whoever installs it is warned."),
+        "undeprecated" => Some("The deprecation is taken back."),
+        "yanked" => Some("Yanked: nobody installs it anew; where it runs it goes on."),
+        "unyanked" => Some("The yank is taken back: it can be installed again."),
+        "password" => Some("Your password is changed."),
+        "closed" => Some("Closed, and its ticket with it. If the condition is still there, it opens again."),
         "removed" => Some("Removed. Devices stop running it as soon as they ask."),
         "approved" => Some("Approved: MSPs see the release now."),
         _ => None,

@@ -3,14 +3,16 @@
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Html;
+use fitment_domain::id::{ClientId, DeviceId, LocationId};
+use fitment_domain::installation::Target;
 use fitment_domain::tenant::Action;
 use fitment_domain::time::DAY_MS;
 use serde::Deserialize;
 
 use super::{Line, Names, plain};
-use crate::api::devices;
+use crate::api::devices::{self, DeviceView};
 use crate::api::findings::{self, AlertView, FindingRowView, OfDevice, RunView};
-use crate::api::installations;
+use crate::api::installations::{self, InstallationView};
 use crate::api::series::{self, Range, SeriesView, Whose};
 use crate::app::Shared;
 use crate::auth::Msp;
@@ -66,6 +68,8 @@ struct DevicePage {
     choices: Vec<Choice>,
     spans: Vec<(&'static str, &'static str, bool)>,
     chart: Option<Chart>,
+    /// Scripts that may run here: installation, and what it is.
+    scripts: Vec<(String, String)>,
 }
 
 /// Shows one device.
@@ -90,6 +94,7 @@ pub(in crate::pages) async fn show(
     let accessory = |id: &str| {
         installations.iter().find(|i| i.id == id).map_or_else(String::new, |i| format!("{} {}", i.accessory, i.version))
     };
+    let scripts = if view.may(Action::RunScripts) { scripts(&installations, &device) } else { Vec::new() };
     let whose = Query(Whose { device: Some(device.id.clone()), installation: None });
     let all = series::list(State(app.clone()), msp.clone(), whose).await?.0.series;
     let chosen = all.iter().find(|one| Some(&one.id) == asked.series.as_ref());
@@ -118,7 +123,23 @@ pub(in crate::pages) async fn show(
             .collect(),
         spans: SPANS.iter().map(|one| (one.0, one.2, one.0 == span.0)).collect(),
         chart,
+        scripts,
     })
+}
+
+/// Returns the scripts whose scope holds the device: installation, and what it is.
+fn scripts(installations: &[InstallationView], device: &DeviceView) -> Vec<(String, String)> {
+    let covers = |one: &&InstallationView| {
+        let target = serde_json::from_value::<Target>(one.target.clone()).ok();
+        let ids = (ClientId::parse(&device.client), LocationId::parse(&device.location), DeviceId::parse(&device.id));
+        match (target, ids) {
+            (Some(target), (Ok(client), Ok(location), Ok(id))) => target.covers(&client, &location, &id),
+            _ => false,
+        }
+    };
+    // What runs when somebody asks has no interval.
+    let found = installations.iter().filter(|one| one.interval_s == 0).filter(covers);
+    found.map(|one| (one.id.clone(), one.accessory.clone())).collect()
 }
 
 /// Names a series: what is measured, of what, in which unit.

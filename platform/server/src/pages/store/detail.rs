@@ -52,6 +52,8 @@ struct AccessoryPage {
     version: String,
     kind: String,
     state: &'static str,
+    /// Why it was deprecated or yanked, and what to take instead.
+    notice: Option<String>,
     digest: String,
     initial: char,
     summary: String,
@@ -97,6 +99,10 @@ pub(in crate::pages) async fn show(
         version: release.version.to_string(),
         kind: release.kind.clone(),
         state: release.state.as_str(),
+        notice: release.notice.as_ref().map(|notice| match &notice.replacement {
+            Some(instead) => format!("{} Its publisher names {instead} instead.", notice.reason),
+            None => notice.reason.clone(),
+        }),
         digest: release.digest.to_string(),
         initial: name.chars().next().unwrap_or('?').to_ascii_uppercase(),
         summary: text(|l| l.summary.clone()),

@@ -10,7 +10,7 @@ use crate::id::{DeviceId, InstallationId, SpoolEpoch, TenantId, TransactionId, Z
 use crate::instruction::SetTime;
 use crate::run::LogLine;
 use crate::signature::{Envelope, PublicKey};
-use crate::time::UnixMs;
+use crate::time::{DAY_MS, UnixMs};
 
 /// The routes of the agents' listener.
 pub mod route {
@@ -41,6 +41,8 @@ pub const TRANSACTIONS_MAX: usize = 10;
 pub const PROGRESS_MS_MIN: u64 = 200;
 /// The most results that one batch may hold.
 pub const BATCH_RESULTS_MAX: usize = 200;
+/// For so long the server knows a result again that comes once more, in milliseconds: 90 days from when it came first.
+pub const RESULT_KNOWN_MS: u64 = 90 * DAY_MS;
 
 /// What is handed to a site: enough to enrol, and nothing more. The same for all its machines.
 #[derive(Clone, Serialize, Deserialize)]

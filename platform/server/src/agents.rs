@@ -27,7 +27,7 @@ use crate::app::Shared;
 use crate::clock;
 use crate::locate;
 use crate::problem::{self, Body, Problem};
-use crate::work::ASSIGN;
+use crate::job::JobKind;
 
 /// An agent sends batches of about 1 MiB; a larger one would hold the database for too long.
 const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -103,7 +103,7 @@ async fn facts(
     device.peer = Some(address.ip().to_canonical().to_string());
     if device != before {
         locate::settle(&mut tx, &mut device, now).await?;
-        tx.enqueue(&JobId::from_random(clock::random()?), ASSIGN, device.id.as_str(), now).await?;
+        tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Assign.as_str(), device.id.as_str(), now).await?;
     }
     tx.touch_device(&device.id, now).await?;
     tx.commit().await?;

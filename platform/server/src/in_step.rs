@@ -9,7 +9,7 @@ use fitment_store::{Connection, NoteRow, StoreError, TicketRow, TicketSync, Tx};
 
 use crate::clock::{self, NoRandomness};
 use crate::problem::Problem;
-use crate::work::{DELIVER, SYNC};
+use crate::job::JobKind;
 
 /// Why nothing came of it.
 #[derive(Debug, thiserror::Error)]
@@ -42,13 +42,13 @@ pub async fn ask_delivery(
     now: UnixMs,
 ) -> Result<(), StepError> {
     let job = JobId::from_random(clock::random()?);
-    Ok(tx.enqueue_in_lane(&job, DELIVER, ticket.as_str(), now, connection.as_str()).await?)
+    Ok(tx.enqueue_in_lane(&job, JobKind::Deliver.as_str(), ticket.as_str(), now, connection.as_str()).await?)
 }
 
 /// Asks, in this transaction, for a look at what changed behind a connection.
 pub async fn ask_sync(tx: &mut Tx, connection: &ConnectionId, due: UnixMs) -> Result<(), StepError> {
     let job = JobId::from_random(clock::random()?);
-    Ok(tx.enqueue_in_lane(&job, SYNC, connection.as_str(), due, connection.as_str()).await?)
+    Ok(tx.enqueue_in_lane(&job, JobKind::Sync.as_str(), connection.as_str(), due, connection.as_str()).await?)
 }
 
 /// Takes the ticket there into account: what changed there comes here. Returns the fields that are to go there. Writes only

@@ -12,7 +12,7 @@ use fitment_store::Tx;
 use crate::clock;
 use crate::closing;
 use crate::observe::ObserveError;
-use crate::work::ASSIGN;
+use crate::job::JobKind;
 
 /// What a client's devices are located by.
 pub struct Tables {
@@ -66,7 +66,7 @@ pub async fn settle_by(tx: &mut Tx, device: &mut Device, tables: &Tables, now: U
     if moved {
         tracing::info!(device = %device.id, location = %device.location, source = source.as_str(), "a device is located");
         closing::of_uncovered(tx, device, now).await?;
-        tx.enqueue(&JobId::from_random(clock::random()?), ASSIGN, device.id.as_str(), now).await?;
+        tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Assign.as_str(), device.id.as_str(), now).await?;
     }
     Ok(moved)
 }

@@ -15,6 +15,7 @@ mod execution;
 mod in_step;
 mod intake;
 mod item;
+mod job;
 mod keys;
 mod known_keys;
 mod locate;
@@ -218,7 +219,7 @@ async fn main() -> anyhow::Result<()> {
         }
         Action::Backup { place, to, passphrase_file } => {
             let passphrase = passphrase_file.as_deref().map(first_line).transpose()?;
-            let store = Settings::store(&place.data, place.database.as_deref()).await?;
+            let store = Settings::store_as_it_is(&place.data, place.database.as_deref()).await?;
             let made = backup::write(&store, &place.data, &to, passphrase.as_deref(), SystemClock.now()).await?;
             println!("{}", serde_json::to_string(&made)?);
             Ok(())

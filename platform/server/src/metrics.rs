@@ -22,6 +22,7 @@ use prometheus_client::registry::Registry;
 use subtle::ConstantTimeEq as _;
 
 use crate::app::Shared;
+use crate::job::JobKind;
 use crate::problem::Problem;
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -29,7 +30,6 @@ const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 const BUCKETS_S: [f64; 11] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 /// How a run may end; whatever else an agent says counts as `other`.
 const ENDS: [&str; 8] = ["findings", "execution", "fault", "exhausted", "trapped", "refused", "runner-lost", "door"];
-const JOBS: [&str; 3] = [crate::work::ASSIGN, crate::work::DELIVER, crate::work::RETAIN];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Route {
@@ -73,6 +73,10 @@ pub struct Metrics {
     devices: Gauge,
     devices_seen: Gauge,
     pool: Family<Kind, Gauge>,
+}
+
+fn known_job(word: &str) -> &'static str {
+    JobKind::parse(word).map_or("other", JobKind::as_str)
 }
 
 fn known(list: &[&'static str], word: &str) -> &'static str {
@@ -121,7 +125,7 @@ impl Metrics {
 
     /// Counts a job's end.
     pub fn job(&self, kind: &str, outcome: &'static str) {
-        self.jobs.get_or_create(&Job { kind: known(&JOBS, kind), outcome }).inc();
+        self.jobs.get_or_create(&Job { kind: known_job(kind), outcome }).inc();
     }
 
     /// Counts a result that was taken, by how its run ended.
@@ -153,7 +157,7 @@ impl Metrics {
         self.queued.clear();
         self.queue_age.clear();
         for (kind, jobs, overdue_ms) in &counts.jobs {
-            let label = Kind { kind: known(&JOBS, kind) };
+            let label = Kind { kind: known_job(kind) };
             self.queued.get_or_create(&label).inc_by(*jobs);
             let age = self.queue_age.get_or_create(&label);
             age.set(age.get().max(*overdue_ms as f64 / 1_000.0));

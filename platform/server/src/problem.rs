@@ -144,7 +144,10 @@ impl From<StoreError> for Problem {
             StoreError::AllClients => {
                 Self::forbidden("this concerns all clients, and your account is for some of them: ask an owner")
             }
-            other @ (StoreError::Corrupt { .. } | StoreError::Scope { .. } | StoreError::Sql(_)) => {
+            other @ (StoreError::Corrupt { .. }
+            | StoreError::Scope { .. }
+            | StoreError::Version { .. }
+            | StoreError::Sql(_)) => {
                 Self::internal(other)
             }
         }

@@ -6,7 +6,7 @@ use fitment_domain::time::UnixMs;
 use fitment_store::{Store, StoreError};
 
 use crate::clock::{self, NoRandomness};
-use crate::work::ASSIGN;
+use crate::job::JobKind;
 
 /// Why not every device was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub async fn new_epoch(store: &Store, now: UnixMs) -> Result<i64, RestoreError> 
 async fn assign_all(store: &Store, tenant: TenantId, now: UnixMs) -> Result<(), RestoreError> {
     let mut tx = store.begin(Scope::Tenant(tenant)).await?;
     for device in tx.devices().await? {
-        tx.enqueue(&JobId::from_random(clock::random()?), ASSIGN, device.id.as_str(), now).await?;
+        tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Assign.as_str(), device.id.as_str(), now).await?;
     }
     tx.commit().await?;
     Ok(())

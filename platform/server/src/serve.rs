@@ -54,16 +54,27 @@ impl Settings {
             .mode(0o700)
             .create(data)
             .with_context(|| format!("--data {}", data.display()))?;
-        let data = data.canonicalize()?;
-        let database =
-            database.map_or_else(|| format!("sqlite://{}", data.join("fitment.sqlite").display()), str::to_owned);
-        let store = Store::open(&database, ObjectsConfig::Folder(data.join("objects"))).await?;
+        let (database, objects) = Self::places(data, database)?;
+        let store = Store::open(&database, objects).await?;
         if !store.row_level_security_binds().await? {
             tracing::warn!(
                 "the database's role is a superuser or has BYPASSRLS: row-level security, the second lock between tenants, is off; use a role with neither"
             );
         }
         Ok(store)
+    }
+
+    /// Opens them as they are, beside the server that works with them: nothing is made, and nothing brought up to date.
+    pub async fn store_as_it_is(data: &std::path::Path, database: Option<&str>) -> anyhow::Result<Store> {
+        let (database, objects) = Self::places(data, database)?;
+        Ok(Store::open_as_it_is(&database, objects).await?)
+    }
+
+    fn places(data: &std::path::Path, database: Option<&str>) -> anyhow::Result<(String, ObjectsConfig)> {
+        let data = data.canonicalize().with_context(|| format!("--data {}", data.display()))?;
+        let database =
+            database.map_or_else(|| format!("sqlite://{}", data.join("fitment.sqlite").display()), str::to_owned);
+        Ok((database, ObjectsConfig::Folder(data.join("objects"))))
     }
 }
 

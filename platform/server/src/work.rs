@@ -21,18 +21,7 @@ use tracing::Instrument as _;
 
 use crate::app::{App, Shared};
 use crate::clock;
-
-/// Computes a device's instruction set; the subject is the device.
-pub const ASSIGN: &str = "assign";
-/// Carries a ticket into the other system; the subject is the ticket.
-pub const DELIVER: &str = "deliver";
-/// Looks at what changed behind a connection; the subject is the connection.
-pub const SYNC: &str = "sync";
-
-/// Puts a client's devices where its networks say; the subject is the client.
-pub const RELOCATE: &str = "relocate";
-/// Rolls samples up and lets old ones go; the subject is the platform.
-pub const RETAIN: &str = "retain";
+use crate::job::JobKind;
 
 /// A server that dies leaves its jobs to whoever comes after this time. One that lives renews the lease.
 const LEASE_MS: u64 = 15_000;
@@ -102,7 +91,7 @@ pub async fn run(app: Shared, stop: CancellationToken) {
 /// Asks for the work that comes again and again. A server that starts asks for it; asking twice is asking once.
 pub async fn ask_for_upkeep(store: &Store, now: UnixMs) -> Result<(), JobError> {
     let mut tx = store.begin(Scope::Platform).await?;
-    tx.enqueue(&JobId::from_random(clock::random()?), RETAIN, "platform", now).await?;
+    tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Retain.as_str(), "platform", now).await?;
     Ok(tx.commit().await?)
 }
 
@@ -184,17 +173,15 @@ async fn renew(app: &App, job: &Job, lease: UnixMs, until: UnixMs) -> Result<boo
 }
 
 async fn execute(app: &App, job: &Job) -> Result<Next, JobError> {
-    if job.kind == RETAIN {
-        return retain::run(app).await;
-    }
+    let kind = JobKind::parse(&job.kind).ok_or_else(|| JobError::Unknown(job.kind.clone()))?;
     let subject = || JobError::Subject(job.subject.clone());
-    let tenant = job.tenant.clone().ok_or_else(subject)?;
-    match job.kind.as_str() {
-        ASSIGN => assign::run(app, &tenant, &DeviceId::parse(&job.subject).map_err(|_| subject())?).await,
-        SYNC => sync::run(app, &tenant, &ConnectionId::parse(&job.subject).map_err(|_| subject())?).await,
-        DELIVER => deliver::run(app, &tenant, &TicketId::parse(&job.subject).map_err(|_| subject())?).await,
-        RELOCATE => relocate::run(app, &tenant, &ClientId::parse(&job.subject).map_err(|_| subject())?).await,
-        other => Err(JobError::Unknown(other.to_owned())),
+    let tenant = || job.tenant.as_ref().ok_or_else(subject);
+    match kind {
+        JobKind::Assign => assign::run(app, tenant()?, &DeviceId::parse(&job.subject).map_err(|_| subject())?).await,
+        JobKind::Sync => sync::run(app, tenant()?, &ConnectionId::parse(&job.subject).map_err(|_| subject())?).await,
+        JobKind::Deliver => deliver::run(app, tenant()?, &TicketId::parse(&job.subject).map_err(|_| subject())?).await,
+        JobKind::Relocate => relocate::run(app, tenant()?, &ClientId::parse(&job.subject).map_err(|_| subject())?).await,
+        JobKind::Retain => retain::run(app).await,
     }
 }
 

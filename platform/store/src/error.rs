@@ -21,6 +21,9 @@ pub enum StoreError {
     /// The caller is there for some clients only, and this concerns all of them.
     #[error("this concerns all clients")]
     AllClients,
+    /// The database was made by an older or a newer program.
+    #[error("the database is of version {found}, this program's is {own}: use the program that serves this database")]
+    Version { found: i64, own: i64 },
     #[error("the database refused: {0}")]
     Sql(String),
     #[error("the object store failed: {0}")]

@@ -12,6 +12,9 @@ use crate::part::on_device_within;
 use crate::row::{Row, storable, to_json};
 use crate::{Result, Tx};
 
+/// The most results that are forgotten in one transaction.
+pub const FORGOTTEN_AT_ONCE: u64 = 2_000;
+
 /// The latest finding about one subject.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FindingRow {
@@ -68,7 +71,7 @@ fn run_state_row(row: &Row<'_>) -> Result<RunStateRow> {
 }
 
 impl Tx {
-    /// Keeps a result. Returns false if it was there already: then nothing follows from it any more.
+    /// Keeps the number of a result. Returns false if it was there already: then nothing follows from it any more.
     pub async fn record_result(
         &mut self,
         device: &DeviceId,
@@ -77,22 +80,27 @@ impl Tx {
         received: UnixMs,
     ) -> Result<bool> {
         let tenant = self.tenant()?;
-        let (outcome, usage, log) = (to_json(&result.outcome)?, to_json(&result.usage)?, to_json(&result.log)?);
-        let sql = "insert into results (tenant_id, device_id, spool, sequence, installation_id, started, received, \
-                   outcome, resources, log) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
-                   on conflict (tenant_id, device_id, spool, sequence) do nothing";
+        let sql = "insert into results (tenant_id, device_id, spool, sequence, installation_id, received) \
+                   values ($1, $2, $3, $4, $5, $6) on conflict (tenant_id, device_id, spool, sequence) do nothing";
         let statement = query(sql)
             .bind(tenant.as_str())
             .bind(device.as_str())
             .bind(spool.as_str())
             .bind(result.sequence.cast_signed())
             .bind(result.installation.as_str())
-            .bind(result.started.0)
-            .bind(received.0)
-            .bind(outcome)
-            .bind(usage)
-            .bind(log);
+            .bind(received.0);
         Ok(self.execute(statement).await? > 0)
+    }
+
+    /// Forgets the numbers of results that were received before a time, the oldest first. Returns how many; fewer than
+    /// `FORGOTTEN_AT_ONCE` if none is left.
+    pub async fn forget_results(&mut self, before: UnixMs) -> Result<u64> {
+        let tenant = self.tenant()?;
+        let sql = "delete from results where tenant_id = $1 and (device_id, spool, sequence) in (\
+                     select device_id, spool, sequence from results where tenant_id = $1 and received < $2 \
+                     order by received limit $3)";
+        let most = FORGOTTEN_AT_ONCE.cast_signed();
+        self.execute(query(sql).bind(tenant.as_str()).bind(before.0).bind(most)).await
     }
 
     /// Makes a finding the latest about its condition and subject. An older one than is there changes nothing.

@@ -54,7 +54,7 @@ pub use crate::connection::Connection;
 pub use crate::counts::Counts;
 pub use crate::device::{CertificateRow, DeviceName};
 pub use crate::error::{Result, StoreError};
-pub use crate::finding::{FindingRow, RunStateRow};
+pub use crate::finding::{FORGOTTEN_AT_ONCE, FindingRow, RunStateRow};
 pub use crate::instruction::StoredSet;
 pub use crate::job::Job;
 pub use crate::note::NoteRow;
@@ -82,6 +82,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (9, "series", include_str!("../migrations/0009_series.sql")),
     (10, "life", include_str!("../migrations/0010_life.sql")),
     (11, "requests", include_str!("../migrations/0011_requests.sql")),
+    (12, "result_keys", include_str!("../migrations/0012_result_keys.sql")),
 ];
 
 /// The store. Clones share their connections.
@@ -97,9 +98,24 @@ pub struct Store {
 impl Store {
     /// Opens a database such as `sqlite:///var/lib/fitment/db.sqlite` or `postgres://…` and brings it up to date.
     pub async fn open(url: &str, objects: ObjectsConfig) -> Result<Self> {
-        sqlx::any::install_default_drivers();
         let dialect = Dialect::of(url)?;
-        let objects = Objects::open(&objects)?;
+        let store = Self::connect(&dialect.connect_url(url), dialect, &objects).await?;
+        migrate(&store.pool, dialect).await?;
+        Ok(store)
+    }
+
+    /// Opens a database that is there, and leaves it as it is: one of another version is refused. Whoever serves it meanwhile
+    /// does not notice.
+    pub async fn open_as_it_is(url: &str, objects: ObjectsConfig) -> Result<Self> {
+        let store = Self::connect(url, Dialect::of(url)?, &objects).await?;
+        let found = store.read(Scope::Platform).await?.schema_version().await?;
+        let own = MIGRATIONS.last().map_or(0, |(version, _, _)| *version);
+        if found == own { Ok(store) } else { Err(StoreError::Version { found, own }) }
+    }
+
+    async fn connect(url: &str, dialect: Dialect, objects: &ObjectsConfig) -> Result<Self> {
+        sqlx::any::install_default_drivers();
+        let objects = Objects::open(objects)?;
         let pool = AnyPoolOptions::new()
             .max_connections(dialect.connections_max())
             .acquire_timeout(WAIT_MAX)
@@ -109,9 +125,8 @@ impl Store {
             // SQLite itself takes a transaction back when the disk is full; the driver does not notice, and would refuse
             // every later transaction on that connection.
             .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
-            .connect(&dialect.connect_url(url))
+            .connect(url)
             .await?;
-        migrate(&pool, dialect).await?;
         Ok(Self { pool, dialect, objects, writer: Arc::new(Mutex::new(())) })
     }
 

@@ -6,7 +6,7 @@ use fitment_domain::tenant::{AccountKind, Scope};
 use fitment_store::StoreError;
 use sqlx::Connection as _;
 
-use super::fixture::{Msp, NOW, account, fresh};
+use super::fixture::{Msp, NOW, account, fresh, scalar};
 use crate::support::databases::Database;
 
 pub(crate) async fn it_works_and_opens_again(database: &Database) {
@@ -22,6 +22,29 @@ pub(crate) async fn it_works_and_opens_again(database: &Database) {
     let again = database.open().await;
     let mut tx = again.read(Scope::Platform).await.unwrap();
     assert_eq!(tx.epoch().await.unwrap(), 2, "what was committed is there after a restart");
+}
+
+pub(crate) async fn a_database_of_another_version_is_left_as_it_is(database: &Database) {
+    let as_it_is = async || {
+        fitment_store::Store::open_as_it_is(&database.url, fitment_store::ObjectsConfig::Folder(database.objects())).await
+    };
+    assert!(as_it_is().await.is_err(), "nothing was ever there");
+    let store = database.open().await;
+    as_it_is().await.unwrap().ping().await.unwrap();
+    let mut raw = sqlx::AnyConnection::connect(&database.url).await.unwrap();
+    let newest = scalar(&mut raw, "select max(version) from _sqlx_migrations").await;
+    for change in [
+        "update _sqlx_migrations set version = version + 1 where version = (select max(version) from _sqlx_migrations)",
+        "delete from _sqlx_migrations where version = (select max(version) from _sqlx_migrations)",
+    ] {
+        sqlx::query(change).execute(&mut raw).await.unwrap();
+        let found = scalar(&mut raw, "select max(version) from _sqlx_migrations").await;
+        assert_ne!(found, newest);
+        assert_eq!(as_it_is().await.unwrap_err(), StoreError::Version { found, own: newest });
+        assert_eq!(scalar(&mut raw, "select max(version) from _sqlx_migrations").await, found, "nothing was migrated");
+    }
+    raw.close().await.unwrap();
+    drop(store);
 }
 
 pub(crate) async fn a_broken_value_names_its_place(database: &Database) {

@@ -19,14 +19,14 @@ pub(crate) mod tickets;
 macro_rules! scenarios {
     ($database:expr) => {
         $crate::store::scenarios!(@each $database;
-            basics: it_works_and_opens_again, a_broken_value_names_its_place, dropping_takes_back, objects_are_found_by_digest,
+            basics: it_works_and_opens_again, a_database_of_another_version_is_left_as_it_is, a_broken_value_names_its_place, dropping_takes_back, objects_are_found_by_digest,
                 an_account_signs_in;
             isolation: another_tenants_ids_find_nothing, the_wrong_scope_is_refused, a_part_of_a_tenant_is_narrowed_or_refused,
                 a_reader_does_not_write;
             enrolment: twenty_enrolments_on_five_uses_give_five, the_same_key_is_the_same_device, revocation_is_seen;
             releases: a_version_is_given_once, who_sees_which_release, only_a_newer_set_replaces_a_set;
             requests: a_request_reads_back_and_is_its_tenants_and_its_devices_alone;
-            results: a_result_counts_once, a_finding_is_the_latest_one;
+            results: a_result_counts_once, a_result_is_known_again_until_its_number_is_forgotten, a_finding_is_the_latest_one;
             series: samples_come_back_whenever_and_however_often_they_come, numbers_are_rolled_up_and_go, series_are_bounded_and_what_is_not_kept_is_counted, nobody_sees_anothers_series;
             tickets: numbers_are_given_once, an_alert_has_one_open_ticket, everything_reads_back, no_change_is_lost;
             jobs: the_same_work_waits_once, work_asked_for_while_it_runs_runs_again, a_lease_runs_out, a_worker_that_lost_its_lease_touches_nothing, what_was_asked_for_meanwhile_is_not_put_off;

@@ -5,6 +5,7 @@ use fitment_domain::finding::{Finding, Health, Sample};
 use fitment_domain::id::SpoolEpoch;
 use fitment_domain::protocol::{Outcome, RunResult};
 use fitment_domain::time::UnixMs;
+use fitment_store::FORGOTTEN_AT_ONCE;
 
 use super::fixture::{Msp, NOW, fresh};
 use crate::support::databases::Database;
@@ -40,6 +41,38 @@ pub(crate) async fn a_result_counts_once(database: &Database) {
     tx.commit().await.unwrap();
     let mut tx = store.begin(msp.scope()).await.unwrap();
     assert!(!tx.record_result(&msp.device, &spool, &result(1), NOW).await.unwrap());
+}
+
+pub(crate) async fn a_result_is_known_again_until_its_number_is_forgotten(database: &Database) {
+    let store = database.open().await;
+    let (one, two) = (Msp::new(&store, "one").await, Msp::new(&store, "two").await);
+    let spool = SpoolEpoch::from_random(fresh());
+    let result = |msp: &Msp, sequence| RunResult {
+        sequence,
+        installation: msp.installation.clone(),
+        started: NOW,
+        usage: Usage::default(),
+        outcome: Outcome::Findings(vec![finding(Health::Ok, None)]),
+        log: vec![],
+    };
+    let most = FORGOTTEN_AT_ONCE;
+    for (msp, results) in [(&one, most + 2), (&two, 1)] {
+        let mut tx = store.begin(msp.scope()).await.unwrap();
+        for sequence in 1..=results {
+            let received = if sequence == 1 { NOW } else { UnixMs(NOW.0 - 10) };
+            assert!(tx.record_result(&msp.device, &spool, &result(msp, sequence), received).await.unwrap());
+        }
+        tx.commit().await.unwrap();
+    }
+    let mut tx = store.begin(one.scope()).await.unwrap();
+    assert_eq!(tx.forget_results(UnixMs(NOW.0 - 10)).await.unwrap(), 0, "none is so old");
+    assert_eq!(tx.forget_results(NOW).await.unwrap(), most, "not all in one transaction");
+    assert_eq!(tx.forget_results(NOW).await.unwrap(), 1);
+    assert!(!tx.record_result(&one.device, &spool, &result(&one, 1), NOW).await.unwrap(), "it is known still");
+    assert!(tx.record_result(&one.device, &spool, &result(&one, 2), NOW).await.unwrap());
+    tx.commit().await.unwrap();
+    let mut tx = store.begin(two.scope()).await.unwrap();
+    assert!(!tx.record_result(&two.device, &spool, &result(&two, 1), NOW).await.unwrap(), "another tenant's stay");
 }
 
 pub(crate) async fn a_finding_is_the_latest_one(database: &Database) {

@@ -28,6 +28,9 @@ fn tables(sql: &str) -> Vec<Table> {
             tables.push(Table { name: name.to_owned(), parts: vec![column.to_owned()] });
             continue;
         }
+        if statement.starts_with("alter table ") && statement.contains(" drop column ") {
+            continue;
+        }
         let Some(rest) = statement.strip_prefix("create table ") else {
             assert!(statement.starts_with("create index "), "teach this test about: {statement}");
             continue;

@@ -7,14 +7,14 @@ use crate::stories::full_disk::{Watched, finding, ticket, watched, watched_on};
 use crate::support::cable::Cable;
 use crate::support::databases::Database;
 use crate::support::platform::{Platform, Setting};
-use crate::support::records::{Number, spool_until, spooled, status_until, taken, taken_numbers};
+use crate::support::records::{Number, free_bytes, spool_until, spooled, status_until, taken_numbers};
 
 /// Frees the disk, waits until the ticket closes, and compares: the ticket counts every bad look that the server took, once.
 pub(crate) async fn each_look_counted_once(watched: &Watched) {
     watched.disk.free();
     let closed = ticket(&watched.msp, "the ticket closes", |t| t["state"] == "closed").await;
-    let taken = taken(&watched.platform).await;
-    let bad = taken.iter().filter(|result| result.is_bad(&watched.disk.mount)).count();
+    let looks = free_bytes(&watched.platform, &watched.msp, &watched.disk.mount).await;
+    let bad = looks.iter().filter(|free| watched.disk.is_full_with(**free)).count();
     assert_eq!(closed["occurrences"], bad, "{closed:#}");
 }
 

@@ -5,6 +5,7 @@ use fitment_domain::request::{Order, open_order};
 use fitment_domain::signature::Envelope;
 use serde_json::{Value, json};
 
+use crate::stories::telling::{metered, metrics};
 use crate::support::databases::Database;
 use crate::support::platform::{Answer, Platform, Session};
 use crate::support::script::{ask, events, execution, install, publish, until};
@@ -53,7 +54,8 @@ struct Scene {
 
 impl Scene {
     async fn new(database: Database) -> Self {
-        let platform = Platform::start(database).await;
+        let folder = tempfile::tempdir().unwrap();
+        let platform = Platform::start_in(database, metered(folder.path())).await;
         publish(&platform, 0).await;
         let msp = platform.msp().await;
         let bundle = msp.post("/api/v1/zero-certificates", json!({})).await.ok()["bundle"].clone();
@@ -148,6 +150,11 @@ pub(crate) async fn story(database: Database) {
     assert_eq!(call(other, &transaction, "", json!({})).await.status, 404);
     let refused = report(other, &order, 1, done).await;
     assert_eq!(refused["refused"][0]["sequence"], 1, "nobody reports for another device: {refused}");
+    // What was taken twice counts once.
+    let counted = metrics(platform).await;
+    for line in ["fitment_runs_total{kind=\"execution\"} 2", "fitment_results_total 2", "fitment_results_refused_total 1"] {
+        assert!(counted.contains(line), "{line} in {counted}");
+    }
 }
 
 // proves R3 (an installed script with parameters), R4, R5, R6 (results return to the requester)

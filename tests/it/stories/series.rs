@@ -6,9 +6,11 @@ use fitment_domain::id::{InstallationId, SpoolEpoch};
 use fitment_domain::protocol::{Outcome, Results, RunResult, route};
 use fitment_domain::time::UnixMs;
 use serde_json::{Value, json};
+use sqlx::Row as _;
 
 use crate::support::databases::Database;
-use crate::support::platform::{Platform, Session};
+use crate::support::platform::{PATIENCE, Platform, Session};
+use crate::support::records::rows;
 use crate::support::wire::{HandDevice, now};
 
 const MINUTE_MS: i64 = 60_000;
@@ -95,6 +97,52 @@ pub(crate) async fn story(database: Database) {
     let other = platform.sign_in("other@example.com").await;
     assert_eq!(other.get(&format!("/api/v1/series/{id}/points")).await.status, 404);
     assert_eq!(other.get("/api/v1/series").await.ok()["series"], json!([]));
+}
+
+/// Two tenants, one of which has a chunk that does not read: the other's old numbers are rolled up and forgotten all the same.
+#[tokio::test]
+async fn a_damaged_chunk_stops_the_retention_of_no_other_tenant() {
+    let mut platform = Platform::start(Database::sqlite()).await;
+    platform.publish("disk-space").await;
+    platform.add_account("msp", "Other", "other@example.com");
+    let mut tenants = Vec::new();
+    for msp in [platform.msp().await, platform.sign_in("other@example.com").await] {
+        let bundle = msp.post("/api/v1/zero-certificates", json!({})).await.ok()["bundle"].clone();
+        let device = HandDevice::enrol(&bundle).await;
+        let body = json!({ "accessory": "fitment/disk-space", "target": "all", "consent": ["metrics"] });
+        let installed = msp.post("/api/v1/installations", body).await.ok()["installation"]["id"].clone();
+        let installation = InstallationId::parse(installed.as_str().unwrap()).unwrap();
+        let yesterday = UnixMs(now().0 - 1_440 * MINUTE_MS);
+        let batch = Results {
+            spool: SpoolEpoch::from_random([1; 16]),
+            results: vec![result(&installation, 1, yesterday, 50.0)],
+        };
+        device.wire.post(route::RESULTS, &batch).await.ok();
+        tenants.push(device.enrolled.tenant.to_string());
+    }
+    tenants.sort();
+    platform.stop();
+    let url = platform.database_url().to_owned();
+    rows(&url, "update series_chunks set data = x'00', stale = 1 where tenant_id = (select min(tenant_id) from tenants)").await;
+    rows(&url, "update series_chunks set stale = 1").await;
+    rows(&url, "update results set received = 0").await;
+    platform.serve();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    let rolled_up = "select tenant_id from series_chunks where tier > 0 and stale = 0";
+    loop {
+        let done: Vec<String> = rows(&url, rolled_up).await.iter().map(|row| row.get("tenant_id")).collect();
+        assert!(!done.contains(&tenants[0]), "what does not read is not rolled up");
+        if done.contains(&tenants[1]) && rows(&url, "select spool from results").await.is_empty() {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "retention stands still after {done:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let told = "select problem from jobs where kind = 'retain' and problem is not null";
+    while rows(&url, told).await.is_empty() {
+        assert!(std::time::Instant::now() < deadline, "nobody is told what is wrong");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
 }
 
 #[tokio::test]

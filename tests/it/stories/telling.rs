@@ -1,12 +1,27 @@
 //! What the server tells those who run it: request ids, logs that are JSON, metrics.
 
+use fitment_domain::id::TenantId;
 use serde_json::{Value, json};
 
+use crate::stories::tenancy::keep_connection;
 use crate::support::agent::Agent;
 use crate::support::databases::Database;
-use crate::support::platform::{PASSWORD, Platform, Setting};
+use crate::support::platform::{PASSWORD, PATIENCE, Platform, Setting};
 
 const TOKEN: &str = "the-token-of-a-scraper-0123456789";
+
+/// A server whose metrics open with a token in a file of this folder.
+pub(crate) fn metered(folder: &std::path::Path) -> Setting {
+    let file = folder.join("token");
+    std::fs::write(&file, TOKEN).unwrap();
+    let more = vec!["--metrics-token-file".to_owned(), file.to_str().unwrap().to_owned()];
+    Setting { more, ..Setting::default() }
+}
+
+/// Returns the metrics as text.
+pub(crate) async fn metrics(platform: &Platform) -> String {
+    scraped(platform, TOKEN).await.2
+}
 
 async fn scraped(platform: &Platform, token: &str) -> (u16, String, String) {
     let request = platform.http.get(format!("{}/metrics", platform.url())).bearer_auth(token);
@@ -23,15 +38,9 @@ async fn metrics_open_with_their_token_alone_and_name_nobody() {
     drop(closed);
 
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("token");
-    std::fs::write(&file, TOKEN).unwrap();
-    let more = vec![
-        "--metrics-token-file".to_owned(),
-        file.to_str().unwrap().to_owned(),
-        "--log-format".to_owned(),
-        "json".to_owned(),
-    ];
-    let platform = Platform::start_in(Database::sqlite(), Setting { more, ..Setting::default() }).await;
+    let mut setting = metered(folder.path());
+    setting.more.extend(["--log-format".to_owned(), "json".to_owned()]);
+    let platform = Platform::start_in(Database::sqlite(), setting).await;
     platform.publish("disk-space").await;
     let msp = platform.msp().await;
     let (agent, device) = Agent::enrol(&platform, &msp, "agent").await;
@@ -64,6 +73,28 @@ async fn metrics_open_with_their_token_alone_and_name_nobody() {
     }
     assert!(text.lines().count() < 400, "{} lines", text.lines().count());
     logs(&platform, &agent, &msp.token).await;
+}
+
+/// Every kind of work has its own name in the metrics, also the one that fails.
+#[tokio::test]
+async fn work_that_fails_is_counted_by_its_kind() {
+    let folder = tempfile::tempdir().unwrap();
+    let platform = Platform::start_in(Database::sqlite(), metered(folder.path())).await;
+    platform.publish("request-tracker").await;
+    let msp = platform.msp().await;
+    let tenant = TenantId::parse(msp.get("/api/v1/me").await.ok()["tenant"].as_str().unwrap()).unwrap();
+    let connection = keep_connection(&platform, &msp, &tenant, 3, None).await;
+    msp.post(&format!("/api/v1/connections/{connection}/sync"), json!({})).await.ok();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        let text = metrics(&platform).await;
+        assert!(!text.contains("kind=\"other\""), "{text}");
+        if text.contains("fitment_jobs_total{kind=\"sync\",outcome=\"failed\"}") {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "no failed sync in {text}");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
 }
 
 /// Every line is JSON, the lines of a request carry its id, and none holds a secret of this story.

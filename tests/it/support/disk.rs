@@ -13,6 +13,8 @@ pub(crate) struct Disk {
     tmpfs: bool,
     /// How many bytes fill it.
     bytes: u64,
+    /// With fewer bytes free it is full.
+    free_min: u64,
     config: Value,
     /// As findings name it.
     pub(crate) mount: String,
@@ -26,14 +28,15 @@ impl Disk {
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=16m", "tmpfs"]).arg(&folder).output();
         if mounted.is_ok_and(|output| output.status.success()) {
             let mount = folder.display().to_string();
-            return Self { folder, tmpfs: true, bytes: 15 * MIB, config: json!({ "mounts": [mount] }), mount };
+            return Self { folder, tmpfs: true, bytes: 15 * MIB, free_min: 3 * MIB, config: json!({ "mounts": [mount] }), mount };
         }
         let (mount, available) = mount_of(&folder);
         let bytes = (available / 2).min(4096 * MIB);
         // The threshold lies in the middle, so that what else happens on this disk decides nothing.
+        let free_min = available - bytes / 2;
         let config = json!({ "mounts": [mount], "warning_percent": 100.0, "critical_percent": 100.0,
-            "critical_free_bytes": available - bytes / 2 });
-        Self { folder, tmpfs: false, bytes, config, mount }
+            "critical_free_bytes": free_min });
+        Self { folder, tmpfs: false, bytes, free_min, config, mount }
     }
 
     /// Returns the configuration of `fitment/disk-space` for it.
@@ -50,6 +53,11 @@ impl Disk {
     /// Frees it.
     pub(crate) fn free(&self) {
         std::fs::remove_file(self.file()).unwrap();
+    }
+
+    /// Returns whether it is full for the monitor while so many bytes are free.
+    pub(crate) fn is_full_with(&self, free: f64) -> bool {
+        free < self.free_min as f64
     }
 
     fn file(&self) -> PathBuf {

@@ -3,32 +3,23 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use fitment_domain::id::{SeriesId, TenantId};
+use fitment_domain::series::Tier;
+use fitment_domain::tenant::Scope;
+use fitment_domain::time::UnixMs;
+use fitment_store::{ObjectsConfig, Store};
 use serde_json::Value;
 use sqlx::{Connection as _, Row as _};
 
 use super::agent::Agent;
-use super::platform::{PATIENCE, Platform};
+use super::platform::{PATIENCE, Platform, Session};
+use super::wire::now;
 
 /// The number of a result: the epoch of its spool, and its sequence in it.
 pub(crate) type Number = (String, u64);
 
-/// A result that the server has taken.
-#[derive(Debug, Clone)]
-pub(crate) struct Taken {
-    pub(crate) number: Number,
-    outcome: Value,
-}
-
-impl Taken {
-    /// Returns whether the look found the space of this mount bad.
-    pub(crate) fn is_bad(&self, mount: &str) -> bool {
-        let findings = self.outcome["findings"].as_array().map_or(&[][..], Vec::as_slice);
-        findings.iter().any(|f| f["condition"] == "space" && f["subject"] == mount && f["health"] != "ok")
-    }
-}
-
 /// Reads rows from the server's database, past its store.
-async fn rows(url: &str, sql: &'static str) -> Vec<sqlx::any::AnyRow> {
+pub(crate) async fn rows(url: &str, sql: &'static str) -> Vec<sqlx::any::AnyRow> {
     sqlx::any::install_default_drivers();
     let mut connection = sqlx::AnyConnection::connect(url).await.unwrap();
     if url.starts_with("postgres") {
@@ -40,23 +31,24 @@ async fn rows(url: &str, sql: &'static str) -> Vec<sqlx::any::AnyRow> {
     rows
 }
 
-/// Returns every result that the server has taken, in the order of their numbers.
-pub(crate) async fn taken(platform: &Platform) -> Vec<Taken> {
-    let rows =
-        rows(platform.database_url(), "select spool, sequence, outcome from results order by spool, sequence").await;
-    let taken = rows.iter().map(|row| Taken {
-        number: (row.get("spool"), u64::try_from(row.get::<i64, _>("sequence")).unwrap()),
-        outcome: serde_json::from_str(row.get("outcome")).unwrap(),
-    });
-    taken.collect()
+/// Returns the numbers of every result that the server has taken; each is there once, by the key of their table.
+pub(crate) async fn taken_numbers(platform: &Platform) -> BTreeSet<Number> {
+    let rows = rows(platform.database_url(), "select spool, sequence from results").await;
+    rows.iter().map(|row| (row.get("spool"), u64::try_from(row.get::<i64, _>("sequence")).unwrap())).collect()
 }
 
-/// Returns the numbers of every result that the server has taken; each must be there once.
-pub(crate) async fn taken_numbers(platform: &Platform) -> BTreeSet<Number> {
-    let all: Vec<Number> = taken(platform).await.into_iter().map(|taken| taken.number).collect();
-    let numbers: BTreeSet<Number> = all.iter().cloned().collect();
-    assert_eq!(numbers.len(), all.len(), "a result was taken twice");
-    numbers
+/// Returns how many bytes were free on a disk at each look that the server took, in the order of time.
+pub(crate) async fn free_bytes(platform: &Platform, msp: &Session, mount: &str) -> Vec<f64> {
+    let all = msp.get("/api/v1/series").await.ok();
+    let wanted = |s: &&Value| s["condition"] == "space" && s["subject"] == mount && s["name"] == "free";
+    let Some(series) = all["series"].as_array().unwrap().iter().find(wanted) else { return Vec::new() };
+    let id = SeriesId::parse(series["id"].as_str().unwrap()).unwrap();
+    let tenant = TenantId::parse(msp.get("/api/v1/me").await.ok()["tenant"].as_str().unwrap()).unwrap();
+    let objects = ObjectsConfig::Folder(platform.data().join("objects"));
+    let store = Store::open_as_it_is(platform.database_url(), objects).await.unwrap();
+    let mut tx = store.read(Scope::Tenant(tenant)).await.unwrap();
+    let looks = tx.series_points(&id, Tier::Raw, UnixMs(0), now()).await.unwrap();
+    looks.iter().flat_map(|look| std::iter::repeat_n(look.mean(), look.count as usize)).collect()
 }
 
 /// Waits until no delivery waits or runs.

@@ -18,7 +18,7 @@ use crate::authority::{AuthorityError, Issued, Request};
 use crate::clock;
 use crate::locate;
 use crate::problem::{Body, Problem};
-use crate::work::ASSIGN;
+use crate::job::JobKind;
 
 fn read_request(pem: &str) -> Result<Request, Problem> {
     Request::parse(pem).map_err(|e| {
@@ -110,7 +110,7 @@ pub(super) async fn enrol(
     let issued = issue(&app, &mut tx, &newcomer.tenant, &device, &request).await?;
     let details = serde_json::json!({ "zero": newcomer.zero.id, "known_before": known });
     tx.append_audit(newcomer.zero.id.as_str(), "device.enrol", device.as_str(), &details, now).await?;
-    tx.enqueue(&JobId::from_random(clock::random()?), ASSIGN, device.as_str(), now).await?;
+    tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Assign.as_str(), device.as_str(), now).await?;
     // A device that is never told the development key takes nothing that it signed.
     let tried = tx.is_test_tenant().await?;
     tx.commit().await?;

@@ -18,7 +18,7 @@ use crate::app::{App, Shared};
 use crate::clock;
 use crate::locate;
 use crate::problem::{Body, Problem};
-use crate::work::ASSIGN;
+use crate::job::JobKind;
 
 fn changed(app: &App, peer: &Peer, agent: Option<SetTime>) -> bool {
     let centre = app.set_times.get(&peer.device);
@@ -83,7 +83,7 @@ pub(super) async fn ask(
     let now = app.now();
     if stored.expires.since_ms(now) < SET_LIFETIME_MS / 2 {
         let mut tx = app.store.begin(peer.scope()).await?;
-        tx.enqueue(&JobId::from_random(clock::random()?), ASSIGN, peer.device.as_str(), now).await?;
+        tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Assign.as_str(), peer.device.as_str(), now).await?;
         tx.commit().await?;
         app.wake.notify_one();
     }

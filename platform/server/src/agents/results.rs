@@ -40,9 +40,15 @@ pub(super) async fn take(
             match execution(&mut tx, &device, &batch.spool, result, received).await? {
                 Ok(request) => {
                     acknowledged.sequences.push(result.sequence);
+                    if request.is_some() {
+                        app.metrics.result(observe::end_of(result));
+                    }
                     requests.extend(request);
                 }
-                Err(reason) => acknowledged.refused.push(Refused { sequence: result.sequence, reason }),
+                Err(reason) => {
+                    app.metrics.refused();
+                    acknowledged.refused.push(Refused { sequence: result.sequence, reason });
+                }
             }
             continue;
         }

@@ -21,7 +21,7 @@ use crate::closing;
 use crate::locate;
 use crate::observe::ObserveError;
 use crate::problem::{Body, Problem};
-use crate::work::ASSIGN;
+use crate::job::JobKind;
 
 /// The most pairs that are listed.
 const PAIRS_MAX: usize = 200;
@@ -163,6 +163,6 @@ async fn go_on(tx: &mut Tx, device: &mut Device, newer: Device, now: UnixMs) -> 
         (newer.home, newer.peer, newer.enrolled, newer.last_seen);
     locate::settle(tx, device, now).await?;
     let job = JobId::from_random(clock::random()?);
-    tx.enqueue(&job, ASSIGN, device.id.as_str(), now).await?;
+    tx.enqueue(&job, JobKind::Assign.as_str(), device.id.as_str(), now).await?;
     Ok(())
 }

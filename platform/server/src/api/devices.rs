@@ -21,7 +21,7 @@ use crate::clock;
 use crate::closing;
 use crate::locate;
 use crate::problem::{Body, Problem};
-use crate::work::ASSIGN;
+use crate::job::JobKind;
 
 /// A device.
 #[derive(Clone, Serialize, ToSchema)]
@@ -265,7 +265,7 @@ pub async fn change(
     }
     device.facts.check().map_err(|e| Problem::invalid(format!("facts: {e}")))?;
     locate::settle(&mut tx, &mut device, app.now()).await?;
-    tx.enqueue(&JobId::from_random(clock::random()?), ASSIGN, device.id.as_str(), app.now()).await?;
+    tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Assign.as_str(), device.id.as_str(), app.now()).await?;
     let details = json!({ "name": device.name, "facts": names });
     tx.append_audit(msp.account.as_str(), "device.change", device.id.as_str(), &details, app.now()).await?;
     tx.commit().await?;

@@ -17,7 +17,7 @@ use crate::auth::Publisher;
 use crate::clock;
 use crate::door;
 use crate::problem::{Body, Problem};
-use crate::work::ASSIGN;
+use crate::job::JobKind;
 
 /// Who signs in to the test tenant.
 #[derive(Deserialize, ToSchema)]
@@ -105,7 +105,7 @@ pub async fn try_release(
         serde_json::json!({ "accessory": release.accessory, "version": release.version, "digest": release.digest });
     tx.append_audit(publisher.account.as_str(), "release.test", release.id.as_str(), &details, now).await?;
     for device in tx.devices().await? {
-        tx.enqueue(&JobId::from_random(clock::random()?), ASSIGN, device.id.as_str(), now).await?;
+        tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Assign.as_str(), device.id.as_str(), now).await?;
     }
     tx.commit().await?;
     app.wake.notify_one();

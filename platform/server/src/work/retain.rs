@@ -1,9 +1,9 @@
-//! Rolls samples up, and lets go what retention no longer keeps: for every tenant, again and again.
+//! Rolls samples up, and lets go what is kept no longer, samples and numbers of results: for every tenant, again and again.
 
-use fitment_domain::id::TenantId;
+use fitment_domain::protocol::RESULT_KNOWN_MS;
 use fitment_domain::tenant::Scope;
 use fitment_domain::time::{SECOND_MS, UnixMs};
-use fitment_store::{Store, StoreError};
+use fitment_store::{FORGOTTEN_AT_ONCE, Store, StoreError};
 
 use super::{JobError, Next};
 use crate::app::App;
@@ -15,27 +15,51 @@ const GRACE_MS: u64 = 300 * SECOND_MS;
 /// `roll_up_series` takes so many hours at once.
 const HOURS_AT_ONCE: usize = 500;
 
-/// Does it once for every tenant, in short transactions.
+/// Does it once for every tenant, in short transactions. What fails for one tenant stops no other.
 pub async fn run(app: &App) -> Result<Next, JobError> {
     let tenants = app.store.read(Scope::Platform).await?.tenants().await?;
     let now = app.now();
+    let mut failure = None;
     for tenant in tenants {
-        of_tenant(&app.store, tenant, now).await?;
-    }
-    Ok(Next::At(now.plus_ms(EVERY_MS)))
-}
-
-async fn of_tenant(store: &Store, tenant: TenantId, now: UnixMs) -> Result<(), StoreError> {
-    let over = UnixMs(now.0.saturating_sub(GRACE_MS.cast_signed()));
-    loop {
-        let mut tx = store.begin(Scope::Tenant(tenant.clone())).await?;
-        let rolled_up = tx.roll_up_series(over).await?;
-        tx.commit().await?;
-        if rolled_up < HOURS_AT_ONCE {
-            break;
+        let scope = Scope::Tenant(tenant.clone());
+        let ends =
+            [forget(&app.store, &scope, now).await, roll_up(&app.store, &scope, now).await, expire(&app.store, scope, now).await];
+        for error in ends.into_iter().filter_map(Result::err) {
+            tracing::warn!(%tenant, %error, "retention failed for a tenant; it goes on with the others");
+            failure.get_or_insert(error);
         }
     }
-    let mut tx = store.begin(Scope::Tenant(tenant)).await?;
+    failure.map_or(Ok(Next::At(now.plus_ms(EVERY_MS))), |error| Err(error.into()))
+}
+
+fn ago(now: UnixMs, ms: u64) -> UnixMs {
+    UnixMs(now.0.saturating_sub(ms.cast_signed()))
+}
+
+async fn forget(store: &Store, scope: &Scope, now: UnixMs) -> Result<(), StoreError> {
+    loop {
+        let mut tx = store.begin(scope.clone()).await?;
+        let forgotten = tx.forget_results(ago(now, RESULT_KNOWN_MS)).await?;
+        tx.commit().await?;
+        if forgotten < FORGOTTEN_AT_ONCE {
+            return Ok(());
+        }
+    }
+}
+
+async fn roll_up(store: &Store, scope: &Scope, now: UnixMs) -> Result<(), StoreError> {
+    loop {
+        let mut tx = store.begin(scope.clone()).await?;
+        let rolled_up = tx.roll_up_series(ago(now, GRACE_MS)).await?;
+        tx.commit().await?;
+        if rolled_up < HOURS_AT_ONCE {
+            return Ok(());
+        }
+    }
+}
+
+async fn expire(store: &Store, scope: Scope, now: UnixMs) -> Result<(), StoreError> {
+    let mut tx = store.begin(scope).await?;
     tx.expire_series(now).await?;
     tx.commit().await
 }

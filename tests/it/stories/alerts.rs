@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use crate::stories::full_disk::{Watched, finding, ticket, watched_every};
 use crate::support::databases::Database;
-use crate::support::records::taken;
 
 async fn until_looked(watched: &Watched, what: &str, wanted: impl Fn(&Value) -> bool) {
     let mount = &watched.disk.mount;
@@ -41,6 +40,6 @@ async fn one_look_changes_nothing() {
     assert_eq!(alert(&watched).await.as_deref(), Some("open"));
     let closed = ticket(&watched.msp, "two good looks close it", |t| t["state"] == "closed").await;
 
-    let bad = taken(&watched.platform).await.iter().filter(|result| result.is_bad(&watched.disk.mount)).count();
+    let bad = watched.bad_looks().await;
     assert_eq!(closed["occurrences"], bad - 1, "all but the one that opened nothing");
 }

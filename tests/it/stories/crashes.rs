@@ -7,15 +7,13 @@ use crate::stories::full_disk::{Watched, finding, ticket, watched, watched_on};
 use crate::support::cable::Cable;
 use crate::support::databases::Database;
 use crate::support::platform::{Platform, Setting};
-use crate::support::records::{Number, free_bytes, spool_until, spooled, status_until, taken_numbers};
+use crate::support::records::{Number, spool_until, spooled, status_until, taken_numbers};
 
 /// Frees the disk, waits until the ticket closes, and compares: the ticket counts every bad look that the server took, once.
 pub(crate) async fn each_look_counted_once(watched: &Watched) {
     watched.disk.free();
     let closed = ticket(&watched.msp, "the ticket closes", |t| t["state"] == "closed").await;
-    let looks = free_bytes(&watched.platform, &watched.msp, &watched.disk.mount).await;
-    let bad = looks.iter().filter(|free| watched.disk.is_full_with(**free)).count();
-    assert_eq!(closed["occurrences"], bad, "{closed:#}");
+    assert_eq!(closed["occurrences"], watched.bad_looks().await, "{closed:#}");
 }
 
 /// Waits until the agent holds none of these any more, and checks that the server has taken all of them.

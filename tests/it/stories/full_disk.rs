@@ -6,6 +6,7 @@ use crate::support::agent::Agent;
 use crate::support::databases::Database;
 use crate::support::disk::Disk;
 use crate::support::platform::{Platform, Session};
+use crate::support::records::free_bytes;
 
 /// Everything up to an agent that watches a disk.
 pub(crate) struct Watched {
@@ -15,6 +16,14 @@ pub(crate) struct Watched {
     pub(crate) msp: Session,
     pub(crate) device: String,
     pub(crate) platform: Platform,
+}
+
+impl Watched {
+    /// Counts the looks that the server took and that found the disk full, by the numbers that they brought along.
+    pub(crate) async fn bad_looks(&self) -> usize {
+        let looks = free_bytes(&self.platform, &self.msp, &self.disk.mount).await;
+        looks.into_iter().filter(|free| self.disk.is_full_with(*free)).count()
+    }
 }
 
 /// Publishes `fitment/disk-space`, enrols an agent and installs the monitor on it, looking every second.

@@ -25,9 +25,9 @@ pub(crate) use self::gate::Peer;
 use self::gate::{Gate, Opens};
 use crate::app::Shared;
 use crate::clock;
+use crate::job::JobKind;
 use crate::locate;
 use crate::problem::{self, Body, Problem};
-use crate::job::JobKind;
 
 /// An agent sends batches of about 1 MiB; a larger one would hold the database for too long.
 const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;

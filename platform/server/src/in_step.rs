@@ -8,8 +8,8 @@ use fitment_domain::time::UnixMs;
 use fitment_store::{Connection, NoteRow, StoreError, TicketRow, TicketSync, Tx};
 
 use crate::clock::{self, NoRandomness};
-use crate::problem::Problem;
 use crate::job::JobKind;
+use crate::problem::Problem;
 
 /// Why nothing came of it.
 #[derive(Debug, thiserror::Error)]

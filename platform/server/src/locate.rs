@@ -11,8 +11,8 @@ use fitment_store::Tx;
 
 use crate::clock;
 use crate::closing;
-use crate::observe::ObserveError;
 use crate::job::JobKind;
+use crate::observe::ObserveError;
 
 /// What a client's devices are located by.
 pub struct Tables {

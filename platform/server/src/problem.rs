@@ -147,9 +147,7 @@ impl From<StoreError> for Problem {
             other @ (StoreError::Corrupt { .. }
             | StoreError::Scope { .. }
             | StoreError::Version { .. }
-            | StoreError::Sql(_)) => {
-                Self::internal(other)
-            }
+            | StoreError::Sql(_)) => Self::internal(other),
         }
     }
 }

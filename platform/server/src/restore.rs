@@ -1,4 +1,5 @@
-//! After a restored backup: a new epoch, so that the sets that are made now are newer than whatever agents run.
+//! After a restored backup: a new epoch, so that the sets that are made now are newer than whatever agents run, and what may have
+//! been delivered since the backup is looked for before it is delivered.
 
 use fitment_domain::id::{JobId, TenantId};
 use fitment_domain::tenant::Scope;
@@ -17,7 +18,8 @@ pub enum RestoreError {
     Randomness(#[from] NoRandomness),
 }
 
-/// Begins a new epoch and asks for a new set for every device. Returns the epoch. Can be repeated: each time is one more.
+/// Begins a new epoch, asks for a new set for every device, and trusts no ledger that says of a ticket or a note that it was not
+/// delivered. Returns the epoch. Can be repeated: each time is one more.
 pub async fn new_epoch(store: &Store, now: UnixMs) -> Result<i64, RestoreError> {
     let mut tx = store.begin(Scope::Platform).await?;
     let epoch = tx.bump_epoch().await?;
@@ -27,13 +29,14 @@ pub async fn new_epoch(store: &Store, now: UnixMs) -> Result<i64, RestoreError> 
     // The epoch first: a set that is made before this would still be of the old one.
     tx.commit().await?;
     for tenant in tenants {
-        assign_all(store, tenant, now).await?;
+        begin_anew(store, tenant, now).await?;
     }
     Ok(epoch)
 }
 
-async fn assign_all(store: &Store, tenant: TenantId, now: UnixMs) -> Result<(), RestoreError> {
+async fn begin_anew(store: &Store, tenant: TenantId, now: UnixMs) -> Result<(), RestoreError> {
     let mut tx = store.begin(Scope::Tenant(tenant)).await?;
+    tx.doubt_deliveries(now).await?;
     for device in tx.devices().await? {
         tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Assign.as_str(), device.id.as_str(), now).await?;
     }

@@ -180,7 +180,9 @@ async fn execute(app: &App, job: &Job) -> Result<Next, JobError> {
         JobKind::Assign => assign::run(app, tenant()?, &DeviceId::parse(&job.subject).map_err(|_| subject())?).await,
         JobKind::Sync => sync::run(app, tenant()?, &ConnectionId::parse(&job.subject).map_err(|_| subject())?).await,
         JobKind::Deliver => deliver::run(app, tenant()?, &TicketId::parse(&job.subject).map_err(|_| subject())?).await,
-        JobKind::Relocate => relocate::run(app, tenant()?, &ClientId::parse(&job.subject).map_err(|_| subject())?).await,
+        JobKind::Relocate => {
+            relocate::run(app, tenant()?, &ClientId::parse(&job.subject).map_err(|_| subject())?).await
+        }
         JobKind::Retain => retain::run(app).await,
     }
 }

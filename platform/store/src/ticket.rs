@@ -206,6 +206,20 @@ impl Tx {
         rows.iter().map(|row| ticket(&Row::of("tickets", row))).collect()
     }
 
+    /// Notes of every ticket and note that another system does not have yet that it may be under way since this time: it is
+    /// looked for before it is made.
+    pub async fn doubt_deliveries(&mut self, since: UnixMs) -> Result<()> {
+        let tenant = self.tenant()?;
+        let sql = "update tickets set create_started = $2 where tenant_id = $1 and connection_id is not null \
+                   and external_id is null and create_started is null and state = 'open'";
+        self.execute(query(sql).bind(tenant.as_str()).bind(since.0)).await?;
+        let sql = "update ticket_notes set sending = $2 where tenant_id = $1 and source = 'here' and sent is null \
+                   and sending is null and ticket_id in \
+                   (select id from tickets where tenant_id = $1 and connection_id is not null)";
+        self.execute(query(sql).bind(tenant.as_str()).bind(since.0)).await?;
+        Ok(())
+    }
+
     /// Returns the open ticket of an alert; there is one at most.
     pub async fn open_ticket_of_alert(&mut self, alert: &AlertId) -> Result<Option<TicketRow>> {
         let tenant = self.tenant()?;

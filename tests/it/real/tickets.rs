@@ -1,11 +1,16 @@
 //! Tickets in a real Request Tracker: those that it refuses without saying so, and those that somebody works on.
 
+use std::process::Command;
+
 use serde_json::{Value, json};
 
+use crate::stories::backup::run;
 use crate::stories::full_disk::{Watched, ticket, watched};
 use crate::support::databases::Database;
 use crate::support::package::Packing;
+use crate::support::platform::Platform;
 use crate::support::records::no_delivery_waits;
+use crate::support::relay::Relay;
 use crate::support::tracker::Tracker;
 
 /// Publishes the connector, with calls that end soon, so that no test waits long for one to be over; and connects it.
@@ -68,6 +73,74 @@ async fn what_request_tracker_refuses_in_silence_is_said_aloud() {
     watched.disk.free();
     ticket(&watched.msp, "the ticket names the status", |t| t["state"] == "open" && named(t, "status:")).await;
     assert_eq!(tracker.get(&format!("ticket/{number}")).await["Status"], "new");
+}
+
+// proves M8 (of two changes of a connection at once none is undone in silence)
+#[tokio::test]
+async fn a_change_of_a_connection_undoes_no_other_that_came_while_it_was_tried() {
+    let platform = Platform::start(Database::sqlite()).await;
+    let msp = platform.msp().await;
+    let tracker = Tracker::start(&platform.http);
+    let relay = Relay::before(tracker.port()).await;
+    platform.publish("request-tracker").await;
+    let body = json!({ "name": "RT", "accessory": "fitment/request-tracker", "url": relay.url(),
+        "secrets": { "token": tracker.token() }, "consent": ["http"] });
+    let made = msp.post("/api/v1/connections", body).await.ok();
+    let path = format!("/api/v1/connections/{}", made["connection"]["id"].as_str().unwrap());
+
+    relay.delay(700);
+    let slow = json!({ "config": { "account": "fitment" } });
+    let quick = async {
+        tokio::time::sleep(std::time::Duration::from_millis(900)).await;
+        msp.patch(&path, json!({ "name": "Acme's RT", "closed_status": "rejected" })).await
+    };
+    let (slow_answer, quick) = tokio::join!(msp.patch(&path, slow.clone()), quick);
+    assert_eq!(quick.status, 200, "{quick:#?}");
+    assert_eq!((slow_answer.status, slow_answer.code()), (409, "changed-meanwhile"));
+    relay.delay(0);
+    let again = msp.patch(&path, slow).await.ok();
+    let connection = &again["connection"];
+    assert_eq!((&connection["name"], &connection["closed_status"]), (&json!("Acme's RT"), &json!("rejected")));
+}
+
+// proves T3 (what was delivered after a backup is found again after its restore, not made twice)
+#[tokio::test]
+async fn after_a_restore_what_was_delivered_since_the_backup_is_not_delivered_twice() {
+    let mut watched = watched(Database::sqlite()).await;
+    let tracker = Tracker::start(&watched.platform.http);
+    connect(&watched, &tracker.url(), &tracker.token(), "resolved").await;
+    set_board(&watched, "Nowhere").await;
+    watched.disk.fill();
+    let waits = ticket(&watched.msp, "the ticket waits", |t| !t["problem"].is_null()).await;
+    let path = format!("/api/v1/tickets/{}", waits["id"].as_str().unwrap());
+    watched.msp.post(&format!("{path}/notes"), json!({ "body": "On my way." })).await.ok();
+    let to = Database::sqlite();
+    let (backup, data) = (watched.platform.scratch().join("backup"), watched.platform.scratch().join("restored"));
+    let (backup_text, own) = (backup.display().to_string(), watched.platform.database_url().to_owned());
+    let made = run(&watched.platform, "backup", &watched.platform.data(), &own, &["--to", &backup_text]);
+    assert!(made.status.success(), "{made:?}");
+
+    // Now it gets there, and the backup does not know.
+    set_board(&watched, "Projects").await;
+    let made = ticket(&watched.msp, "the ticket is made", |t| !t["external_number"].is_null()).await;
+    no_delivery_waits(&watched.platform).await;
+    let number = made["external_number"].as_str().unwrap();
+    assert_eq!(tracker.comments(number).await.len(), 1);
+    watched.platform.kill();
+    let keys = data.join("keys");
+    let restored = run(&watched.platform, "restore", &data, &to.url, &["--from", &backup_text]);
+    assert!(restored.status.success(), "{restored:?}");
+    let copied = Command::new("cp").arg("-a").arg(watched.platform.data().join("keys")).arg(&keys).status();
+    assert!(copied.unwrap().success());
+    watched.platform.move_to(to, data);
+    watched.platform.serve();
+    watched.msp = watched.platform.msp().await;
+
+    set_board(&watched, "Projects").await;
+    ticket(&watched.msp, "the ticket is found", |t| t["external_number"] == number).await;
+    no_delivery_waits(&watched.platform).await;
+    assert_eq!(tracker.tickets_with(&reference(&made)).await, [number]);
+    assert_eq!(tracker.comments(number).await.len(), 1, "the note is there once");
 }
 
 /// Returns whether the newest alert is in this state.

@@ -26,7 +26,8 @@ pub(crate) async fn it_works_and_opens_again(database: &Database) {
 
 pub(crate) async fn a_database_of_another_version_is_left_as_it_is(database: &Database) {
     let as_it_is = async || {
-        fitment_store::Store::open_as_it_is(&database.url, fitment_store::ObjectsConfig::Folder(database.objects())).await
+        fitment_store::Store::open_as_it_is(&database.url, fitment_store::ObjectsConfig::Folder(database.objects()))
+            .await
     };
     assert!(as_it_is().await.is_err(), "nothing was ever there");
     let store = database.open().await;

@@ -2,13 +2,32 @@
 
 use std::collections::BTreeSet;
 
-use fitment_domain::id::{CategoryId, ConnectionId, RuleId};
+use fitment_domain::id::{CategoryId, ConnectionId, NoteId, RuleId};
 use fitment_domain::mapping::{Category, Rule};
+use fitment_domain::ticket::remote::Audience;
 use fitment_domain::ticket::{Delivery, TicketState};
-use fitment_store::{Connection, StoreError};
+use fitment_domain::time::UnixMs;
+use fitment_store::{Connection, NoteRow, StoreError, TicketRow};
 
 use super::fixture::{Msp, NOW, fresh};
 use crate::support::databases::Database;
+
+fn connection(msp: &Msp) -> Connection {
+    Connection {
+        id: ConnectionId::from_random(fresh()),
+        name: "Our RT".to_owned(),
+        release: msp.release.clone(),
+        url: "https://rt.example".to_owned(),
+        config: serde_json::json!({ "queue": "General" }),
+        sealed_secrets: vec![0, 255, 39, 92, 0],
+        account: None,
+        closed_status: "resolved".to_owned(),
+        state: "ok".to_owned(),
+        problem: None,
+        created: NOW,
+        client: None,
+    }
+}
 
 pub(crate) async fn numbers_are_given_once(database: &Database) {
     let store = database.open().await;
@@ -32,6 +51,53 @@ pub(crate) async fn numbers_are_given_once(database: &Database) {
     assert_eq!(numbers, (1..=20).collect());
     let mut tx = store.begin(other.scope()).await.unwrap();
     assert_eq!(tx.next_ticket_number().await.unwrap(), 1, "each tenant counts for itself");
+}
+
+pub(crate) async fn what_may_have_been_delivered_is_looked_for(database: &Database) {
+    let store = database.open().await;
+    let msp = Msp::new(&store, "one").await;
+    let connection = connection(&msp);
+    let ticket = |number, connection: Option<&Connection>, delivery| TicketRow {
+        connection: connection.map(|connection| connection.id.clone()),
+        delivery,
+        ..msp.ticket(number, None)
+    };
+    let there = Delivery { external_id: Some("7".to_owned()), ..Delivery::default() };
+    let begun = Delivery { create_started: Some(UnixMs(5)), ..Delivery::default() };
+    let all = [
+        (ticket(1, Some(&connection), Delivery::default()), Some(NOW)),
+        (ticket(2, Some(&connection), begun), Some(UnixMs(5))),
+        (ticket(3, Some(&connection), there), None),
+        (ticket(4, None, Delivery::default()), None),
+        (TicketRow { state: TicketState::Closed, ..ticket(5, Some(&connection), Delivery::default()) }, None),
+    ];
+    let note = |ticket: &TicketRow, sent| NoteRow {
+        id: NoteId::from_random(fresh()),
+        ticket: ticket.id.clone(),
+        source: "here".to_owned(),
+        author: None,
+        audience: Audience::Internal,
+        body: "On my way.".to_owned(),
+        created: NOW,
+        external_id: None,
+        sending: None,
+        sent,
+    };
+    let mut tx = store.begin(msp.scope()).await.unwrap();
+    tx.insert_connection(&connection).await.unwrap();
+    for (ticket, _) in &all {
+        tx.insert_ticket(ticket).await.unwrap();
+        tx.insert_note(&note(ticket, None)).await.unwrap();
+    }
+    tx.insert_note(&note(&all[2].0, Some(NOW))).await.unwrap();
+    tx.doubt_deliveries(NOW).await.unwrap();
+    for (ticket, started) in &all {
+        let kept = tx.ticket(&ticket.id).await.unwrap().unwrap();
+        assert_eq!(kept.delivery.create_started, *started, "#{}", ticket.number);
+        let notes = tx.notes(&ticket.id).await.unwrap();
+        let doubted = notes.iter().filter(|note| note.sending == Some(NOW) && note.sent.is_none()).count();
+        assert_eq!(doubted, usize::from(ticket.connection.is_some()), "#{}", ticket.number);
+    }
 }
 
 // proves T3 (one open ticket per alert)
@@ -97,20 +163,7 @@ pub(crate) async fn everything_reads_back(database: &Database) {
     assert!(tx.delete_rule(&late.id).await.unwrap());
     assert!(!tx.delete_rule(&late.id).await.unwrap());
 
-    let mut connection = Connection {
-        id: ConnectionId::from_random(fresh()),
-        name: "Our RT".to_owned(),
-        release: msp.release.clone(),
-        url: "https://rt.example".to_owned(),
-        config: serde_json::json!({ "queue": "General" }),
-        sealed_secrets: vec![0, 255, 39, 92, 0],
-        account: None,
-        closed_status: "resolved".to_owned(),
-        state: "ok".to_owned(),
-        problem: None,
-        created: NOW,
-        client: None,
-    };
+    let mut connection = connection(&msp);
     tx.insert_connection(&connection).await.unwrap();
     assert_eq!(tx.connection(&connection.id).await.unwrap(), Some(connection.clone()));
     tx.set_connection_state(&connection.id, "ok", None, Some("robot")).await.unwrap();

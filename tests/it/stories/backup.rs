@@ -5,16 +5,18 @@ use std::process::{Command, Output};
 
 use fitment_domain::time::UnixMs;
 use serde_json::{Value, json};
+use sqlx::Row as _;
 
 use crate::support::agent::Agent;
 use crate::support::databases::Database;
 use crate::support::platform::{Platform, Session};
 use crate::support::programs::program;
+use crate::support::records::rows;
 
 const PASSPHRASE: &str = "a passphrase for the drill";
 
 /// Runs the server program with a data folder, a database, and a passphrase in a file.
-fn run(platform: &Platform, action: &str, data: &Path, database: &str, more: &[&str]) -> Output {
+pub(crate) fn run(platform: &Platform, action: &str, data: &Path, database: &str, more: &[&str]) -> Output {
     let mut command = Command::new(program("fitment-server"));
     command.args([action, "--data"]).arg(data).args(["--database", database]).args(more);
     let output = command.output().unwrap();
@@ -133,6 +135,26 @@ pub(crate) async fn drill(from: Database, to: Database) {
     for path in paths {
         assert!(store.objects().get_path(&path).await.unwrap().is_some(), "{path} is what its digest says");
     }
+}
+
+/// A backup by a newer program must not change the database under the older server that works with it.
+#[tokio::test]
+async fn a_backup_of_a_database_of_another_version_is_refused_and_changes_nothing() {
+    let platform = Platform::start(Database::sqlite()).await;
+    let newest = "select max(version) as version from _sqlx_migrations";
+    let older = "delete from _sqlx_migrations where version = (select max(version) from _sqlx_migrations)";
+    rows(platform.database_url(), older).await;
+    let version = async || rows(platform.database_url(), newest).await[0].get::<i64, _>("version");
+    let before = version().await;
+    let to = platform.scratch().join("backup");
+    let output = run(&platform, "backup", &platform.data(), platform.database_url(), &["--to", text(&to)]);
+    assert!(!output.status.success() && !to.exists());
+    let words = format!("the database is of version {before}, this program's is ");
+    assert!(said(&output).contains(&words), "{}", said(&output));
+    assert_eq!(version().await, before);
+    let nowhere = platform.scratch().join("nowhere");
+    let output = run(&platform, "backup", &nowhere, "sqlite:///nowhere", &["--to", text(&to)]);
+    assert!(!output.status.success() && !nowhere.exists(), "what is not there is not made");
 }
 
 #[tokio::test]

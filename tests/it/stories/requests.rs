@@ -152,7 +152,9 @@ pub(crate) async fn story(database: Database) {
     assert_eq!(refused["refused"][0]["sequence"], 1, "nobody reports for another device: {refused}");
     // What was taken twice counts once.
     let counted = metrics(platform).await;
-    for line in ["fitment_runs_total{kind=\"execution\"} 2", "fitment_results_total 2", "fitment_results_refused_total 1"] {
+    for line in
+        ["fitment_runs_total{kind=\"execution\"} 2", "fitment_results_total 2", "fitment_results_refused_total 1"]
+    {
         assert!(counted.contains(line), "{line} in {counted}");
     }
 }

@@ -123,7 +123,11 @@ async fn a_damaged_chunk_stops_the_retention_of_no_other_tenant() {
     tenants.sort();
     platform.stop();
     let url = platform.database_url().to_owned();
-    rows(&url, "update series_chunks set data = x'00', stale = 1 where tenant_id = (select min(tenant_id) from tenants)").await;
+    rows(
+        &url,
+        "update series_chunks set data = x'00', stale = 1 where tenant_id = (select min(tenant_id) from tenants)",
+    )
+    .await;
     rows(&url, "update series_chunks set stale = 1").await;
     rows(&url, "update results set received = 0").await;
     platform.serve();

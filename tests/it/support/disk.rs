@@ -28,7 +28,14 @@ impl Disk {
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=16m", "tmpfs"]).arg(&folder).output();
         if mounted.is_ok_and(|output| output.status.success()) {
             let mount = folder.display().to_string();
-            return Self { folder, tmpfs: true, bytes: 15 * MIB, free_min: 3 * MIB, config: json!({ "mounts": [mount] }), mount };
+            return Self {
+                folder,
+                tmpfs: true,
+                bytes: 15 * MIB,
+                free_min: 3 * MIB,
+                config: json!({ "mounts": [mount] }),
+                mount,
+            };
         }
         let (mount, available) = mount_of(&folder);
         let bytes = (available / 2).min(4096 * MIB);

@@ -194,6 +194,8 @@ impl Platform {
 
     /// Goes on with another database and data folder, as after a restore.
     pub(crate) fn move_to(&mut self, database: Database, data: PathBuf) {
+        // The connections of before are gone with the server that had them.
+        self.http = http_client();
         self.database = database;
         self.setting.data = Some(data);
     }

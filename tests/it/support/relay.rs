@@ -1,7 +1,7 @@
 //! What stands between the server and the other system, for tests that need to know what was said and when: plain HTTP, one
 //! exchange a connection.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,8 @@ struct Shared {
     trap: Mutex<Option<Trap>>,
     /// Nothing passes.
     held: AtomicBool,
+    /// Milliseconds that each request waits.
+    delay_ms: AtomicU64,
 }
 
 /// One request and the status of its answer.
@@ -46,8 +48,8 @@ impl Relay {
     pub(crate) async fn before(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let own = listener.local_addr().unwrap().port();
-        let shared =
-            Arc::new(Shared { to: port, seen: Mutex::default(), trap: Mutex::default(), held: AtomicBool::new(false) });
+        let (held, delay_ms) = (AtomicBool::new(false), AtomicU64::new(0));
+        let shared = Arc::new(Shared { to: port, seen: Mutex::default(), trap: Mutex::default(), held, delay_ms });
         let relaying = Arc::clone(&shared);
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
@@ -71,6 +73,11 @@ impl Relay {
     /// Lets nothing pass, or everything again.
     pub(crate) fn hold(&self, held: bool) {
         self.shared.held.store(held, Ordering::SeqCst);
+    }
+
+    /// Lets each request wait for so many milliseconds.
+    pub(crate) fn delay(&self, delay_ms: u64) {
+        self.shared.delay_ms.store(delay_ms, Ordering::SeqCst);
     }
 
     /// Waits until it killed.
@@ -98,6 +105,7 @@ async fn exchange(mut near: TcpStream, shared: &Shared) -> std::io::Result<()> {
     if shared.held.load(Ordering::SeqCst) {
         return Ok(());
     }
+    tokio::time::sleep(Duration::from_millis(shared.delay_ms.load(Ordering::SeqCst))).await;
     let mut far = TcpStream::connect(("127.0.0.1", shared.to)).await?;
     let (line, rest) = request.split_at(request.windows(2).position(|two| two == b"\r\n").unwrap_or(0));
     far.write_all(line).await?;

@@ -16,9 +16,9 @@ use super::gate::{Newcomer, Renewer, refuse};
 use crate::app::{App, Shared};
 use crate::authority::{AuthorityError, Issued, Request};
 use crate::clock;
+use crate::job::JobKind;
 use crate::locate;
 use crate::problem::{Body, Problem};
-use crate::job::JobKind;
 
 fn read_request(pem: &str) -> Result<Request, Problem> {
     Request::parse(pem).map_err(|e| {

@@ -16,9 +16,9 @@ use fitment_domain::signature::{Envelope, Signer};
 use super::{Peer, transactions};
 use crate::app::{App, Shared};
 use crate::clock;
+use crate::job::JobKind;
 use crate::locate;
 use crate::problem::{Body, Problem};
-use crate::job::JobKind;
 
 fn changed(app: &App, peer: &Peer, agent: Option<SetTime>) -> bool {
     let centre = app.set_times.get(&peer.device);

@@ -97,11 +97,15 @@ pub async fn change(
     }
     let mut tx = app.store.begin(msp.scope()).await?;
     let (now_there, _) = found(&mut tx, &id).await?;
-    if now_there.sealed_secrets != before.sealed_secrets || now_there.url != before.url {
+    if decided(&now_there) != decided(&before) {
         return Err(Problem::conflict(
             "changed-meanwhile",
             "somebody else changed this connection just now: look again",
         ));
+    }
+    if speaks_alike {
+        // Meanwhile it may have been found away, or back.
+        (after.account, after.state, after.problem) = (now_there.account, now_there.state, now_there.problem);
     }
     tx.update_connection(&after).await?;
     if after.url != before.url
@@ -121,6 +125,11 @@ pub async fn change(
     tx.commit().await?;
     app.wake.notify_one();
     Ok(Json(Connected { connection: view(&after, &release) }))
+}
+
+/// Returns what people decided about a connection, without what deliveries learn of it.
+fn decided(connection: &Connection) -> Connection {
+    Connection { account: None, state: String::new(), problem: None, ..connection.clone() }
 }
 
 async fn release_of(

@@ -18,10 +18,10 @@ use crate::app::Shared;
 use crate::auth::Msp;
 use crate::clock;
 use crate::closing;
+use crate::job::JobKind;
 use crate::locate;
 use crate::observe::ObserveError;
 use crate::problem::{Body, Problem};
-use crate::job::JobKind;
 
 /// The most pairs that are listed.
 const PAIRS_MAX: usize = 200;

@@ -19,9 +19,9 @@ use crate::app::Shared;
 use crate::auth::{Msp, Permitted};
 use crate::clock;
 use crate::closing;
+use crate::job::JobKind;
 use crate::locate;
 use crate::problem::{Body, Problem};
-use crate::job::JobKind;
 
 /// A device.
 #[derive(Clone, Serialize, ToSchema)]

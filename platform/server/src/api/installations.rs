@@ -24,8 +24,8 @@ use crate::app::{App, Shared};
 use crate::auth::{Msp, Permitted};
 use crate::clock;
 use crate::closing;
-use crate::problem::{Body, Problem};
 use crate::job::JobKind;
+use crate::problem::{Body, Problem};
 
 const INTERVAL_S_MAX: u64 = 86_400;
 
@@ -274,7 +274,8 @@ pub(super) fn fitting(app: &App, release: &Release, devices: &[Device], target: 
 pub(super) async fn reassign(app: &Shared, tx: &mut Tx, target: &Target) -> Result<(), Problem> {
     for device in tx.devices().await? {
         if target.covers(&device.client, &device.location, &device.id) {
-            tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Assign.as_str(), device.id.as_str(), app.now()).await?;
+            tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Assign.as_str(), device.id.as_str(), app.now())
+                .await?;
         }
     }
     Ok(())

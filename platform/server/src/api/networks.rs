@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 use crate::app::Shared;
 use crate::auth::Msp;
 use crate::clock;
-use crate::problem::{Body, Problem};
 use crate::job::JobKind;
+use crate::problem::{Body, Problem};
 
 /// The networks of a location.
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -75,7 +75,8 @@ pub async fn set(
     let said: Vec<String> = networks.iter().map(|n| n.network.to_string()).collect();
     let details = serde_json::json!({ "networks": said });
     tx.append_audit(msp.account.as_str(), "location.networks", location.id.as_str(), &details, app.now()).await?;
-    tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Relocate.as_str(), location.client.as_str(), app.now()).await?;
+    tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Relocate.as_str(), location.client.as_str(), app.now())
+        .await?;
     tx.commit().await?;
     app.wake.notify_one();
     Ok(Json(Networks { networks: said }))

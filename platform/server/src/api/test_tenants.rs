@@ -16,8 +16,8 @@ use crate::app::Shared;
 use crate::auth::Publisher;
 use crate::clock;
 use crate::door;
-use crate::problem::{Body, Problem};
 use crate::job::JobKind;
+use crate::problem::{Body, Problem};
 
 /// Who signs in to the test tenant.
 #[derive(Deserialize, ToSchema)]

@@ -22,8 +22,11 @@ pub async fn run(app: &App) -> Result<Next, JobError> {
     let mut failure = None;
     for tenant in tenants {
         let scope = Scope::Tenant(tenant.clone());
-        let ends =
-            [forget(&app.store, &scope, now).await, roll_up(&app.store, &scope, now).await, expire(&app.store, scope, now).await];
+        let ends = [
+            forget(&app.store, &scope, now).await,
+            roll_up(&app.store, &scope, now).await,
+            expire(&app.store, scope, now).await,
+        ];
         for error in ends.into_iter().filter_map(Result::err) {
             tracing::warn!(%tenant, %error, "retention failed for a tenant; it goes on with the others");
             failure.get_or_insert(error);

@@ -22,15 +22,34 @@ impl Context {
 
     /// Puts names in the place of ids, for people: programs get the ids. A member is an id or a list of ids.
     pub async fn put_names(&self, api: &Api, rows: &mut Value, members: &[(&str, &Directory)]) -> Result<(), Failure> {
-        let Some(rows) = rows.as_array_mut().filter(|rows| !self.json && !rows.is_empty()) else { return Ok(()) };
-        for (member, directory) in members {
+        let rows = rows.as_array_mut().into_iter().flatten().collect();
+        self.put_names_in(api, rows, members).await
+    }
+
+    /// Puts names into things that lie wherever they lie.
+    pub async fn put_names_in(
+        &self,
+        api: &Api,
+        mut rows: Vec<&mut Value>,
+        members: &[(&str, &Directory)],
+    ) -> Result<(), Failure> {
+        for (member, directory) in members.iter().filter(|_| !self.json) {
+            let is_one = |id: &Value| id.as_str().is_some_and(|id| id.starts_with(directory.prefix));
+            let has_one = |row: &&mut Value| match row.get(*member) {
+                Some(Value::Array(ids)) => ids.iter().any(is_one),
+                id => id.is_some_and(is_one),
+            };
+            // A list is fetched only where it has a name to give.
+            if !rows.iter().any(has_one) {
+                continue;
+            }
             let names = directory.names(api).await?;
             let named = |id: &mut Value| {
                 if let Some(name) = id.as_str().and_then(|id| names.get(id)) {
                     *id = name.as_str().into();
                 }
             };
-            for row in &mut *rows {
+            for row in &mut rows {
                 match row.get_mut(*member) {
                     Some(Value::Array(ids)) => ids.iter_mut().for_each(named),
                     Some(id) => named(id),
@@ -38,6 +57,18 @@ impl Context {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Prints one thing, with names in the place of ids.
+    pub async fn print_named(
+        &self,
+        api: &Api,
+        mut answer: Value,
+        members: &[(&str, &Directory)],
+    ) -> Result<(), Failure> {
+        self.put_names_in(api, vec![&mut answer], members).await?;
+        self.print_record(&answer);
         Ok(())
     }
 

@@ -235,7 +235,13 @@ async fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Password => accounts::change_password(context).await,
         Command::Audit => audit::run(context).await,
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "fitment", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "fitment", &mut script);
+            let script = String::from_utf8_lossy(&script);
+            match context.json {
+                true => table::json(&serde_json::json!({ "shell": shell.to_string(), "script": script })),
+                false => table::line(script.trim_end()),
+            }
             Ok(())
         }
     }

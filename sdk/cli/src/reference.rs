@@ -7,7 +7,7 @@ use fitment_domain::manifest::AccessoryName;
 use semver::Version;
 use serde_json::Value;
 
-use crate::api::Api;
+use crate::api::{Api, ApiError};
 use crate::failure::Failure;
 use crate::table;
 
@@ -70,18 +70,23 @@ pub const CLIENTS: Directory = Directory { list: "clients", prefix: "cli_", noun
 pub const LOCATIONS: Directory = Directory { list: "locations", prefix: "loc_", noun: "location" };
 pub const DEVICES: Directory = Directory { list: "devices", prefix: "dev_", noun: "device" };
 pub const CATEGORIES: Directory = Directory { list: "categories", prefix: "cat_", noun: "category" };
-
+pub const INSTALLATIONS: Directory = Directory { list: "installations", prefix: "ins_", noun: "installation" };
+pub const CONNECTIONS: Directory = Directory { list: "connections", prefix: "con_", noun: "connection" };
 pub const PEOPLE: Directory = Directory { list: "people", prefix: "acc_", noun: "person" };
+pub const ACCOUNTS: Directory = Directory { list: "accounts", prefix: "acc_", noun: "account" };
 
-/// A person is called by the address.
+/// A person is called by the address, and an installation by what is installed.
 fn name_of(row: &Value) -> Option<&str> {
-    row.get("name").or_else(|| row.get("email")).and_then(Value::as_str)
+    ["email", "name", "accessory"].iter().find_map(|member| row.get(*member)).and_then(Value::as_str)
 }
 
 impl Directory {
-    /// Returns the names by id.
+    /// Returns the names by id; none where this account may not see the list.
     pub async fn names(&self, api: &Api) -> Result<HashMap<String, String>, Failure> {
-        let answer = api.get(&[self.list], &[]).await?;
+        let answer = match api.get(&[self.list], &[]).await {
+            Err(ApiError::Refused(_)) => return Ok(HashMap::new()),
+            other => other?,
+        };
         let pair = |row: &Value| Some((row["id"].as_str()?.to_owned(), name_of(row)?.to_owned()));
         Ok(table::rows(&answer, self.list).iter().filter_map(pair).collect())
     }

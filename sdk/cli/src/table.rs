@@ -47,6 +47,12 @@ fn fact_cell(fact: &Value) -> String {
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
+        Value::Object(members) if members.is_empty() => String::new(),
+        // Facts travel as floating numbers, and most are counts.
+        Value::Number(number) => match number.as_f64() {
+            Some(whole) if number.is_f64() && whole.fract() == 0.0 => format!("{whole:.0}"),
+            _ => number.to_string(),
+        },
         Value::String(text) => clean(text),
         Value::Array(values) if values.iter().all(|v| !v.is_object() && !v.is_array()) => {
             values.iter().map(cell).collect::<Vec<_>>().join(", ")
@@ -111,10 +117,10 @@ mod tests {
 
     #[test]
     fn facts_show_their_value() {
-        let row =
-            json!({"facts": {"os.family": {"text": "linux"}, "cores": {"number": 2.0}, "ips": {"many": ["a", "b"]}}});
+        let row = json!({"facts": {"os.family": {"text": "linux"}, "cores": {"number": 2.0}, "load": {"number": 0.5}, "ips": {"many": ["a", "b"]}}});
         assert_eq!(fact(&row, "os.family"), "linux");
         assert_eq!(fact(&row, "ips"), "a, b");
+        assert_eq!((fact(&row, "cores").as_str(), fact(&row, "load").as_str()), ("2", "0.5"));
         assert_eq!(fact(&row, "absent"), "");
     }
 }

@@ -19,6 +19,7 @@ mod first_start;
 pub(crate) mod full_disk;
 pub(crate) mod install;
 pub(crate) mod instructions;
+mod json;
 mod older;
 mod orders;
 pub(crate) mod outages;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::reference::DEVICES;
+use crate::reference::{DEVICES, Directory, INSTALLATIONS};
 use crate::table::{Column, age, text};
 
 const COLUMNS: &[Column] = &[
@@ -12,6 +12,7 @@ const COLUMNS: &[Column] = &[
     ("STATE", |a| if a["stale"] == true { "stale".to_owned() } else { text(a, "state") }),
     ("HEALTH", |a| text(a, "health")),
     ("DEVICE", |a| text(a, "device")),
+    ("ACCESSORY", |a| text(a, "installation")),
     ("CONDITION", |a| text(a, "condition")),
     ("SUBJECT", |a| text(a, "subject")),
     ("COUNT", |a| text(a, "occurrences")),
@@ -20,6 +21,8 @@ const COLUMNS: &[Column] = &[
     ("SUMMARY", |a| text(a, "summary")),
     ("CLOSED BECAUSE", |a| text(a, "closed_because")),
 ];
+
+const NAMES: &[(&str, &Directory)] = &[("device", &DEVICES), ("installation", &INSTALLATIONS)];
 
 /// What the command takes.
 #[derive(Debug, clap::Subcommand)]
@@ -40,11 +43,10 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
     let api = context.api()?;
     if let Some(Command::Close { id, reason }) = command {
         let answer = api.post(&["alerts", id, "close"], &json!({ "reason": reason })).await?;
-        context.print_record(&answer);
-        return Ok(());
+        return context.print_named(&api, answer, NAMES).await;
     }
     let mut answer = api.get(&["alerts"], &[]).await?;
-    context.put_names(&api, &mut answer["alerts"], &[("device", &DEVICES)]).await?;
+    context.put_names(&api, &mut answer["alerts"], NAMES).await?;
     context.print_list(&answer, "alerts", COLUMNS, "no alerts");
     Ok(())
 }

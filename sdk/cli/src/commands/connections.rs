@@ -14,6 +14,7 @@ const COLUMNS: &[Column] = &[
     ("NAME", |c| text(c, "name")),
     ("ACCESSORY", |c| format!("{}@{}", text(c, "accessory"), text(c, "version"))),
     ("URL", |c| text(c, "url")),
+    ("CLIENT", |c| if c["client"].is_null() { "every".to_owned() } else { text(c, "client") }),
     ("STATE", |c| text(c, "state")),
     ("ACCOUNT", |c| text(c, "account")),
     ("PROBLEM", |c| text(c, "problem")),
@@ -113,7 +114,9 @@ pub struct Add {
 pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Failure> {
     let answer = match command {
         None | Some(Command::List) => {
-            let answer = context.api()?.get(&["connections"], &[]).await?;
+            let api = context.api()?;
+            let mut answer = api.get(&["connections"], &[]).await?;
+            context.put_names(&api, &mut answer["connections"], &[("client", &CLIENTS)]).await?;
             context.print_list(&answer, "connections", COLUMNS, "no connections");
             return Ok(());
         }

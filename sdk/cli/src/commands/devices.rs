@@ -147,8 +147,7 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
         Command::Retire { device } => return end(context, &api, device, "retirement", "is out of use").await,
         Command::Revoke { device } => return end(context, &api, device, "revocation", "is revoked").await,
     };
-    context.print_record(&answer);
-    Ok(())
+    context.print_named(&api, answer, &[("client", &CLIENTS), ("location", &LOCATIONS)]).await
 }
 
 async fn end(context: &Context, api: &Api, device: &str, how: &str, done: &str) -> Result<(), Failure> {

@@ -2,11 +2,12 @@
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::reference::DEVICES;
+use crate::reference::{DEVICES, INSTALLATIONS};
 use crate::table::{self, Column, age, text};
 
 const FINDINGS: &[Column] = &[
     ("DEVICE", |f| text(f, "device")),
+    ("ACCESSORY", |f| text(f, "installation")),
     ("HEALTH", |f| text(f, "health")),
     ("CONDITION", |f| text(f, "condition")),
     ("SUBJECT", |f| text(f, "subject")),
@@ -17,7 +18,7 @@ const FINDINGS: &[Column] = &[
 
 const RUNS: &[Column] = &[
     ("DEVICE", |r| text(r, "device")),
-    ("INSTALLATION", |r| text(r, "installation")),
+    ("ACCESSORY", |r| text(r, "installation")),
     ("LAST RUN", |r| age(r, "at_ms")),
     ("OUTCOME", |r| text(r, "outcome")),
     ("MESSAGE", |r| text(r, "message")),
@@ -41,7 +42,7 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
     let query: Vec<(&str, &str)> = device.iter().map(|id| ("device", id.as_str())).collect();
     let mut answer = api.get(&["findings"], &query).await?;
     for list in ["findings", "runs"] {
-        context.put_names(&api, &mut answer[list], &[("device", &DEVICES)]).await?;
+        context.put_names(&api, &mut answer[list], &[("device", &DEVICES), ("installation", &INSTALLATIONS)]).await?;
     }
     context.print_list(&answer, "findings", FINDINGS, "no findings");
     if !context.json {

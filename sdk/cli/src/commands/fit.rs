@@ -9,12 +9,12 @@ use crate::reference::AccessoryRef;
 use crate::table::{self, Column, text};
 
 const COLUMNS: &[Column] = &[
-    ("DEVICE", |d| text(d, "device")),
-    ("NAME", |d| text(d, "name")),
+    ("DEVICE", |d| text(d, "name")),
     ("FITS", |d| if d["fits"].as_bool() == Some(true) { "yes".to_owned() } else { "no".to_owned() }),
     ("WHY NOT", |d| {
         table::rows(d, "reasons").iter().filter_map(Value::as_str).map(table::clean).collect::<Vec<_>>().join("; ")
     }),
+    ("ID", |d| text(d, "device")),
 ];
 
 /// What the command takes.

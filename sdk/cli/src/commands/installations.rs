@@ -6,6 +6,7 @@ use super::install::{self, every};
 use crate::api::Api;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::reference::{CLIENTS, DEVICES, INSTALLATIONS, LOCATIONS};
 use crate::table::{Column, age, text};
 use crate::{clock, consent, settings};
 
@@ -36,17 +37,24 @@ pub enum Command {
     /// List them (default)
     List,
     /// Show one, with its configuration
-    Show { id: String },
+    Show {
+        /// Id, or the accessory where it is installed once
+        installation: String,
+    },
     /// Change one: its configuration, how often it runs, where, or which version
     Change(Change),
     /// Remove one; its history stays
-    Remove { id: String },
+    Remove {
+        /// Id, or the accessory where it is installed once
+        installation: String,
+    },
 }
 
 /// What changes; what is left out stays.
 #[derive(Debug, clap::Args)]
 pub struct Change {
-    id: String,
+    /// Id, or the accessory where it is installed once
+    installation: String,
     #[command(flatten)]
     target: install::Target,
     /// Values go over the configuration that is there
@@ -67,23 +75,51 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
     let api = context.api()?;
     match command {
         None | Some(Command::List) => {
-            let answer = api.get(&["installations"], &[]).await?;
+            let mut answer = api.get(&["installations"], &[]).await?;
+            name_targets(context, &api, answer["installations"].as_array_mut().into_iter().flatten().collect()).await?;
             context.print_list(&answer, "installations", COLUMNS, "no installations");
         }
-        Some(Command::Show { id }) => context.print_record(&api.get(&["installations", id], &[]).await?),
-        Some(Command::Change(change)) => {
-            let answer = changed(&api, change).await?;
-            context.print_record(if context.json { &answer } else { &answer["installation"] });
+        Some(Command::Show { installation }) => {
+            let id = INSTALLATIONS.id(&api, installation).await?;
+            print(context, &api, api.get(&["installations", &id], &[]).await?).await?;
         }
-        Some(Command::Remove { id }) => {
-            api.delete(&["installations", id]).await?;
-            context.print_done(&json!({ "id": id }), &format!("{id} is removed"));
+        Some(Command::Change(change)) => {
+            let mut answer = changed(&api, change).await?;
+            print(context, &api, if context.json { answer } else { answer["installation"].take() }).await?;
+        }
+        Some(Command::Remove { installation }) => {
+            let id = INSTALLATIONS.id(&api, installation).await?;
+            api.delete(&["installations", &id]).await?;
+            context.print_done(&json!({ "id": id }), &format!("{installation} is removed"));
         }
     }
     Ok(())
 }
 
+/// Prints one; for people with names, and its target in words.
+async fn print(context: &Context, api: &Api, mut installation: Value) -> Result<(), Failure> {
+    name_targets(context, api, vec![&mut installation]).await?;
+    if !context.json {
+        installation["target"] = target(&installation).into();
+    }
+    context.print_record(&installation);
+    Ok(())
+}
+
+/// Says by names where installations go, for people.
+async fn name_targets(context: &Context, api: &Api, installations: Vec<&mut Value>) -> Result<(), Failure> {
+    let places = installations.into_iter().filter_map(|installation| installation.get_mut("target"));
+    let several = |target: &Value| target["any"].is_array();
+    let places = places.flat_map(|target| match several(target) {
+        true => target["any"].as_array_mut().into_iter().flatten().collect(),
+        false => vec![target],
+    });
+    let members = [("client", &CLIENTS), ("location", &LOCATIONS), ("device", &DEVICES)];
+    context.put_names_in(api, places.collect(), &members).await
+}
+
 async fn changed(api: &Api, change: &Change) -> Result<Value, Failure> {
+    let id = INSTALLATIONS.id(api, &change.installation).await?;
     let mut body = json!({});
     if let Some(target) = install::target(api, &change.target).await? {
         body["target"] = target;
@@ -95,8 +131,8 @@ async fn changed(api: &Api, change: &Change) -> Result<Value, Failure> {
         body["version"] = version.as_str().into();
     }
     if settings::says_something(&change.config) {
-        let before = api.get(&["installations", &change.id], &[]).await?["config"].clone();
+        let before = api.get(&["installations", &id], &[]).await?["config"].clone();
         body["config"] = settings::config_over(before, &change.config)?;
     }
-    consent::patch(api, &["installations", &change.id], body, &change.consent).await
+    consent::patch(api, &["installations", &id], body, &change.consent).await
 }

@@ -41,8 +41,7 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
     if let Some(Command::Add { name, client }) = command {
         let client = CLIENTS.id(&api, client).await?;
         let answer = api.post(&["locations"], &json!({ "name": name, "client": client })).await?;
-        context.print_record(&answer);
-        return Ok(());
+        return context.print_named(&api, answer, &[("client", &CLIENTS)]).await;
     }
     if let Some(Command::Networks { location, set, none }) = command {
         let id = LOCATIONS.id(&api, location).await?;

@@ -6,7 +6,7 @@ use crate::api::Api;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::password;
-use crate::reference::{CLIENTS, PEOPLE};
+use crate::reference::{CLIENTS, Directory, PEOPLE};
 use crate::table::{Column, age, text};
 
 const PASSWORD_VARIABLE: &str = "FITMENT_NEW_PASSWORD";
@@ -19,6 +19,8 @@ const COLUMNS: &[Column] = &[
     ("DISABLED", |p| age(p, "disabled_ms")),
     ("ID", |p| text(p, "id")),
 ];
+
+const NAMES: &[(&str, &Directory)] = &[("clients", &CLIENTS)];
 
 /// What the command takes.
 #[derive(Debug, clap::Subcommand)]
@@ -78,18 +80,20 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
     match command {
         None | Some(Command::List) => {
             let mut answer = api.get(&["people"], &[]).await?;
-            context.put_names(&api, &mut answer["people"], &[("clients", &CLIENTS)]).await?;
+            context.put_names(&api, &mut answer["people"], NAMES).await?;
             context.print_list(&answer, "people", COLUMNS, "no people");
         }
         Some(Command::Add { email, may, password_stdin }) => {
             let mut body = may.body(&api).await?;
             body["email"] = email.as_str().into();
             body["password"] = password::read(*password_stdin, PASSWORD_VARIABLE)?.into();
-            context.print_record(&api.post(&["people"], &body).await?);
+            let answer = api.post(&["people"], &body).await?;
+            context.print_named(&api, answer, NAMES).await?;
         }
         Some(Command::Change { person, may }) => {
             let id = PEOPLE.id(&api, person).await?;
-            context.print_record(&api.put(&["people", &id], &may.body(&api).await?).await?);
+            let answer = api.put(&["people", &id], &may.body(&api).await?).await?;
+            context.print_named(&api, answer, NAMES).await?;
         }
         Some(Command::Disable { person }) => {
             let id = PEOPLE.id(&api, person).await?;

@@ -48,15 +48,35 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
     if let Some(key) = &key {
         register_key(&api, &account, &PublicKey::of(key), arguments.new_key).await?;
     }
+    let mut answers = Vec::new();
+    let published = publish_all(context, &api, arguments, key.as_ref(), tries, &mut answers).await;
+    // What was published is told, also where a later one was not.
+    match answers.as_slice() {
+        [one] if context.json && arguments.files.len() == 1 => table::json(one),
+        several if context.json && arguments.files.len() > 1 => table::json(&json!({ "published": several })),
+        _ => {}
+    }
+    published
+}
+
+async fn publish_all(
+    context: &Context,
+    api: &Api,
+    arguments: &Arguments,
+    key: Option<&SigningKey>,
+    tries: bool,
+    answers: &mut Vec<Value>,
+) -> Result<(), Failure> {
     let mut refused = 0_usize;
     for path in &arguments.files {
-        match publish(context, &api, path, key.as_ref(), tries).await {
+        match publish(context, api, path, key, tries).await {
+            Ok(answer) => answers.push(answer),
             // The others are judged all the same; what is wrong here would be wrong for them too only if it is no refusal.
             Err(Failure::Refused(why)) if arguments.files.len() > 1 => {
                 refused += 1;
                 eprintln!("error: {why}");
             }
-            other => other?,
+            Err(other) => return Err(other),
         }
     }
     if refused > 0 {
@@ -99,7 +119,7 @@ async fn publish(
     path: &Path,
     key: Option<&SigningKey>,
     tries: bool,
-) -> Result<(), Failure> {
+) -> Result<Value, Failure> {
     let files = if path.is_dir() {
         let project = Project::read(path)?;
         let files = PackageFiles::read(&package_files::built(path, &project.manifest)?)?;
@@ -132,22 +152,22 @@ async fn publish(
         .part("component", part(&files.component, "component.wasm", "application/wasm")?)
         .part("statement", part(&statement, "statement.json", "application/json")?)
         .part("listing", part(&files.listing_bytes, "listing.json", "application/json")?);
-    let answer = api.post_form(&["releases"], form).await?;
+    let mut answer = api.post_form(&["releases"], form).await?;
     report(context, &files, &answer);
     if tries {
-        try_it(context, api, &files).await?;
+        answer["test"] = try_it(context, api, &files).await?;
     }
-    Ok(())
+    Ok(answer)
 }
 
 /// Lets the publisher's own test tenant use the release, before anybody approves it.
-async fn try_it(context: &Context, api: &Api, files: &PackageFiles) -> Result<(), Failure> {
+async fn try_it(context: &Context, api: &Api, files: &PackageFiles) -> Result<Value, Failure> {
     let (name, version) = (&files.package.manifest.name, files.package.manifest.version.to_string());
     let answer = api.post(&["releases", &name.publisher, &name.name, &version, "test"], &json!({})).await?;
     if !context.json {
         table::line(format!("test tenant {} can install it now", table::text(&answer, "tenant")));
     }
-    Ok(())
+    Ok(answer)
 }
 
 /// The marketplace inspects for itself, so a machine without the inspector can publish.
@@ -185,7 +205,7 @@ fn statement(files: &PackageFiles, key: Option<&SigningKey>) -> Result<Vec<u8>, 
 
 fn report(context: &Context, files: &PackageFiles, answer: &Value) {
     if context.json {
-        return table::json(answer);
+        return;
     }
     let problems: Vec<Problem> = serde_json::from_value(answer["report"]["problems"].clone()).unwrap_or_default();
     check::print(&problems);

@@ -63,7 +63,8 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
             if let Some(condition) = condition {
                 body["condition"] = json!(condition);
             }
-            context.print_record(&api.post(&["category-rules"], &body).await?);
+            let answer = api.post(&["category-rules"], &body).await?;
+            context.print_named(&api, answer, &[("category", &CATEGORIES)]).await?;
         }
         Some(Command::Remove { id }) => {
             api.delete(&["category-rules", id]).await?;

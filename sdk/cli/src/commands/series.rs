@@ -5,12 +5,13 @@ use serde_json::Value;
 use crate::clock;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::reference::DEVICES;
+use crate::reference::{DEVICES, INSTALLATIONS};
 use crate::table::{self, Column, age, text};
 
 const SERIES: &[Column] = &[
     ("ID", |s| text(s, "id")),
     ("DEVICE", |s| text(s, "device")),
+    ("ACCESSORY", |s| text(s, "installation")),
     ("CONDITION", |s| text(s, "condition")),
     ("SUBJECT", |s| text(s, "subject")),
     ("NAME", |s| text(s, "name")),
@@ -21,7 +22,7 @@ const SERIES: &[Column] = &[
 
 const DROPPED: &[Column] = &[
     ("DEVICE", |d| text(d, "device")),
-    ("INSTALLATION", |d| text(d, "installation")),
+    ("ACCESSORY", |d| text(d, "installation")),
     ("NOT KEPT", |d| text(d, "samples")),
     ("REASON", |d| text(d, "reason")),
     ("LAST", |d| age(d, "last_ms")),
@@ -43,7 +44,7 @@ pub struct Arguments {
     /// Only of this device: id or name
     #[arg(long)]
     device: Option<String>,
-    /// Only of this installation
+    /// Only of this installation: id or accessory
     #[arg(long)]
     installation: Option<String>,
 }
@@ -91,9 +92,16 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
         Some(device) => Some(DEVICES.id(&api, device).await?),
         None => None,
     };
+    let installation = match &arguments.installation {
+        Some(installation) => Some(INSTALLATIONS.id(&api, installation).await?),
+        None => None,
+    };
     let mut query: Vec<(&str, &str)> = device.iter().map(|id| ("device", id.as_str())).collect();
-    query.extend(arguments.installation.as_deref().map(|id| ("installation", id)));
-    let answer = api.get(&["series"], &query).await?;
+    query.extend(installation.as_deref().map(|id| ("installation", id)));
+    let mut answer = api.get(&["series"], &query).await?;
+    for list in ["series", "dropped"] {
+        context.put_names(&api, &mut answer[list], &[("device", &DEVICES), ("installation", &INSTALLATIONS)]).await?;
+    }
     context.print_list(&answer, "series", SERIES, "no series");
     if !context.json && !table::rows(&answer, "dropped").is_empty() {
         table::line("");

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::reference::DEVICES;
+use crate::reference::{CONNECTIONS, DEVICES, Directory};
 use crate::table::{Column, text};
 
 const COLUMNS: &[Column] = &[
@@ -28,6 +28,8 @@ const NOTES: &[Column] = &[
     ("FOR", |n| text(n, "audience")),
     ("NOTE", |n| text(n, "body")),
 ];
+
+const NAMES: &[(&str, &Directory)] = &[("device", &DEVICES), ("connection", &CONNECTIONS)];
 
 /// What the command takes.
 #[derive(Debug, clap::Subcommand)]
@@ -81,7 +83,7 @@ pub struct Create {
     board: Option<String>,
     #[arg(long)]
     priority: Option<String>,
-    /// The device that it is about
+    /// The device that it is about: id or name
     #[arg(long)]
     device: Option<String>,
 }
@@ -92,7 +94,7 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
     let answer = match command {
         None | Some(Command::List) => {
             let mut answer = api.get(&["tickets"], &[]).await?;
-            context.put_names(&api, &mut answer["tickets"], &[("device", &DEVICES)]).await?;
+            context.put_names(&api, &mut answer["tickets"], NAMES).await?;
             context.print_list(&answer, "tickets", COLUMNS, "no tickets");
             return Ok(());
         }
@@ -103,7 +105,7 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
                 return Ok(());
             }
             let notes = json!({ "notes": answer.as_object_mut().and_then(|ticket| ticket.remove("notes")) });
-            context.print_record(&answer);
+            context.print_named(&api, answer, NAMES).await?;
             context.print_list(&notes, "notes", NOTES, "no notes");
             return Ok(());
         }
@@ -123,19 +125,22 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
         }
         Some(Command::Create(new)) => {
             let (summary, category) = (Some(new.summary.clone()), Some(new.category.clone()));
+            let device = match &new.device {
+                Some(device) => Some(DEVICES.id(&api, device).await?),
+                None => None,
+            };
             let given = [
                 ("summary", &summary),
                 ("category", &category),
                 ("description", &new.description),
                 ("board", &new.board),
                 ("priority", &new.priority),
-                ("device", &new.device),
+                ("device", &device),
             ];
             api.post(&["tickets"], &body(&given)).await?
         }
     };
-    context.print_record(&answer);
-    Ok(())
+    context.print_named(&api, answer, NAMES).await
 }
 
 fn body(given: &[(&str, &Option<String>)]) -> Value {

@@ -60,9 +60,9 @@ pub async fn run(context: &Context, command: &Command) -> Result<(), Failure> {
             let mut answer = api.get(&["zero-certificates"], &[]).await?;
             let list = &mut answer["zero_certificates"];
             context.put_names(&api, list, &[("client", &CLIENTS), ("location", &LOCATIONS)]).await?;
-            for zero in list.as_array_mut().into_iter().flatten() {
-                context.put_names(&api, &mut zero["devices"], &[("device", &DEVICES)]).await?;
-            }
+            let zeros = list.as_array_mut().into_iter().flatten();
+            let devices = zeros.flat_map(|zero| zero["devices"].as_array_mut().into_iter().flatten());
+            context.put_names_in(&api, devices.collect(), &[("device", &DEVICES)]).await?;
             context.print_list(&answer, "zero_certificates", COLUMNS, "no zero certificates");
             Ok(())
         }

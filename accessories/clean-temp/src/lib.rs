@@ -5,7 +5,7 @@ use fitment_sdk::{Context, Fault, Outcome, Script, log, script, text};
 use serde::Deserialize;
 
 const ROOTS: [&str; 2] = ["/tmp", "/var/tmp"];
-const HOUR_MS: u64 = 3_600_000;
+const HOUR_MS: f64 = 3_600_000.0;
 const DEPTH_MAX: usize = 12;
 /// Leaves room for what the run still has to say.
 const CALLS_MAX: u64 = 9_000;
@@ -16,13 +16,13 @@ struct CleanTemp;
 #[derive(Debug, Deserialize)]
 #[serde(default)]
 struct Parameters {
-    older_than_hours: u64,
+    older_than_hours: f64,
     dry_run: bool,
 }
 
 impl Default for Parameters {
     fn default() -> Self {
-        Self { older_than_hours: 72, dry_run: false }
+        Self { older_than_hours: 72.0, dry_run: false }
     }
 }
 
@@ -38,7 +38,7 @@ struct Tally {
 impl Script for CleanTemp {
     fn run(ctx: &Context) -> Result<Outcome, Fault> {
         let parameters: Parameters = ctx.parameters()?;
-        let before_ms = ctx.now_ms().saturating_sub(parameters.older_than_hours.saturating_mul(HOUR_MS));
+        let before_ms = ctx.now_ms().saturating_sub((parameters.older_than_hours * HOUR_MS) as u64);
         let mut tally = Tally::default();
         for (index, root) in ROOTS.into_iter().enumerate() {
             script::progress((index * 50) as u8, &format!("looking through {root}"));
@@ -53,7 +53,7 @@ impl Script for CleanTemp {
     }
 }
 
-/// Goes down before it judges a folder, so that one which became empty goes too.
+/// Goes through a folder and all below it. Folders stay.
 fn clean(
     ctx: &Context,
     parameters: &Parameters,
@@ -74,7 +74,8 @@ fn clean(
                     clean(ctx, parameters, before_ms, &inside, depth + 1, tally);
                 }
             }
-            FileKind::File | FileKind::Symlink if entry.modified_ms < before_ms => {
+            // An unpacked archive keeps old times of its contents, and is new here all the same.
+            FileKind::File | FileKind::Symlink if entry.modified_ms.max(entry.changed_ms) < before_ms => {
                 tally.calls += 1;
                 remove(parameters, entry, tally);
             }

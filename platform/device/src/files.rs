@@ -18,8 +18,10 @@ pub struct Metadata {
     pub path: String,
     pub kind: FileKind,
     pub size_bytes: u64,
-    /// In milliseconds since 1970-01-01 UTC.
+    /// When its contents changed, as a copy keeps it, in milliseconds since 1970-01-01 UTC.
     pub modified_ms: u64,
+    /// When anything of it changed: nobody sets that back.
+    pub changed_ms: u64,
     /// Permission bits.
     pub mode: u32,
     /// The owner's number.

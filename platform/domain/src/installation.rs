@@ -38,6 +38,16 @@ impl Target {
         }
     }
 
+    /// Returns whether everything that another target can ever mean is meant by this one too.
+    pub fn includes(&self, other: &Target) -> bool {
+        match (self, other) {
+            (Target::All, _) => true,
+            (_, Target::Any(several)) => several.iter().all(|target| self.includes(target)),
+            (Target::Any(several), _) => several.contains(other),
+            _ => self == other,
+        }
+    }
+
     /// Returns the target with another device in the place of one: what was meant for it goes on being meant.
     pub fn with_device_replaced(self, from: &DeviceId, to: &DeviceId) -> Self {
         match self {

@@ -174,6 +174,9 @@ pub struct File {
     pub size_bytes: Option<u64>,
     #[serde(default)]
     pub modified_ms: u64,
+    /// Without it the same.
+    #[serde(default)]
+    pub changed_ms: Option<u64>,
     #[serde(default)]
     pub mode: u32,
     #[serde(default)]

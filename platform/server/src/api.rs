@@ -5,6 +5,7 @@ pub mod audit;
 pub mod connection_changes;
 pub mod connections;
 pub mod device_life;
+pub mod device_moves;
 pub mod devices;
 pub mod facts;
 pub mod findings;
@@ -95,7 +96,7 @@ pub fn router(app: Shared) -> Router {
         .route("/api/v1/devices", get(devices::list).post(devices::add))
         .route("/api/v1/devices/duplicates", get(device_life::duplicates))
         .route("/api/v1/devices/{id}", get(devices::show).patch(devices::change))
-        .route("/api/v1/devices/{id}/location", put(devices::move_to).delete(devices::move_back))
+        .route("/api/v1/devices/{id}/location", put(device_moves::move_to).delete(device_moves::move_back))
         .route("/api/v1/devices/{id}/retirement", post(device_life::retire))
         .route("/api/v1/devices/{id}/re-image", post(device_life::re_image))
         .route("/api/v1/devices/{id}/revocation", post(devices::revoke))

@@ -3,15 +3,19 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use fitment_domain::id::{DeviceId, RequestId, TransactionId};
+use fitment_domain::id::{AccountId, DeviceId, RequestId, TransactionId};
 use fitment_domain::protocol::{PROGRESS_MS_MIN, TRANSACTIONS_MAX};
 use fitment_domain::time::UnixMs;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
 
-/// Event streams that are open at once.
+/// Event streams that are open at once, of everybody and of one account.
 const STREAMS_MAX: usize = 256;
+const STREAMS_OF_ONE_MAX: usize = 16;
 /// Changes that a slow stream may miss before it reads everything again.
 const CHANGES_KEPT: usize = 1_024;
+
+/// A place for one event stream among all, and among those of its account; free again when it is dropped.
+pub type Place = [OwnedSemaphorePermit; 2];
 
 type Open = Vec<(TransactionId, UnixMs)>;
 
@@ -22,6 +26,7 @@ pub struct Orders {
     arrivals: watch::Sender<u64>,
     changes: broadcast::Sender<RequestId>,
     streams: Arc<Semaphore>,
+    streams_of: Mutex<HashMap<AccountId, Arc<Semaphore>>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -41,6 +46,7 @@ impl Orders {
             arrivals: watch::Sender::new(0),
             changes: broadcast::Sender::new(CHANGES_KEPT),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            streams_of: Mutex::new(HashMap::new()),
         }
     }
 
@@ -106,9 +112,12 @@ impl Orders {
         self.changes.subscribe()
     }
 
-    /// Takes a place for one event stream; none if all are taken.
-    pub fn stream(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.streams).try_acquire_owned().ok()
+    /// Takes a place for one event stream; none if all are taken, or all that one account may have.
+    pub fn stream(&self, account: &AccountId) -> Option<Place> {
+        let mut each = locked(&self.streams_of);
+        each.retain(|_, places| places.available_permits() < STREAMS_OF_ONE_MAX);
+        let own = each.entry(account.clone()).or_insert_with(|| Arc::new(Semaphore::new(STREAMS_OF_ONE_MAX)));
+        Some([Arc::clone(own).try_acquire_owned().ok()?, Arc::clone(&self.streams).try_acquire_owned().ok()?])
     }
 }
 
@@ -150,5 +159,16 @@ mod tests {
         assert!(orders.stream().is_none());
         drop(taken);
         assert!(orders.stream().is_some());
+    }
+
+    #[test]
+    fn one_account_does_not_take_every_place() {
+        let orders = Orders::new([]);
+        let (one, other) = (AccountId::from_random([1; 16]), AccountId::from_random([2; 16]));
+        let mut places: Vec<Place> = (0..STREAMS_OF_ONE_MAX).filter_map(|_| orders.stream(&one)).collect();
+        assert_eq!(places.len(), STREAMS_OF_ONE_MAX);
+        assert!(orders.stream(&one).is_none() && orders.stream(&other).is_some());
+        places.pop();
+        assert!(orders.stream(&one).is_some(), "a place is free again");
     }
 }

@@ -4,6 +4,7 @@ use fitment_domain::id::{ClientId, ConnectionId, ReleaseId};
 use fitment_domain::time::UnixMs;
 use sqlx::query;
 
+use crate::part::within;
 use crate::row::{Row, storable, to_json};
 use crate::{Result, Tx};
 
@@ -111,24 +112,31 @@ impl Tx {
         Ok(self.execute(statement).await? > 0)
     }
 
-    /// Returns the connections, oldest first.
+    /// Returns the connections, oldest first: those of all clients, and those of the clients that the person is there for.
     pub async fn connections(&mut self) -> Result<Vec<Connection>> {
-        let (tenant, _all_clients_have_the_same) = self.part()?;
+        let (tenant, who) = self.part()?;
         let sql = concat!(
             "select ",
             columns!(),
-            " from connections where tenant_id = $1 and removed is null order by created, id"
+            " from connections where tenant_id = $1 and removed is null and (client_id is null or ",
+            within!("client_id"),
+            ") order by created, id"
         );
-        let rows = self.rows(query(sql).bind(tenant.as_str())).await?;
+        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(who)).await?;
         rows.iter().map(|row| connection(&Row::of("connections", row))).collect()
     }
 
     /// Returns a connection.
     pub async fn connection(&mut self, id: &ConnectionId) -> Result<Option<Connection>> {
-        let tenant = self.tenant()?;
-        let sql =
-            concat!("select ", columns!(), " from connections where tenant_id = $1 and id = $2 and removed is null");
-        let found = self.row(query(sql).bind(tenant.as_str()).bind(id.as_str())).await?;
+        let (tenant, who) = self.part()?;
+        let sql = concat!(
+            "select ",
+            columns!(),
+            " from connections where tenant_id = $1 and id = $3 and removed is null and (client_id is null or ",
+            within!("client_id"),
+            ")"
+        );
+        let found = self.row(query(sql).bind(tenant.as_str()).bind(who).bind(id.as_str())).await?;
         found.map(|row| connection(&Row::of("connections", &row))).transpose()
     }
 

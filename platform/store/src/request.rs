@@ -316,6 +316,18 @@ impl Tx {
         found.map_or(Ok(0), |row| Row::of("executions", &row).int("many"))
     }
 
+    /// Counts what is not over on a device at a time: what it may still start, and what runs there.
+    pub async fn unfinished_executions_of(&mut self, device: &DeviceId, now: UnixMs) -> Result<i64> {
+        let tenant = self.tenant()?;
+        let sql = "select count(*) as many from executions e join requests r \
+                   on r.tenant_id = e.tenant_id and r.id = e.request_id where e.tenant_id = $1 and e.device_id = $2 and \
+                   (e.state in ('waiting', 'offered', 'fetched') and r.deliver_by >= $3 \
+                    or e.state = 'started' and e.started + r.wall_ms_max + $4 >= $3)";
+        let silence_ms = i64::try_from(execution::SILENCE_MS_MAX).unwrap_or(i64::MAX);
+        let statement = query(sql).bind(tenant.as_str()).bind(device.as_str()).bind(now.0).bind(silence_ms);
+        self.row(statement).await?.map_or(Ok(0), |row| Row::of("executions", &row).int("many"))
+    }
+
     /// Returns whether a device holds an order that has not ended and whose component this is.
     pub async fn order_names(&mut self, device: &DeviceId, digest: &Digest) -> Result<bool> {
         let tenant = self.tenant()?;

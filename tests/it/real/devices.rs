@@ -1,5 +1,7 @@
 //! What monitors and scripts do on a device with services of its own, as that device's own tools see it.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::device_host::DeviceHost;
@@ -104,16 +106,20 @@ async fn old_temporary_files_go_and_young_ones_stay() {
     let Some(scene) = Scene::new("old_temporary_files_go_and_young_ones_stay").await else { return };
     let Scene { device, .. } = &scene;
     device.run(
-        "mkdir /tmp/deep && head -c 20M /dev/zero > /tmp/deep/old && head -c 1M /dev/zero > /tmp/young && \
-         touch -d '5 days ago' /tmp/deep/old /etc/old-elsewhere && ln -s /etc/old-elsewhere /tmp/link && \
-         touch -h -d '5 days ago' /tmp/link",
+        "mkdir /tmp/deep && head -c 20M /dev/zero > /tmp/deep/old && touch /etc/old-elsewhere && \
+         ln -s /etc/old-elsewhere /tmp/link",
     );
+    // What is old is nothing that a test can set: it has to wait.
+    tokio::time::sleep(Duration::from_secs(32)).await;
+    // Unpacked just now, with the time that its contents had in 2019.
+    device.run("touch -d 2019-01-01 /etc/unpacked && cp -p /etc/unpacked /tmp/young");
+    let hours = 30.0 / 3_600.0;
     let used_kib = || device.run("df --output=used /tmp | tail -n 1").trim().parse::<u64>().unwrap();
     let before = used_kib();
     let script = scene.install("clean-temp", json!({ "consent": ["files:read", "files:write"] })).await;
-    let would = scene.run(&script, json!({ "older_than_hours": 72, "dry_run": true }), "done").await;
+    let would = scene.run(&script, json!({ "older_than_hours": hours, "dry_run": true }), "done").await;
     assert_eq!((&would["changed"], used_kib()), (&json!(false), before), "{would:#}");
-    let done = scene.run(&script, json!({ "older_than_hours": 72, "dry_run": false }), "done").await;
+    let done = scene.run(&script, json!({ "older_than_hours": hours, "dry_run": false }), "done").await;
     assert_eq!(done["changed"], true, "{done:#}");
     // The file, and the link itself: as many bytes as what it says.
     let freed = 20 * 1024 * 1024 + "/etc/old-elsewhere".len();

@@ -1,11 +1,12 @@
 //! Nobody sees or changes what is another's.
 
 use fitment_domain::device::Device;
-use fitment_domain::id::AlertId;
+use fitment_domain::id::{AlertId, ClientId, ConnectionId};
 use fitment_domain::tenant::{AccountKind, Role, Scope};
-use fitment_store::{EnrolOutcome, StoreError};
+use fitment_store::{Connection, EnrolOutcome, StoreError};
+use serde_json::json;
 
-use super::fixture::{Msp, NOW, account};
+use super::fixture::{Msp, NOW, account, fresh};
 use crate::support::databases::Database;
 
 // proves T1 (no MSP is aware of another)
@@ -63,6 +64,23 @@ pub(crate) async fn the_wrong_scope_is_refused(database: &Database) {
     assert_eq!(tx.zero_by_serial("1").await.unwrap_err(), StoreError::Scope { needed: "platform" });
 }
 
+fn connection(msp: &Msp, client: Option<ClientId>) -> Connection {
+    Connection {
+        id: ConnectionId::from_random(fresh()),
+        name: "Tracker".to_owned(),
+        release: msp.release.clone(),
+        url: "https://tracker.example.com".to_owned(),
+        config: json!({}),
+        sealed_secrets: Vec::new(),
+        account: None,
+        closed_status: "resolved".to_owned(),
+        state: "ok".to_owned(),
+        problem: None,
+        created: NOW,
+        client,
+    }
+}
+
 /// Whoever is there for some clients reads those in SQL, and is refused by every function that is not narrowed.
 pub(crate) async fn a_part_of_a_tenant_is_narrowed_or_refused(database: &Database) {
     let store = database.open().await;
@@ -74,6 +92,9 @@ pub(crate) async fn a_part_of_a_tenant_is_narrowed_or_refused(database: &Databas
     let mut tx = store.begin(msp.scope()).await.unwrap();
     tx.insert_person(&person).await.unwrap();
     tx.put_alert(&msp.alert("/")).await.unwrap();
+    let (own, everybodys) = (connection(&msp, Some(msp.client.clone())), connection(&msp, None));
+    tx.insert_connection(&own).await.unwrap();
+    tx.insert_connection(&everybodys).await.unwrap();
     tx.commit().await.unwrap();
     for (clients, seen) in [(vec![], 0), (vec![msp.client.clone()], 1)] {
         let mut tx = store.begin(msp.scope()).await.unwrap();
@@ -86,6 +107,9 @@ pub(crate) async fn a_part_of_a_tenant_is_narrowed_or_refused(database: &Databas
         assert_eq!(tx.zeros().await.unwrap().len(), seen);
         assert_eq!(tx.installations().await.unwrap().len(), seen, "its target is the device");
         assert_eq!(tx.alerts().await.unwrap().len(), seen);
+        assert_eq!(tx.connections().await.unwrap().len(), 1 + seen, "one is for all clients");
+        assert_eq!(tx.connection(&own.id).await.unwrap().is_some(), seen == 1);
+        assert!(tx.connection(&everybodys.id).await.unwrap().is_some());
         assert_eq!(tx.client(&msp.client).await.unwrap().is_some(), seen == 1);
         assert_eq!(tx.location(&msp.location).await.unwrap().is_some(), seen == 1);
         assert_eq!(tx.device(&msp.device).await.unwrap().is_some(), seen == 1);

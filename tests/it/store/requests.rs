@@ -53,6 +53,7 @@ pub(crate) async fn a_request_reads_back_and_is_its_tenants_and_its_devices_alon
     assert_eq!(tx.execution(&row.id, &mine.device).await.unwrap().unwrap(), row);
     assert_eq!(tx.execution(&row.id, &theirs.device).await.unwrap(), None);
     assert_eq!(tx.open_executions_of(&mine.device, NOW).await.unwrap(), 1);
+    assert_eq!(tx.unfinished_executions_of(&mine.device, NOW).await.unwrap(), 1);
     assert!(!tx.order_names(&mine.device, &digest).await.unwrap(), "it is not fetched yet");
 
     row.state = State::Started;
@@ -67,6 +68,8 @@ pub(crate) async fn a_request_reads_back_and_is_its_tenants_and_its_devices_alon
     tx.put_execution(&row).await.unwrap();
     assert!(tx.order_names(&mine.device, &digest).await.unwrap());
     assert_eq!(tx.open_executions_of(&mine.device, NOW).await.unwrap(), 0);
+    assert_eq!(tx.unfinished_executions_of(&mine.device, NOW).await.unwrap(), 1, "it runs");
+    assert_eq!(tx.unfinished_executions_of(&mine.device, NOW.plus_ms(86_400_000)).await.unwrap(), 0, "time ended it");
     tx.commit().await.unwrap();
     let mut tx = store.read(mine.scope()).await.unwrap();
     let name = format!("host of {}", mine.device);

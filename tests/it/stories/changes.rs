@@ -51,9 +51,10 @@ async fn an_installation_changes_its_scope_its_configuration_and_its_version() {
     let platform = Platform::start(Database::sqlite()).await;
     publish(&platform, "0.1.0", |_| {}).await;
     let msp = platform.msp().await;
+    let acme = msp.get("/api/v1/clients").await.ok()["clients"][0]["id"].clone();
     let client = msp.post("/api/v1/clients", json!({ "name": "Bakery" })).await.ok()["id"].clone();
     let shop = msp.post("/api/v1/locations", json!({ "client": client, "name": "Shop" })).await.ok()["id"].clone();
-    let here = enrol(&msp, json!({})).await;
+    let here = enrol(&msp, json!({ "client": acme })).await;
     let there = enrol(&msp, json!({ "client": client, "location": shop })).await;
     let (_, start) = here.set_after(None).await;
     let (_, start_there) = there.set_after(None).await;
@@ -126,9 +127,10 @@ async fn a_connection_serves_its_client_changes_and_goes() {
     platform.publish("disk-space").await;
     platform.publish("request-tracker").await;
     let msp = platform.msp().await;
+    let acme = msp.get("/api/v1/clients").await.ok()["clients"][0]["id"].clone();
     let client = msp.post("/api/v1/clients", json!({ "name": "Bakery" })).await.ok()["id"].clone();
     let shop = msp.post("/api/v1/locations", json!({ "client": client, "name": "Shop" })).await.ok()["id"].clone();
-    let here = enrol(&msp, json!({})).await;
+    let here = enrol(&msp, json!({ "client": acme })).await;
     let there = enrol(&msp, json!({ "client": client, "location": shop })).await;
     let tenant = &here.enrolled.tenant;
     let of_bakery = ClientId::parse(client.as_str().unwrap()).unwrap();

@@ -11,7 +11,8 @@ use crate::stories::certificates::assert_refused;
 use crate::support::agent::Agent;
 use crate::support::databases::Database;
 use crate::support::looks::space;
-use crate::support::platform::{Platform, Session};
+use crate::support::platform::{PASSWORD, Platform, Session};
+use crate::support::script;
 use crate::support::wire::{HandDevice, Shown, Wire, facts, request_pem};
 
 fn text(value: &str) -> Fact {
@@ -101,7 +102,7 @@ async fn a_device_stands_where_the_best_evidence_says() {
 
     // What its agent was told beats its address; another client's location is not for it to choose.
     let other = msp.post("/api/v1/clients", json!({ "name": "Bakery" })).await.ok()["id"].clone();
-    let oven = place(&msp, &other, "Oven room").await;
+    place(&msp, &other, "Oven room").await;
     let mut told = machine("", "", "10.1.2.3");
     told.0.insert("location".to_owned(), text("Bakery/Oven room"));
     device.wire.put(route::FACTS, &told).await.ok();
@@ -113,23 +114,66 @@ async fn a_device_stands_where_the_best_evidence_says() {
     let status = agent.until_status("the agent enrols", |s| !s["device"].is_null()).await;
     stands(&msp, status["device"].as_str().unwrap(), &store, "agent").await;
 
-    // What a person says beats all of it, and moves it to another client too: its installations follow.
-    let installation = install(&msp, json!({ "client": other })).await["id"].clone();
-    let (_, before) = device.set_after(None).await;
-    assert_eq!(before.items, []);
+    // What a person says beats all of it.
     let by_hand = format!("{}/location", path(&device));
-    msp.put(&by_hand, json!({ "location": oven })).await.ok();
-    stands(&msp, &id, &oven, "hand").await;
-    let (_, set) = device.set_after(Some(before.time)).await;
-    assert_eq!(json!(set.items[0].installation), installation);
+    msp.put(&by_hand, json!({ "location": attic })).await.ok();
+    stands(&msp, &id, &attic, "hand").await;
     device.wire.put(route::FACTS, &told).await.ok();
-    stands(&msp, &id, &oven, "hand").await;
-    looks(&device, &installation, Health::Critical, 1, 2).await;
-    assert_eq!(msp.get("/api/v1/alerts").await.ok()["alerts"][0]["state"], "open");
+    stands(&msp, &id, &attic, "hand").await;
     msp.delete(&by_hand).await.ok();
     stands(&msp, &id, &shop, "agent").await;
+}
+
+// proves T1 (no client is aware of another)
+#[tokio::test]
+async fn a_device_that_goes_to_another_client_leaves_its_history_behind() {
+    let platform = Platform::start(Database::sqlite()).await;
+    platform.publish("disk-space").await;
+    script::publish(&platform, 0).await;
+    let msp = platform.msp().await;
+    let acme = msp.get("/api/v1/clients").await.ok()["clients"][0]["id"].clone();
+    let device = HandDevice::enrol(&bundle(&msp).await).await;
+    let old = device.enrolled.device.to_string();
+    let bakery = msp.post("/api/v1/clients", json!({ "name": "Bakery" })).await.ok()["id"].clone();
+    let oven = place(&msp, &bakery, "Oven room").await;
+    let watching = [install(&msp, json!({ "client": acme })).await, install(&msp, json!({ "client": bakery })).await];
+    let (_, before) = device.set_after(None).await;
+    looks(&device, &watching[0]["id"], Health::Critical, 1, 2).await;
+    assert_eq!(msp.get("/api/v1/alerts").await.ok()["alerts"][0]["state"], "open");
+
+    // Its result would find another device in its place.
+    let asked = script::ask(&msp, &script::install(&msp, json!("all")).await, &[&old]).await;
+    let by_hand = |id: &str| format!("/api/v1/devices/{id}/location");
+    let refused = msp.put(&by_hand(&old), json!({ "location": oven })).await;
+    assert_eq!((refused.status, refused.code()), (409, "runs-scripts"));
+    msp.delete(&format!("/api/v1/requests/{}", asked["id"].as_str().unwrap())).await.ok();
+
+    let moved = msp.put(&by_hand(&old), json!({ "location": oven })).await.ok();
+    let new = moved["id"].as_str().unwrap();
+    assert_ne!(new, old);
+    assert_eq!((&moved["client"], &moved["location"], &moved["has_agent"]), (&bakery, &json!(oven), &json!(true)));
     let alert = msp.get("/api/v1/alerts").await.ok()["alerts"][0].clone();
-    assert_eq!((&alert["state"], &alert["closed_because"]), (&json!("closed"), &json!("not-covered")));
+    assert_eq!((&alert["device"], &alert["closed_because"]), (&json!(old), &json!("device-retired")));
+    let listed = msp.get("/api/v1/devices").await.ok();
+    assert_eq!((listed["devices"].as_array().unwrap().len(), &listed["devices"][0]["id"]), (1, &json!(new)));
+
+    // Its agent goes on with the certificate that it has, and runs what the other client runs.
+    let (_, set) = device.set_after(Some(before.time)).await;
+    let items: Vec<_> = set.items.iter().map(|item| json!(item.installation)).collect();
+    assert!(items.contains(&watching[1]["id"]) && !items.contains(&watching[0]["id"]), "{items:?}");
+    looks(&device, &watching[1]["id"], Health::Critical, 3, 2).await;
+    let body = json!({ "email": "baker@example.com", "password": PASSWORD, "role": "client", "clients": [bakery] });
+    msp.post("/api/v1/people", body).await.ok();
+    let baker = platform.sign_in("baker@example.com").await;
+    let alerts = baker.get("/api/v1/alerts").await.ok();
+    assert_eq!((alerts["alerts"].as_array().unwrap().len(), &alerts["alerts"][0]["device"]), (1, &json!(new)));
+    for list in ["devices", "alerts", "tickets", "findings", "series"] {
+        let seen = baker.get(&format!("/api/v1/{list}")).await.ok().to_string();
+        assert!(!seen.contains(&old), "{list}: {seen}");
+    }
+    // What decides once nobody's hand does is of the client where it is.
+    msp.delete(&by_hand(new)).await.ok();
+    stands(&msp, new, &oven, "zero-certificate").await;
 }
 
 // proves M2 (from agents, by hand, by import)

@@ -60,6 +60,14 @@ async fn a_deprecated_release_warns_and_a_yanked_one_only_goes_on() {
     let second = HandDevice::enrol(&bundle).await;
     let (_, set) = second.set_after(None).await;
     assert_eq!(set.items.len(), 1, "the installation that was there goes on");
+    // It can be tuned and narrowed where it runs, and goes nowhere else.
+    let installation = msp.get("/api/v1/installations").await.ok()["installations"][0].clone();
+    let change = format!("/api/v1/installations/{}", installation["id"].as_str().unwrap());
+    let changed =
+        msp.patch(&change, json!({ "interval_s": 60, "target": { "device": second.enrolled.device } })).await.ok();
+    assert_eq!(changed["installation"]["interval_s"], 60);
+    let refused = msp.patch(&change, json!({ "target": "all" })).await;
+    assert_eq!((refused.status, refused.code()), (409, "does-not-fit"));
 
     assert_eq!(publisher.delete(&path("0.1.0", "/deprecation")).await.code(), "wrong-state");
     assert_eq!(publisher.delete(&path("0.1.0", "/yank")).await.ok()["state"], "published");

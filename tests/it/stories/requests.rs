@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::stories::telling::{metered, metrics};
 use crate::support::databases::Database;
-use crate::support::platform::{Answer, Platform, Session};
+use crate::support::platform::{Answer, PASSWORD, Platform, Session};
 use crate::support::script::{ask, events, execution, install, publish, until};
 use crate::support::wire::{HandDevice, now};
 
@@ -249,4 +249,35 @@ async fn a_request_leaves_out_the_devices_that_may_not_each_with_its_reasons() {
     assert_eq!(listed["requests"][0]["states"], json!({ "waiting": 2 }));
     let audit = msp.get("/api/v1/audit").await.ok().to_string();
     assert!(audit.contains("request.make"), "{audit}");
+}
+
+// proves T1 (roles)
+#[tokio::test]
+async fn who_is_signed_out_or_disabled_is_told_nothing_more() {
+    let platform = Platform::start(Database::sqlite()).await;
+    publish(&platform, 0).await;
+    let msp = platform.msp().await;
+    let device = HandDevice::enrol(&msp.post("/api/v1/zero-certificates", json!({})).await.ok()["bundle"]).await;
+    let installation = install(&msp, json!("all")).await;
+    let request = ask(&msp, &installation, &[device.enrolled.device.as_str()]).await;
+    for how in ["signs out", "is disabled"] {
+        let email = format!("{}@example.com", how.replace(' ', "-"));
+        let body = json!({ "email": email, "password": PASSWORD, "role": "technician", "clients": "all" });
+        let person = msp.post("/api/v1/people", body).await.ok()["id"].clone();
+        let watcher = platform.sign_in(&email).await;
+        let watching = tokio::spawn({
+            let (platform_url, http, token) = (platform.url().to_owned(), platform.http.clone(), watcher.token.clone());
+            let url = format!("{platform_url}/api/v1/requests/{}/events", request["id"].as_str().unwrap());
+            async move { http.get(url).bearer_auth(token).send().await.unwrap().text().await.unwrap() }
+        });
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        assert!(!watching.is_finished(), "it waits for the device");
+        match how {
+            "signs out" => watcher.delete("/api/v1/sessions/current").await.ok(),
+            _ => msp.delete(&format!("/api/v1/people/{}", person.as_str().unwrap())).await.ok(),
+        };
+        let said = tokio::time::timeout(std::time::Duration::from_secs(20), watching).await;
+        let said = said.unwrap_or_else(|_| panic!("who {how} is told more")).unwrap();
+        assert!(said.ends_with("event: end\ndata: {\"over\":false}\n\n"), "{how}: {said}");
+    }
 }

@@ -79,12 +79,14 @@ fn metadata(path: String, stat: &Stat) -> Metadata {
         FileType::Symlink => FileKind::Symlink,
         _ => FileKind::Other,
     };
-    let modified_ms = i128::from(stat.st_mtime) * 1_000 + i128::from(stat.st_mtime_nsec) / 1_000_000;
+    // Before 1970 is as good as 1970.
+    let ms = |seconds: i64, nanos: u64| u64::try_from(seconds).unwrap_or(0) * 1_000 + nanos / 1_000_000;
     Metadata {
         path,
         kind,
         size_bytes: u64::try_from(stat.st_size).unwrap_or(0),
-        modified_ms: u64::try_from(modified_ms).unwrap_or(0),
+        modified_ms: ms(stat.st_mtime, stat.st_mtime_nsec),
+        changed_ms: ms(stat.st_ctime, stat.st_ctime_nsec),
         mode: stat.st_mode & 0o7777,
         owner: stat.st_uid,
     }

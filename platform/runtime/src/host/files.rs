@@ -98,6 +98,7 @@ impl From<device::Metadata> for Metadata {
             kind: metadata.kind.into(),
             size: metadata.size_bytes,
             modified_ms: metadata.modified_ms,
+            changed_ms: metadata.changed_ms,
             mode: metadata.mode,
             owner: metadata.owner,
         }

@@ -58,6 +58,7 @@ impl From<File> for Metadata {
             size: file.size_bytes.unwrap_or(file.contents.len() as u64),
             path: file.path,
             modified_ms: file.modified_ms,
+            changed_ms: file.changed_ms.unwrap_or(file.modified_ms),
             mode: file.mode,
             owner: file.owner,
         }

@@ -95,16 +95,28 @@ pub async fn retire(State(app): State<Shared>, msp: Msp, Path(id): Path<String>)
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn put_away(tx: &mut Tx, device: &Device, now: UnixMs) -> Result<(), ObserveError> {
+/// Takes a device out of use.
+pub(super) async fn put_away(tx: &mut Tx, device: &Device, now: UnixMs) -> Result<(), ObserveError> {
     let retired = Device { revoked: device.revoked.or(Some(now)), retired: Some(now), ..device.clone() };
     tx.update_device(&retired).await?;
     closing::of_device(tx, &device.id, &Closing::DeviceRetired, now).await
 }
 
+/// Refuses while a script runs on a device or waits for it: its result would find another device in its place.
+pub(super) async fn nothing_runs(tx: &mut Tx, device: &Device, now: UnixMs) -> Result<(), Problem> {
+    match tx.unfinished_executions_of(&device.id, now).await? {
+        0 => Ok(()),
+        many => Err(Problem::conflict(
+            "runs-scripts",
+            format!("{many} runs of scripts on {} are not over: wait for them, or cancel the requests", device.name),
+        )),
+    }
+}
+
 /// Confirms that a machine is set up anew: its history goes on under the same device.
 #[utoipa::path(post, path = "/api/v1/devices/{id}/re-image", tag = "devices", request_body = ReImage, responses(
     (status = 200, body = DeviceView), (status = 404),
-    (status = 409, description = "not-the-same-machine, no-identity, or device-retired")))]
+    (status = 409, description = "not-the-same-machine, no-identity, runs-scripts, or device-retired")))]
 pub async fn re_image(
     State(app): State<Shared>,
     msp: Msp,
@@ -145,6 +157,7 @@ async fn go_on(tx: &mut Tx, device: &mut Device, newer: Device, now: UnixMs) -> 
         );
         return Err(Problem::conflict("not-the-same-machine", detail));
     }
+    nothing_runs(tx, &newer, now).await?;
     tx.end_agent(&device.id, now).await?;
     tx.hand_over_agent(&newer.id, &device.id).await?;
     put_away(tx, &newer, now).await?;

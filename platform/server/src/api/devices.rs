@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Shared;
-use crate::auth::{Msp, Permitted};
+use crate::auth::Msp;
 use crate::clock;
 use crate::closing;
 use crate::job::JobKind;
@@ -91,14 +91,6 @@ pub struct DeviceChange {
     facts: BTreeMap<String, Value>,
 }
 
-/// Where a device goes.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Move {
-    /// A location, by its id.
-    location: String,
-}
-
 fn plain(fact: &Fact) -> Value {
     match fact {
         Fact::Text(text) => json!(text),
@@ -140,7 +132,7 @@ pub(super) async fn in_use(tx: &mut Tx, id: &str) -> Result<Device, Problem> {
     }
 }
 
-async fn location(tx: &mut Tx, id: &str) -> Result<Location, Problem> {
+pub(super) async fn location(tx: &mut Tx, id: &str) -> Result<Location, Problem> {
     let not_found = || Problem::not_found("location");
     let id = LocationId::parse(id).map_err(|_| not_found())?;
     tx.location(&id).await?.ok_or_else(not_found)
@@ -268,56 +260,6 @@ pub async fn change(
     tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Assign.as_str(), device.id.as_str(), app.now()).await?;
     let details = json!({ "name": device.name, "facts": names });
     tx.append_audit(msp.account.as_str(), "device.change", device.id.as_str(), &details, app.now()).await?;
-    tx.commit().await?;
-    app.wake.notify_one();
-    Ok(Json(view(device)))
-}
-
-/// Moves a device by hand: from now on nothing else decides on its location.
-#[utoipa::path(put, path = "/api/v1/devices/{id}/location", tag = "devices", request_body = Move, responses(
-    (status = 200, body = DeviceView), (status = 404), (status = 409, description = "device-retired")))]
-pub async fn move_to(
-    State(app): State<Shared>,
-    msp: Msp,
-    Path(id): Path<String>,
-    Body(wanted): Body<Move>,
-) -> Result<Json<DeviceView>, Problem> {
-    let msp = msp.may(Action::ManageDevices)?;
-    let mut tx = app.store.begin(msp.scope()).await?;
-    let there = location(&mut tx, &wanted.location).await?;
-    settle_by_hand(&app, &msp, tx, &id, Some(there.id)).await
-}
-
-/// Takes back what was chosen by hand: its agent, its address or its zero certificate decide again.
-#[utoipa::path(delete, path = "/api/v1/devices/{id}/location", tag = "devices", responses(
-    (status = 200, body = DeviceView), (status = 404), (status = 409, description = "device-retired, or no-other-location")))]
-pub async fn move_back(
-    State(app): State<Shared>,
-    msp: Msp,
-    Path(id): Path<String>,
-) -> Result<Json<DeviceView>, Problem> {
-    let msp = msp.may(Action::ManageDevices)?;
-    let tx = app.store.begin(msp.scope()).await?;
-    settle_by_hand(&app, &msp, tx, &id, None).await
-}
-
-async fn settle_by_hand(
-    app: &Shared,
-    msp: &Permitted,
-    mut tx: Tx,
-    id: &str,
-    there: Option<LocationId>,
-) -> Result<Json<DeviceView>, Problem> {
-    let mut device = in_use(&mut tx, id).await?;
-    tx.widen()?;
-    if there.is_none() && !device.has_agent {
-        let detail = format!("{} has no agent: nothing else says where it is", device.name);
-        return Err(Problem::conflict("no-other-location", detail));
-    }
-    let details = json!({ "from": device.location, "by_hand": there });
-    device.location_by_hand = there;
-    locate::settle(&mut tx, &mut device, app.now()).await?;
-    tx.append_audit(msp.account.as_str(), "device.move", device.id.as_str(), &details, app.now()).await?;
     tx.commit().await?;
     app.wake.notify_one();
     Ok(Json(view(device)))

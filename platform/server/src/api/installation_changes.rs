@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::fit::judge;
 use super::installations::{
     InstallationView, Installed, TargetBody, agreed, configured, fitting, interval, may_target, reassign, target, view,
 };
@@ -122,7 +123,12 @@ pub async fn change(
     };
     may_target(&msp, &target)?;
     let devices = tx.devices().await?;
-    let fit = fitting(&app, &release, &devices, &target)?;
+    // What runs may be changed where it runs, whatever became of its release and of its devices.
+    let goes_on = release.version == before.version && before.target.includes(&target);
+    let fit = match goes_on {
+        true => judge(&app, &release, &devices, &target)?,
+        false => fitting(&app, &release, &devices, &target)?,
+    };
     let after = Installation {
         release: release.id.clone(),
         version: release.version.clone(),

@@ -5,9 +5,9 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::{
-    accounts, audit, connection_changes, connections, device_life, devices, facts, findings, fit, forms, health,
-    import, installation_changes, installations, life, mapping, networks, people, releases, requests, series, sessions,
-    sync, tenants, test_tenants, tickets, uploads, zero_certificates,
+    accounts, audit, connection_changes, connections, device_life, device_moves, devices, facts, findings, fit, forms,
+    health, import, installation_changes, installations, life, mapping, networks, people, releases, requests, series,
+    sessions, sync, tenants, test_tenants, tickets, uploads, zero_certificates,
 };
 
 /// OpenAPI of the web listener. Errors are `application/problem+json` with `code` and `request_id`.
@@ -26,7 +26,7 @@ use super::{
         tenants::clients, tenants::add_client, tenants::locations, tenants::add_location,
         zero_certificates::issue, zero_certificates::list, zero_certificates::revoke,
         networks::list, networks::set, facts::list,
-        devices::list, devices::show, devices::add, devices::change, devices::move_to, devices::move_back, devices::revoke,
+        devices::list, devices::show, devices::add, devices::change, device_moves::move_to, device_moves::move_back, devices::revoke,
         import::devices, device_life::duplicates, device_life::retire, device_life::re_image,
         fit::show, forms::show, installations::install, installations::list, installation_changes::show,
         installation_changes::change, installations::remove,

@@ -130,8 +130,8 @@ pub async fn look(
 ) -> Result<(StatusCode, Json<SyncView>), Problem> {
     let msp = msp.may(Action::WorkTickets)?;
     let mut tx = app.store.begin(msp.scope()).await?;
-    tx.widen()?;
     let (id, sync) = find(&mut tx, &id).await?;
+    tx.widen()?;
     in_step::ask_sync(&mut tx, &id, app.now()).await?;
     tx.commit().await?;
     app.wake.notify_one();

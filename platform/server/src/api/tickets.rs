@@ -66,7 +66,15 @@ async fn connected(tx: &mut Tx) -> Result<HashSet<ConnectionId>, Problem> {
     Ok(tx.connections().await?.into_iter().map(|connection| connection.id).collect())
 }
 
-fn view(ticket: TicketRow, names: &HashMap<CategoryId, String>, connected: &HashSet<ConnectionId>) -> TicketView {
+/// Makes what the API shows. The MSP's customers learn nothing of how it works: not by which rule, and not what keeps it from
+/// their system.
+fn view(
+    ticket: TicketRow,
+    names: &HashMap<CategoryId, String>,
+    connected: &HashSet<ConnectionId>,
+    role: Role,
+) -> TicketView {
+    let inside = role != Role::Client;
     TicketView {
         id: ticket.id.to_string(),
         number: ticket.number,
@@ -80,15 +88,15 @@ fn view(ticket: TicketRow, names: &HashMap<CategoryId, String>, connected: &Hash
         occurrences: ticket.occurrences,
         device: ticket.device.map(|id| id.to_string()),
         alert: ticket.alert.map(|id| id.to_string()),
-        chosen_by: ticket.chosen_by.map(|id| id.to_string()),
+        chosen_by: ticket.chosen_by.filter(|_| inside).map(|id| id.to_string()),
         created_ms: ticket.created.0,
         updated_ms: ticket.updated.0,
-        disconnected: ticket.connection.as_ref().is_some_and(|id| !connected.contains(id)),
-        connection: ticket.connection.map(|id| id.to_string()),
+        disconnected: inside && ticket.connection.as_ref().is_some_and(|id| !connected.contains(id)),
+        connection: ticket.connection.filter(|_| inside).map(|id| id.to_string()),
         external_number: ticket.external_number,
         external_url: ticket.external_url,
         external_status: ticket.external_status,
-        problem: ticket.problem,
+        problem: ticket.problem.filter(|_| inside),
     }
 }
 
@@ -99,7 +107,8 @@ pub async fn list(State(app): State<Shared>, msp: Msp) -> Result<Json<TicketList
     let mut tx = app.store.read(msp.scope()).await?;
     let names = category_names(&mut tx).await?;
     let connected = connected(&mut tx).await?;
-    let tickets = tx.tickets().await?.into_iter().map(|ticket| view(ticket, &names, &connected)).collect();
+    let tickets =
+        tx.tickets().await?.into_iter().map(|ticket| view(ticket, &names, &connected, msp.access.role)).collect();
     Ok(Json(TicketList { tickets }))
 }
 
@@ -197,7 +206,7 @@ async fn details(tx: &mut Tx, ticket: TicketRow, msp: &Permitted) -> Result<Tick
         notes.retain(|note| note.audience == Audience::Customer);
         sync = TicketSyncView { agreed: Vec::new(), decided: Vec::new(), touched_by: None, ..sync };
     }
-    let mut ticket = view(ticket, &names, &connected);
+    let mut ticket = view(ticket, &names, &connected, msp.access.role);
     ticket.external_status = status.or(ticket.external_status);
     Ok(TicketDetails { ticket, notes: notes.into_iter().map(note::view).collect(), sync })
 }

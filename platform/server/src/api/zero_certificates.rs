@@ -17,6 +17,8 @@ use crate::auth::Msp;
 use crate::clock;
 use crate::problem::{Body, Problem};
 
+/// So many places are named where one has to be chosen.
+const NAMED_MAX: usize = 10;
 const USES_MAX: i64 = 10_000;
 const LIFETIME_S_DEFAULT: u64 = 3 * DAY_MS / SECOND_MS;
 const LIFETIME_S_MAX: u64 = 90 * DAY_MS / SECOND_MS;
@@ -83,21 +85,37 @@ fn view(zero: Zero, uses: Vec<UseView>) -> ZeroView {
     }
 }
 
+/// Finds where its machines will belong. Where there are several places, one has to be named: a machine that enrols elsewhere is
+/// seen by the wrong people.
 async fn place(tx: &mut Tx, new: &NewZero) -> Result<(ClientId, LocationId), Problem> {
-    let no_client = || Problem::not_found("client");
-    let no_location = || Problem::not_found("location of this client");
-    let clients = tx.clients().await?;
-    let client = match &new.client {
-        Some(id) => clients.into_iter().find(|c| c.id.as_str() == id),
-        None => clients.into_iter().next(),
+    let clients = tx.clients().await?.into_iter().map(|client| (client.id, client.name)).collect();
+    let locations = tx.locations().await?.into_iter();
+    let client = match &new.location {
+        // A location says whose it is.
+        Some(id) if new.client.is_none() => locations.clone().find(|l| l.id.as_str() == id).map(|l| l.client),
+        _ => only(clients, new.client.as_deref(), ClientId::as_str, "client")?,
     };
-    let client = client.ok_or_else(no_client)?.id;
-    let mut locations = tx.locations().await?.into_iter().filter(|l| l.client == client);
-    let location = match &new.location {
-        Some(id) => locations.find(|l| l.id.as_str() == id),
-        None => locations.next(),
-    };
-    Ok((client, location.ok_or_else(no_location)?.id))
+    let client = client.ok_or_else(|| Problem::not_found("client"))?;
+    let here = locations.filter(|l| l.client == client).map(|l| (l.id, l.name)).collect();
+    let location = only(here, new.location.as_deref(), LocationId::as_str, "location")?;
+    Ok((client, location.ok_or_else(|| Problem::not_found("location of this client"))?))
+}
+
+/// Returns the one that is wanted, or the only one.
+fn only<T>(
+    mut all: Vec<(T, String)>,
+    wanted: Option<&str>,
+    text: impl Fn(&T) -> &str,
+    what: &str,
+) -> Result<Option<T>, Problem> {
+    match wanted {
+        Some(id) => Ok(all.into_iter().find(|(one, _)| text(one) == id).map(|(one, _)| one)),
+        None if all.len() > 1 => {
+            let names = all.iter().map(|(_, name)| name.as_str()).take(NAMED_MAX).collect::<Vec<_>>().join(", ");
+            Err(Problem::invalid(format!("{what} is needed, as there are {}: {names}", all.len())))
+        }
+        None => Ok(all.pop().map(|(one, _)| one)),
+    }
 }
 
 /// Issues a zero certificate. Its private key is in the answer and nowhere else.

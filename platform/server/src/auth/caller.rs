@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::{header, request::Parts};
 use fitment_domain::id::{AccountId, ClientId, PublisherId, TokenId};
 use fitment_domain::tenant::{Access, AccountKind, Action, Clients, Scope, may, roles_that_may};
-use fitment_store::Account;
+use fitment_store::{Account, TokenRow, Tx};
 
 use super::{is_secret, split_token};
 use crate::app::Shared;
@@ -40,8 +40,21 @@ impl Caller {
         let Some((token, secret)) = split_token(text) else { return Ok(None) };
         let mut tx = app.store.read(Scope::Platform).await?;
         let Some(row) = tx.token(&token).await? else { return Ok(None) };
-        let ended = row.revoked.is_some() || row.expires < app.now() || row.account.disabled.is_some();
-        if !is_secret(secret, &row.secret_hash) || ended {
+        if !is_secret(secret, &row.secret_hash) {
+            return Ok(None);
+        }
+        Self::of_row(app, &mut tx, token, row).await
+    }
+
+    /// Looks again whether a caller is still let in, and as whom: for what goes on after its request was let in.
+    pub async fn again(app: &Shared, token: &TokenId) -> Result<Option<Self>, Problem> {
+        let mut tx = app.store.read(Scope::Platform).await?;
+        let Some(row) = tx.token(token).await? else { return Ok(None) };
+        Self::of_row(app, &mut tx, token.clone(), row).await
+    }
+
+    async fn of_row(app: &Shared, tx: &mut Tx, token: TokenId, row: TokenRow) -> Result<Option<Self>, Problem> {
+        if row.revoked.is_some() || row.expires < app.now() || row.account.disabled.is_some() {
             return Ok(None);
         }
         let clients = if row.account.all_clients { BTreeSet::new() } else { tx.clients_of(&row.account.id).await? };

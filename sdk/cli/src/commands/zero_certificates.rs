@@ -38,10 +38,10 @@ pub struct New {
     /// Where it goes: a new file that only this account reads
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// The client that its devices belong to: id or name [default: the first]
+    /// The client that its devices belong to: id or name [default: the only one]
     #[arg(long)]
     client: Option<String>,
-    /// The location of its devices: id or name [default: the first]
+    /// The location of its devices: id or name [default: the client's only one]
     #[arg(long)]
     location: Option<String>,
     /// How many machines it lets in

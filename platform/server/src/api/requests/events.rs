@@ -5,17 +5,19 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use fitment_domain::id::RequestId;
-use fitment_domain::tenant::{Action, Scope};
+use fitment_domain::id::{RequestId, TokenId};
+use fitment_domain::tenant::Action;
 use futures_util::Stream;
 use futures_util::stream::unfold;
-use tokio::sync::{OwnedSemaphorePermit, broadcast};
+use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 use super::views::{self, ExecutionView};
 use crate::app::Shared;
-use crate::auth::Msp;
+use crate::auth::Caller;
+use crate::orders::Place;
 use crate::problem::Problem;
 
 /// A stream that nothing ended by then ends; whoever still wants to know opens another.
@@ -29,7 +31,8 @@ const RETRY_AFTER_S: u64 = 5;
 
 struct Watching {
     app: Shared,
-    scope: Scope,
+    /// With which token the watcher came: what it may see is asked again at each look.
+    token: TokenId,
     id: RequestId,
     changes: broadcast::Receiver<RequestId>,
     /// What was sent last, by transaction.
@@ -37,7 +40,7 @@ struct Watching {
     queue: std::collections::VecDeque<Event>,
     until: Instant,
     ended: bool,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 fn event(name: &str, data: &impl serde::Serialize) -> Event {
@@ -50,10 +53,18 @@ impl Watching {
     async fn look(&mut self) {
         let now = self.app.now();
         let read = async {
-            let mut tx = self.app.store.read(self.scope.clone()).await?;
-            super::find(&mut tx, self.id.as_str()).await
+            // Signed out, disabled, or of another role meanwhile: nothing more is told.
+            let Some(caller) = Caller::again(&self.app, &self.token).await? else { return Ok(None) };
+            let Ok(scope) = caller.may(Action::SeeSetup) else { return Ok(None) };
+            let mut tx = self.app.store.read(scope).await?;
+            super::find(&mut tx, self.id.as_str()).await.map(Some)
         };
-        let Ok((request, executions)) = read.await else { return };
+        let (request, executions) = match read.await {
+            Ok(Some(read)) => read,
+            Ok(None) => return self.end(false),
+            Err(problem) if problem.status() == StatusCode::NOT_FOUND => return self.end(false),
+            Err(_) => return,
+        };
         for (row, name) in &executions {
             let view = views::execution(&request, row, name, now);
             let before = self.sent.get(&view.transaction);
@@ -65,9 +76,13 @@ impl Watching {
             self.sent.insert(view.transaction.clone(), view);
         }
         if super::all_over(&request, &executions, now) {
-            self.queue.push_back(event("end", &serde_json::json!({ "over": true })));
-            self.ended = true;
+            self.end(true);
         }
+    }
+
+    fn end(&mut self, over: bool) {
+        self.queue.push_back(event("end", &serde_json::json!({ "over": over })));
+        self.ended = true;
     }
 
     /// Waits until there may be something new. Returns false when the stream is to end.
@@ -104,8 +119,7 @@ impl Watching {
                 self.look().await;
             } else {
                 // The server stops, or the time is over: the watcher may come again.
-                self.queue.push_back(event("end", &serde_json::json!({ "over": false })));
-                self.ended = true;
+                self.end(false);
             }
         }
     }
@@ -118,15 +132,17 @@ impl Watching {
     (status = 404), (status = 503, description = "too many streams are open")))]
 pub async fn stream(
     State(app): State<Shared>,
-    msp: Msp,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let msp = msp.may(Action::SeeSetup)?;
-    let place = app.orders.stream().ok_or_else(|| Problem::busy("too many event streams are open", RETRY_AFTER_S))?;
+    let token = caller.token.clone();
+    let msp = caller.msp()?.may(Action::SeeSetup)?;
+    let busy = || Problem::busy("too many event streams are open", RETRY_AFTER_S);
+    let place = app.orders.stream(&msp.account).ok_or_else(busy)?;
     let changes = app.orders.changes();
     let (request, _) = super::find(&mut app.store.read(msp.scope()).await?, &id).await?;
     let mut watching = Watching {
-        scope: msp.scope(),
+        token,
         id: request.id,
         changes,
         sent: HashMap::new(),

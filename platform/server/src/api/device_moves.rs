@@ -17,9 +17,9 @@ use super::devices::{DeviceView, in_use, location, view};
 use crate::app::Shared;
 use crate::auth::Msp;
 use crate::clock;
+use crate::job::JobKind;
 use crate::locate;
 use crate::problem::{Body, Problem};
-use crate::work::ASSIGN;
 
 /// Where a device goes.
 #[derive(Deserialize, ToSchema)]
@@ -99,6 +99,6 @@ async fn go_to(tx: &mut Tx, device: &Device, there: &Location, now: UnixMs) -> R
     tx.insert_device(&moved).await?;
     tx.hand_over_agent(&device.id, &moved.id).await?;
     put_away(tx, device, now).await?;
-    tx.enqueue(&JobId::from_random(clock::random()?), ASSIGN, moved.id.as_str(), now).await?;
+    tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Assign.as_str(), moved.id.as_str(), now).await?;
     Ok(moved)
 }

@@ -11,10 +11,10 @@ use crate::support::platform::{Answer, PASSWORD, Platform, Session};
 use crate::support::script::{ask, events, execution, install, publish, until};
 use crate::support::wire::{HandDevice, now};
 
-const KEY: &str = "00112233445566778899aabbccddeeff";
+pub(crate) const KEY: &str = "00112233445566778899aabbccddeeff";
 
 /// Says that a device is there, and returns what it is told.
-async fn poll(device: &HandDevice, available: bool, takes_orders: bool) -> Value {
+pub(crate) async fn poll(device: &HandDevice, available: bool, takes_orders: bool) -> Value {
     let (_, set) = device.set_after(None).await;
     let mut asked = json!({ "available": available, "set": set.time, "wait_ms": 0 });
     if takes_orders {
@@ -23,18 +23,18 @@ async fn poll(device: &HandDevice, available: bool, takes_orders: bool) -> Value
     device.wire.post("/agent/v1/availability", &asked).await.ok()
 }
 
-async fn call(device: &HandDevice, transaction: &str, what: &str, body: Value) -> Answer {
+pub(crate) async fn call(device: &HandDevice, transaction: &str, what: &str, body: Value) -> Answer {
     device.wire.post(&format!("/agent/v1/transactions/{transaction}{what}"), &body).await
 }
 
-async fn fetch(device: &HandDevice, transaction: &str) -> Order {
+pub(crate) async fn fetch(device: &HandDevice, transaction: &str) -> Order {
     let answer = call(device, transaction, "", json!({})).await.ok();
     let envelope: Envelope = serde_json::from_value(answer).unwrap();
     open_order(&envelope, &device.enrolled.instruction_key, &device.me(), now()).unwrap()
 }
 
 /// Reports the end of an execution, as the spool does.
-async fn report(device: &HandDevice, order: &Order, sequence: u64, ending: Value) -> Value {
+pub(crate) async fn report(device: &HandDevice, order: &Order, sequence: u64, ending: Value) -> Value {
     let result = json!({
         "sequence": sequence, "installation": order.item.installation, "started": now(),
         "usage": fitment_domain::budget::Usage::default(),

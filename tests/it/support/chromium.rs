@@ -88,9 +88,23 @@ impl Chromium {
         log.as_array().unwrap().iter().map(|entry| entry["message"].to_string()).collect()
     }
 
-    /// Takes a picture of what is seen, PNG.
+    async fn command(&self, name: &str, parameters: Value) -> Value {
+        self.ask("/goog/cdp/execute", Some(json!({ "cmd": name, "params": parameters }))).await
+    }
+
+    /// Makes the window as wide as some screen, in CSS pixels, and as light or dark as its owner likes it.
+    pub(crate) async fn screen(&self, width: u32, dark: bool) {
+        let metrics = json!({ "width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false });
+        self.command("Emulation.setDeviceMetricsOverride", metrics).await;
+        let scheme = if dark { "dark" } else { "light" };
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.command("Emulation.setEmulatedMedia", media).await;
+    }
+
+    /// Takes a picture of the whole page, PNG.
     pub(crate) async fn picture(&self) -> Vec<u8> {
-        STANDARD.decode(self.ask("/screenshot", None).await.as_str().unwrap()).unwrap()
+        let taken = self.command("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
+        STANDARD.decode(taken["data"].as_str().unwrap()).unwrap()
     }
 }
 

@@ -97,7 +97,11 @@ impl Chromium {
         let metrics = json!({ "width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false });
         self.command("Emulation.setDeviceMetricsOverride", metrics).await;
         let scheme = if dark { "dark" } else { "light" };
-        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        // A picture in the midst of a transition would be of neither.
+        let features = [("prefers-color-scheme", scheme), ("prefers-reduced-motion", "reduce")];
+        let features: Vec<Value> = features.map(|(name, value)| json!({ "name": name, "value": value })).into();
+        let media = json!({ "features": features });
+        self.command("Emulation.setScrollbarsHidden", json!({ "hidden": true })).await;
         self.command("Emulation.setEmulatedMedia", media).await;
     }
 

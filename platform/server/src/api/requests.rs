@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-pub use self::views::{RefusedDevice, RequestList, RequestSummary, RequestView, Requested};
+pub use self::views::{ExecutionView, RefusedDevice, RequestList, RequestSummary, RequestView, Requested};
 use super::installations::{TargetBody, target};
 use super::verified_for;
 use crate::app::Shared;

@@ -204,6 +204,8 @@ pub(super) fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Bool(flag) => if *flag { "yes" } else { "no" }.to_owned(),
+        Value::Null => "not set".to_owned(),
+        Value::Array(many) if many.is_empty() => "none".to_owned(),
         Value::Array(many) => many.iter().map(plain).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     }

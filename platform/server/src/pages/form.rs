@@ -2,8 +2,9 @@
 //! the field that it is about.
 
 use fitment_domain::form::{Field, fields};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, json};
 
+use super::devices::plain as in_words;
 use super::fields::Fields;
 
 /// Before the names of the settings' controls, so that they meet no other field of the page.
@@ -39,6 +40,16 @@ pub(super) fn controls(schema: &Value, config: &Value) -> Vec<Control> {
         let value = at(config, &field.name).or(field.default.as_ref()).cloned().unwrap_or(Value::Null);
         let (text, checked) = (written(field.kind, &value), value == Value::Bool(true));
         control(field, text, checked)
+    };
+    fields(schema).into_iter().map(one).collect()
+}
+
+/// Returns what each setting is called, and what it is set to, in people's words.
+pub(super) fn read_out(schema: &Value, config: &Value) -> Vec<(String, String)> {
+    let one = |field: Field| {
+        let value = at(config, &field.name).or(field.default.as_ref());
+        let value = value.filter(|value| **value != json!("")).map_or_else(|| in_words(&Value::Null), in_words);
+        (field.title, value)
     };
     fields(schema).into_iter().map(one).collect()
 }
@@ -106,7 +117,12 @@ pub(super) fn blame(controls: &mut [Control], root: &str, detail: &str) -> Vec<S
             part.split_once(&named).is_some_and(|(_, after)| after.starts_with([':', '.']))
         };
         match controls.iter_mut().find(about) {
-            Some(control) => control.problem = part.split_once(": ").map(|(_, words)| words.to_owned()),
+            // What stands before the last name is known: it is this field of this accessory.
+            Some(control) => {
+                let named = format!("{root}.{}", control.path);
+                let words = part.split_once(&named).map(|(_, after)| after.trim_start_matches([':', '.', ' ']));
+                control.problem = words.map(str::to_owned);
+            }
             None => rest.push(part.to_owned()),
         }
     }
@@ -158,8 +174,6 @@ fn written(kind: &str, value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn schema() -> Value {

@@ -7,12 +7,14 @@ use std::collections::HashMap;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{Html, Redirect};
+use fitment_domain::id::InstallationId;
+use fitment_domain::tenant::Action;
 use serde_json::Value;
 
-use super::devices::{Names, plain};
+use super::devices::Names;
 use super::paging::{Paging, WhichPage};
 use super::view::{Frame, Page};
-use super::{page, words};
+use super::{form, page, words};
 use crate::api::findings::{self, OfDevice, RunView};
 use crate::api::installation_changes;
 use crate::api::installations::{self, InstallationView};
@@ -71,6 +73,20 @@ pub(super) async fn list(
     page(&InstallationsPage { frame: view.frame("Installations"), paging, lines })
 }
 
+/// Returns the settings by what they are called on the form.
+async fn configuration(
+    app: &Shared,
+    view: &Page,
+    installation: &InstallationView,
+) -> Result<Vec<(String, String)>, Problem> {
+    let not_found = || Problem::not_found("installation");
+    let mut tx = app.store.read(view.caller.may(Action::SeeSetup)?).await?;
+    let id = InstallationId::parse(&installation.id).map_err(|_| not_found())?;
+    let row = tx.installation(&id).await?.ok_or_else(not_found)?;
+    let release = tx.release(&row.release).await?.ok_or_else(|| Problem::not_found("release"))?;
+    Ok(form::read_out(&release.manifest.config_schema, &row.config))
+}
+
 /// Shows one installation.
 pub(super) async fn show(
     State(app): State<Shared>,
@@ -80,13 +96,13 @@ pub(super) async fn show(
 ) -> Result<Html<String>, Problem> {
     let installation = installation_changes::show(State(app.clone()), msp.clone(), Path(id.clone())).await?.0;
     let names = Names::read(&app, &msp).await?;
+    let config = configuration(&app, &view, &installation).await?;
     let runs = findings::list(State(app), msp, Query(OfDevice { device: None })).await?.0.runs;
-    let config = installation.config.as_object().into_iter().flatten();
     page(&InstallationPage {
         frame: view.frame(installation.accessory.clone()),
         target: names.target(&installation.target),
         every: words::span(installation.interval_s.saturating_mul(1_000)),
-        config: config.map(|(name, value)| (name.clone(), plain(value))).collect(),
+        config,
         runs: runs
             .into_iter()
             .filter(|r| r.installation == id)

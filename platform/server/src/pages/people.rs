@@ -36,7 +36,10 @@ struct PeoplePage {
     clients: Vec<ClientView>,
     lines: Vec<Line>,
     problem: Option<String>,
+    /// What was entered for somebody new.
     email: String,
+    role: String,
+    chosen: Vec<String>,
 }
 
 async fn shown(
@@ -44,7 +47,7 @@ async fn shown(
     view: &Page,
     msp: Msp,
     problem: Option<String>,
-    email: &str,
+    entered: &Fields,
 ) -> Result<Html<String>, Problem> {
     let people = people::list(State(app.clone()), msp.clone()).await?.0.people;
     let clients = tenants::clients(State(app), msp).await?.0.clients;
@@ -58,12 +61,22 @@ async fn shown(
         Line { clients: if all { "all".to_owned() } else { named.join(", ") }, chosen, person }
     };
     let lines = people.into_iter().map(line).collect();
-    page(&PeoplePage { frame: view.frame("People"), roles: ROLES, lines, clients, problem, email: email.to_owned() })
+    let role = Some(entered.text("role")).filter(|role| !role.is_empty()).unwrap_or("technician").to_owned();
+    page(&PeoplePage {
+        frame: view.frame("People"),
+        roles: ROLES,
+        lines,
+        clients,
+        problem,
+        email: entered.text("email").to_owned(),
+        role,
+        chosen: entered.all("clients").map(str::to_owned).collect(),
+    })
 }
 
 /// Lists the people.
 pub(super) async fn list(State(app): State<Shared>, view: Page, msp: Msp) -> Result<Html<String>, Problem> {
-    shown(app, &view, msp, None, "").await
+    shown(app, &view, msp, None, &Fields::default()).await
 }
 
 /// No client chosen means all of them.
@@ -73,11 +86,11 @@ fn clients(fields: &Fields) -> ClientsBody {
 }
 
 /// Shows the list with what is wrong, if it is the form that is wrong.
-async fn again(app: Shared, view: &Page, msp: Msp, problem: Problem, email: &str) -> Result<Response, Problem> {
+async fn again(app: Shared, view: &Page, msp: Msp, problem: Problem, entered: &Fields) -> Result<Response, Problem> {
     if !problem.is_for_the_form() {
         return Err(problem);
     }
-    Ok((problem.status(), shown(app, view, msp, Some(problem.detail().to_owned()), email).await?).into_response())
+    Ok((problem.status(), shown(app, view, msp, Some(problem.detail().to_owned()), entered).await?).into_response())
 }
 
 /// Adds a person.
@@ -90,7 +103,7 @@ pub(super) async fn add(State(app): State<Shared>, view: Page, msp: Msp, fields:
     };
     match people::add(State(app.clone()), msp.clone(), Body(new)).await {
         Ok(_) => Ok(Redirect::to("/people?done=added").into_response()),
-        Err(problem) => again(app, &view, msp, problem, fields.text("email")).await,
+        Err(problem) => again(app, &view, msp, problem, &fields).await,
     }
 }
 
@@ -105,7 +118,7 @@ pub(super) async fn change(
     let changed = ChangedPerson { role: fields.text("role").to_owned(), clients: clients(&fields) };
     match people::change(State(app.clone()), msp.clone(), Path(id), Body(changed)).await {
         Ok(_) => Ok(Redirect::to("/people?done=changed").into_response()),
-        Err(problem) => again(app, &view, msp, problem, "").await,
+        Err(problem) => again(app, &view, msp, problem, &Fields::default()).await,
     }
 }
 
@@ -118,6 +131,6 @@ pub(super) async fn disable(
 ) -> Result<Response, Problem> {
     match people::disable(State(app.clone()), msp.clone(), Path(id)).await {
         Ok(_) => Ok(Redirect::to("/people?done=disabled").into_response()),
-        Err(problem) => again(app, &view, msp, problem, "").await,
+        Err(problem) => again(app, &view, msp, problem, &Fields::default()).await,
     }
 }

@@ -12,11 +12,12 @@ use serde_json::{Value, json};
 use super::devices::{Names, plain};
 use super::fields::Fields;
 use super::form::{self, Control};
-use super::page;
 use super::store::install::{Places, body, places};
 use super::view::{Frame, Page};
+use super::{page, words};
+use crate::api::installation_changes;
 use crate::api::installations::{self, InstallationView};
-use crate::api::requests::{self, NewRequest, RequestSummary, RequestView};
+use crate::api::requests::{self, ExecutionView, NewRequest, RequestSummary, RequestView};
 use crate::app::Shared;
 use crate::auth::Msp;
 use crate::problem::{Body, Problem};
@@ -37,6 +38,8 @@ struct RequestPage {
     parameters: Vec<(String, String)>,
     /// Where one of the executions can still be taken back.
     waits: bool,
+    /// Where its script is still installed.
+    again: bool,
 }
 
 #[derive(Template)]
@@ -47,6 +50,29 @@ struct RunPage {
     places: Vec<Places>,
     controls: Vec<Control>,
     problems: Vec<String>,
+}
+
+impl RequestPage {
+    /// Says how much of a person's time a run saved.
+    fn saved(&self, one: &ExecutionView) -> String {
+        words::span(u64::from(one.saved_s).saturating_mul(1_000))
+    }
+
+    /// Says what a state means, where nothing else on the page does.
+    fn meaning(&self, state: &str) -> &'static str {
+        match state {
+            "waiting" => "The device has not been told yet. It may be busy, or away.",
+            "offered" => "The device was told, and has not taken the order yet.",
+            "fetched" => "The device holds the order, and starts it next.",
+            "started" => "It runs.",
+            "expired" => "It had not begun by the deadline, and does not run any more.",
+            "cancelled" => "It was taken back before it began.",
+            "outcome-unknown" => {
+                "It began, and what became of it cannot be known: look at the device before you run it again."
+            }
+            _ => "",
+        }
+    }
 }
 
 /// Lists the scripts that can be run, and what was asked lately.
@@ -73,7 +99,8 @@ pub(super) async fn show(
     msp: Msp,
     Path(id): Path<String>,
 ) -> Result<Html<String>, Problem> {
-    let request = requests::show(State(app), msp, Path(id)).await?.0;
+    let request = requests::show(State(app.clone()), msp.clone(), Path(id)).await?.0;
+    let installed = installation_changes::show(State(app), msp, Path(request.installation.clone())).await;
     let mut frame = view.frame(format!("{} {}", request.accessory, request.version));
     frame.reload_s = (!request.over).then_some(2);
     let parameters = request.parameters.as_object().into_iter().flatten();
@@ -81,6 +108,7 @@ pub(super) async fn show(
         frame,
         parameters: parameters.map(|(name, value)| (name.clone(), plain(value))).collect(),
         waits: request.executions.iter().any(|one| matches!(one.state.as_str(), "waiting" | "offered" | "fetched")),
+        again: installed.is_ok() && request.over,
         request,
     })
 }

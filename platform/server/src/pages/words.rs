@@ -22,7 +22,7 @@ impl fmt::Display for Moment {
         let iso = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}Z", at.second());
         write!(f, "<time datetime=\"{iso}\" title=\"{iso}\">")?;
         match self.now.0.saturating_sub(self.at.0) / 1_000 {
-            i64::MIN..0 => write!(f, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")?,
+            i64::MIN..0 => f.write_str(&utc(self.at.0))?,
             0..45 => f.write_str("just now")?,
             seconds @ 45..5_400 => write!(f, "{} min ago", (seconds + 30) / 60)?,
             seconds @ 5_400..129_600 => write!(f, "{} h ago", (seconds + 1_800) / 3_600)?,
@@ -34,6 +34,13 @@ impl fmt::Display for Moment {
 }
 
 impl HtmlSafe for Moment {}
+
+/// Writes a time as it is: `2026-11-22 06:57 UTC`.
+pub(super) fn utc(ms: i64) -> String {
+    let Ok(at) = OffsetDateTime::from_unix_timestamp(ms.div_euclid(1_000)) else { return "never".to_owned() };
+    let month = u8::from(at.month());
+    format!("{:04}-{month:02}-{:02} {:02}:{:02} UTC", at.year(), at.day(), at.hour(), at.minute())
+}
 
 /// Writes a number of bytes: `1 MiB`, `64 KiB`.
 pub(super) fn bytes(count: u64) -> String {

@@ -22,8 +22,8 @@ use crate::auth::Msp;
 use crate::pages::devices::Names;
 use crate::pages::fields::Fields;
 use crate::pages::form::{self, Control};
-use crate::pages::page;
 use crate::pages::view::{Frame, Page};
+use crate::pages::{page, words};
 use crate::problem::{Body, Problem};
 
 /// Which release, and where it is meant to go.

@@ -46,6 +46,9 @@ pub struct Finding {
     pub subject: Option<String>,
 }
 
+/// Characters of a unit.
+const UNIT_CHARS_MAX: usize = 32;
+
 /// Bounds on what a run may report.
 #[derive(Debug, Clone)]
 pub struct FindingLimits {
@@ -84,6 +87,10 @@ pub enum BadFinding {
     Empty { index: usize, field: &'static str },
     #[error("findings[{index}].samples: {name:?} is not a finite number")]
     NotFinite { index: usize, name: String },
+    #[error(
+        "findings[{index}].samples: {name:?} has the unit {unit:?}, which is no UCUM code: write one such as %, 1, By, ms, s, Cel or By/s"
+    )]
+    NoUnit { index: usize, name: String, unit: String },
     #[error("findings[{index}].{field} holds a control character")]
     ControlCharacter { index: usize, field: &'static str },
     #[error("findings[{index}] judges the same condition and subject as an earlier one of this run")]
@@ -121,8 +128,17 @@ fn check_one(index: usize, finding: &Finding, limits: &FindingLimits) -> Result<
         if !sample.value.is_finite() {
             return Err(BadFinding::NotFinite { index, name: sample.name.clone() });
         }
+        if !is_unit(&sample.unit) {
+            let unit = sample.unit.chars().take(UNIT_CHARS_MAX).collect();
+            return Err(BadFinding::NoUnit { index, name: sample.name.clone(), unit });
+        }
     }
     Ok(())
+}
+
+/// UCUM codes are printable ASCII without spaces; what has no unit has the unit 1.
+fn is_unit(text: &str) -> bool {
+    !text.is_empty() && text.len() <= UNIT_CHARS_MAX && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn line(index: usize, field: &'static str, text: &str, max: usize) -> Result<(), BadFinding> {

@@ -70,12 +70,27 @@ async fn findings_that_break_a_rule_are_refused_with_the_field() {
         let report = lab.run(&guest_with("reports", &[(global, value)]), check()).await;
         assert_eq!(report.end, End::Fault(Fault::Invalid((*words).to_owned())), "{global} = {value}");
     }
+    // A unit is named, with those that are usual.
+    for (bytes, shown) in [("0", String::new()), ("33", "x".repeat(32))] {
+        let report = lab.run(&guest_with("reports", &[("unit_bytes", bytes)]), check()).await;
+        let words =
+            format!("findings[0].samples: \"xxxx\" has the unit {shown:?}, which is no UCUM code: write one such");
+        assert!(
+            matches!(&report.end, End::Fault(Fault::Invalid(said)) if said.starts_with(&words)),
+            "{:?}",
+            report.end
+        );
+    }
     let twice = lab.run(&guest_with("reports", &[("findings", "2"), ("subject_mask", "0")]), check()).await;
     let words = "findings[1] judges the same condition and subject as an earlier one of this run";
     assert_eq!(twice.end, End::Fault(Fault::Invalid(words.to_owned())));
-    for (global, value) in
-        [("findings", "256"), ("summary_bytes", "200"), ("condition_bytes", "120"), ("samples", "64")]
-    {
+    for (global, value) in [
+        ("findings", "256"),
+        ("summary_bytes", "200"),
+        ("condition_bytes", "120"),
+        ("samples", "64"),
+        ("unit_bytes", "32"),
+    ] {
         let report = lab.run(&guest_with("reports", &[(global, value)]), check()).await;
         assert!(matches!(report.end, End::Returned(_)), "{global} = {value}: {:?}", report.end);
     }

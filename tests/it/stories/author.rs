@@ -99,6 +99,18 @@ fn a_new_project_of_every_kind_builds_and_passes_its_own_cases() {
         let tested = made.json("author", &["test"]);
         assert!(tested["cases"].as_array().unwrap().len() >= 2, "{kind}: {tested}");
     }
+    // What no installer could install and no device would look at is no case.
+    let probe = home.in_folder(&outside.path().join("my-probe"));
+    let cases = [
+        ("config = { targets = [\"a.example.com:1\"] }", "not among the `targets`"),
+        ("config = { targets = [\"b.example.com:1\"], warning_ms = 0 }", "config.warning_ms"),
+        ("", "targets"),
+    ];
+    for (config, words) in cases {
+        let case = format!("target = \"b.example.com:1\"\n{config}\n");
+        std::fs::write(probe.works_in().join("tests/wrong.toml"), case).unwrap();
+        probe.ends("author", &["test", "--only", "wrong"], 2, words);
+    }
 }
 
 /// A changed answer fails with the difference, and is taken by `--accept`; what a case costs can be bounded.

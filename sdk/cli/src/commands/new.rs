@@ -13,7 +13,7 @@ use crate::{place, scaffold, table};
 /// What the command takes.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// What it is, such as monitor or ticketing-connector
+    /// What it is: monitor, probe, script or ticketing-connector
     kind: String,
     /// What it is called; also the name of the new folder
     name: String,

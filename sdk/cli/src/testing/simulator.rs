@@ -61,9 +61,18 @@ impl Simulator {
 
     /// Runs one case, and returns what was said to the world meanwhile.
     pub async fn run(&self, fixture: &Fixture) -> Result<(RunReport, Heard), Failure> {
+        let invocation = self.invocation(fixture)?;
         let config = self.config(fixture)?;
+        if let Invocation::Probe { target } = &invocation
+            && !reach::targets(&config).contains(target)
+        {
+            let why = format!(
+                "`target` is {target:?}, which is not among the `targets` of its `config`: no device would look there"
+            );
+            return Err(wrong(fixture, &why));
+        }
         let spec = RunSpec {
-            invocation: self.invocation(fixture)?,
+            invocation,
             config: config.to_string(),
             parameters: self.parameters(fixture)?,
             grants: self.grants(fixture, &config)?,

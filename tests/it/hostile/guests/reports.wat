@@ -8,6 +8,7 @@
   (global $condition_bytes i32 (i32.const 5))
   (global $details_bytes i32 (i32.const 20))
   (global $samples i32 (i32.const 1))
+  (global $unit_bytes i32 (i32.const 1))
   (global $value f64 (f64.const 1.5))
   ;; What of a finding's number makes its subject: all of it, or nothing.
   (global $subject_mask i32 (i32.const 0xffff))
@@ -24,7 +25,7 @@
       (i32.store offset=4 (local.get $at) (i32.const 4))
       (f64.store offset=8 (local.get $at) (global.get $value))
       (i32.store offset=16 (local.get $at) (i32.const 0x180001))
-      (i32.store offset=20 (local.get $at) (i32.const 1))
+      (i32.store offset=20 (local.get $at) (global.get $unit_bytes))
       (local.set $at (i32.add (local.get $at) (i32.const 32)))
       (local.set $left (i32.sub (local.get $left) (i32.const 1)))
       (br_if $sample (local.get $left)))

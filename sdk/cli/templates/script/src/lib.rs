@@ -6,7 +6,7 @@ use fitment_sdk::{Context, Fault, Outcome, Script, script};
 #[derive(serde::Deserialize)]
 struct Parameters {
     unit: String,
-    #[serde(default)]
+    /// Where nobody says otherwise, what the schema says.
     dry_run: bool,
 }
 

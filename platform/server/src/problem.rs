@@ -71,6 +71,11 @@ impl Problem {
         self
     }
 
+    /// Returns a member for programs.
+    pub fn member(&self, name: &str) -> Option<&Value> {
+        self.members.get(name)
+    }
+
     /// The request cannot be understood or holds a wrong value.
     pub fn invalid(detail: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail.to_string())

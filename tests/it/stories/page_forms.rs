@@ -206,6 +206,9 @@ async fn an_installation_is_changed_by_form_and_what_reaches_further_is_agreed_t
     assert_eq!((&after["version"], &after["target"]), (&json!("0.5.0"), &json!({ "device": till })));
     assert_eq!(audited(&world.msp, "installation.change").await, 2);
 
+    let log = browser.get("/audit").await.ok();
+    log.says(&["msp@example.com</span>", "fitment/disk-space 0.5.0</span>", "installation.change", "device: till-01"]);
+
     // Several places are said by their names.
     let several = json!({ "target": { "any": [{ "device": till }, { "device": files }] } });
     world.msp.patch(&format!("/api/v1{path}"), several).await.ok();
@@ -335,6 +338,15 @@ async fn a_script_is_run_by_form_watched_and_taken_back() {
     let wrong = browser.post(&run, &[("target", &target), ("set.times", "0")]).await;
     assert_eq!(wrong.status, 422);
     wrong.says(&["set.times-problem", "value=\"0\"", &format!("{target}\" selected")]);
+    let nowhere = browser.post(&run, &[("target", ""), ("set.times", "3")]).await;
+    assert_eq!(nowhere.status, 422);
+    nowhere.says(&["where: choose", "value=\"3\""]);
+    let narrow = script::install(&world.msp, json!({ "device": world.device("reception-02") })).await;
+    let outside =
+        browser.post(&format!("/installations/{narrow}/run"), &[("target", &target), ("set.times", "3")]).await;
+    assert_eq!(outside.status, 409);
+    outside
+        .says(&["can run on none of these devices", "files-01: the device is outside the scope of the installation"]);
     let asked = browser.post(&run, &[("target", &target), ("set.times", "3")]).await;
     let path = asked.leads_to().split('?').next().unwrap().to_owned();
     browser.get(&path).await.ok().says(&["files-01", "waiting", "http-equiv=\"refresh\"", "<dt>times</dt><dd>3</dd>"]);

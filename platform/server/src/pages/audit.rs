@@ -66,7 +66,8 @@ async fn names(app: &Shared, view: &Page) -> Result<HashMap<String, String>, Pro
 }
 
 fn named(names: &HashMap<String, String>, id: String) -> Named {
-    let kind = |(kind, _): (&str, &str)| match kind {
+    let kind = |(kind, rest): (&str, &str)| match kind {
+        _ if rest.len() != 32 => None,
         "zer" => Some("a zero certificate".to_owned()),
         "req" => Some("a request".to_owned()),
         "pub" => Some("the publisher".to_owned()),
@@ -79,17 +80,30 @@ fn named(names: &HashMap<String, String>, id: String) -> Named {
 /// Writes a detail of an entry for people: names for ids, times for milliseconds.
 fn said(names: &HashMap<String, String>, key: &str, value: &Value) -> String {
     match value {
-        Value::String(text) => names.get(text).cloned().unwrap_or_else(|| text.clone()),
+        Value::String(text) => {
+            let named = named(names, text.clone());
+            named.name.unwrap_or(named.id)
+        }
         Value::Array(many) if !many.is_empty() => {
-            many.iter().map(|one| said(names, key, one)).collect::<Vec<_>>().join(", ")
+            // An execution's own id says nothing beside its device's.
+            let told = many.iter().filter(|one| !one.as_str().is_some_and(|text| text.starts_with("txn_")));
+            told.map(|one| said(names, key, one)).collect::<Vec<_>>().join(", ")
         }
         Value::Object(members) => {
             let pairs = members.iter().map(|(name, value)| format!("{name}: {}", said(names, name, value)));
             pairs.collect::<Vec<_>>().join(", ")
         }
         Value::Number(ms) if key.ends_with("_ms") => ms.as_i64().map_or_else(|| ms.to_string(), words::utc),
+        Value::Number(seconds) if key.ends_with("_s") => {
+            seconds.as_u64().map_or_else(|| seconds.to_string(), |s| words::span(s.saturating_mul(1_000)))
+        }
         other => plain(other),
     }
+}
+
+/// Writes the name of a detail: units are in the value then.
+fn titled(name: &str) -> String {
+    name.trim_end_matches("_ms").trim_end_matches("_s").replace('_', " ")
 }
 
 fn line(names: &HashMap<String, String>, entry: EntryView) -> Line {
@@ -97,7 +111,7 @@ fn line(names: &HashMap<String, String>, entry: EntryView) -> Line {
     Line {
         who: named(names, entry.actor.clone()),
         what: named(names, entry.subject.clone()),
-        details: details.map(|(name, value)| (name.replace('_', " "), said(names, name, value))).collect(),
+        details: details.map(|(name, value)| (titled(name), said(names, name, value))).collect(),
         entry,
     }
 }

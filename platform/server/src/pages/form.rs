@@ -6,9 +6,13 @@ use serde_json::{Map, Number, Value, json};
 
 use super::devices::plain as in_words;
 use super::fields::Fields;
+use crate::problem::Problem;
 
 /// Before the names of the settings' controls, so that they meet no other field of the page.
 const PREFIX: &str = "set.";
+
+/// Devices that are named one by one when a form is refused because of them.
+const LEFT_OUT_MAX: usize = 20;
 
 /// One control of a form.
 pub(super) struct Control {
@@ -126,7 +130,22 @@ pub(super) fn blame(controls: &mut [Control], root: &str, detail: &str) -> Vec<S
             None => rest.push(part.to_owned()),
         }
     }
+    match controls.iter().filter(|control| control.problem.is_some()).count() {
+        0 => {}
+        1 => rest.insert(0, "Not done: 1 field below needs another value.".to_owned()),
+        many => rest.insert(0, format!("Not done: {many} fields below need other values.")),
+    }
     rest
+}
+
+/// Says of each device that a refusal names why it was left out.
+pub(super) fn left_out(problem: &Problem) -> Vec<String> {
+    let devices = problem.member("devices").and_then(Value::as_array).into_iter().flatten();
+    let said = |device: &Value| {
+        let reasons = device["reasons"].as_array().into_iter().flatten().map(in_words).collect::<Vec<_>>().join("; ");
+        format!("{}: {reasons}", device["name"].as_str().unwrap_or_default())
+    };
+    devices.take(LEFT_OUT_MAX).map(said).collect()
 }
 
 fn numeric(text: &str) -> Value {
@@ -207,7 +226,7 @@ mod tests {
         assert_eq!(value(&controls, "set.retry.times").as_deref(), Some("7"));
         assert_eq!(value(&controls, "set.level").as_deref(), Some("low"));
         let rest = blame(&mut controls, "config", "config.retry.times: -1 is too small; config: something else");
-        assert_eq!(rest, ["config: something else"]);
+        assert_eq!(rest, ["Not done: 1 field below needs another value.", "config: something else"]);
         let blamed: Vec<&Control> = controls.iter().filter(|c| c.problem.is_some()).collect();
         assert_eq!((blamed.len(), blamed[0].name.as_str()), (1, "set.retry.times"));
         assert_eq!(blamed[0].problem.as_deref(), Some("-1 is too small"));

@@ -18,7 +18,7 @@ const ROLES: [(&str, &str); 4] = [
     ("owner", "everything, people included"),
     ("technician", "installs, runs, works on tickets"),
     ("viewer", "sees the same, changes nothing"),
-    ("client", "somebody of a customer: sees the own devices"),
+    ("client", "somebody of a customer, who sees its devices"),
 ];
 
 /// One person in the list.

@@ -170,24 +170,27 @@ pub(super) async fn run(
 ) -> Result<Response, Problem> {
     let (installation, release) = script(&app, &view, &msp, &id).await?;
     let schema = schema(&release);
-    let new = NewRequest {
-        installation: id,
-        devices: None,
-        target: Some(body(fields.text("target"))?),
-        parameters: Some(form::configuration(&schema, &fields)),
-        deliver_within_s: None,
+    let asked = match body(fields.text("target")) {
+        Ok(target) => {
+            let parameters = Some(form::configuration(&schema, &fields));
+            let target = Some(target);
+            let new = NewRequest { installation: id, devices: None, target, parameters, deliver_within_s: None };
+            requests::make(State(app.clone()), msp.clone(), Body(new)).await
+        }
+        Err(problem) => Err(problem),
     };
-    let problem = match requests::make(State(app.clone()), msp.clone(), Body(new)).await {
+    let problem = match asked {
         Ok((_, asked)) => {
-            let path = format!("/requests/{}?done=asked", asked.request.id);
-            return Ok(Redirect::to(&path).into_response());
+            let done = if asked.refused.is_empty() { "asked" } else { "asked-some" };
+            return Ok(Redirect::to(&format!("/requests/{}?done={done}", asked.request.id)).into_response());
         }
         Err(problem) if problem.is_for_the_form() => problem,
         Err(problem) => return Err(problem),
     };
     let names = Names::read(&app, &msp).await?;
     let mut controls = form::entered(&schema, &fields);
-    let problems = form::blame(&mut controls, "parameters", problem.detail());
+    let mut problems = form::blame(&mut controls, "parameters", problem.detail());
+    problems.extend(form::left_out(&problem));
     let frame = view.frame(format!("Run {}", installation.accessory));
     let shown =
         page(&RunPage { frame, places: places(&names, fields.text("target")), controls, installation, problems })?;

@@ -172,6 +172,9 @@ fn told(word: &str) -> Option<&'static str> {
         "changed" => Some("Changed, from the next request on."),
         "disabled" => Some("Disabled: every session of that person is over."),
         "asked" => Some("Asked: each device runs it at most once, as soon as it is there."),
+        "asked-some" => {
+            Some("Asked where it can run. Devices outside its scope, or that it does not fit, were left out.")
+        }
         "cancelled" => Some("Taken back where it had not started."),
         "reconfigured" => Some("Changed. Devices run it so as soon as they ask."),
         "rejected" => Some("Rejected: its publisher reads why."),

@@ -83,7 +83,10 @@ pub(in crate::pages) async fn show(
     let device = devices::show(State(app.clone()), msp.clone(), Path(id)).await?.0;
     let names = Names::read(&app, &msp).await?;
     let of = Query(OfDevice { device: Some(device.id.clone()) });
-    let found = findings::list(State(app.clone()), msp.clone(), of).await?.0;
+    let mut found = findings::list(State(app.clone()), msp.clone(), of).await?.0;
+    found
+        .findings
+        .sort_by_key(|finding| ["critical", "warning", "unknown", "ok"].iter().position(|h| *h == finding.health));
     let alerts = findings::alerts(State(app.clone()), msp.clone()).await?.0.alerts;
     // Whoever sees devices alone does not learn how the MSP works.
     let installations = if view.may(Action::SeeSetup) {

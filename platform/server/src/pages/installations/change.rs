@@ -173,7 +173,7 @@ pub(in crate::pages) async fn change(
     let problems = match problem.code() {
         "config-invalid" => form::blame(&mut controls, "config", problem.detail()),
         "consent-needed" => vec!["It would reach further than what was agreed to: see below.".to_owned()],
-        _ => vec![problem.detail().to_owned()],
+        _ => [vec![problem.detail().to_owned()], form::left_out(&problem)].concat(),
     };
     let filled = Filled {
         config,

@@ -141,7 +141,7 @@ pub(in crate::pages) async fn install(
                     "consent-needed" => {
                         vec!["Agree to each permission, or do not install it: without them it does not run.".to_owned()]
                     }
-                    _ => vec![problem.detail().to_owned()],
+                    _ => [vec![problem.detail().to_owned()], form::left_out(&problem)].concat(),
                 };
             }
             Err(problem) => return Err(problem),

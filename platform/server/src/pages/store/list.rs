@@ -14,6 +14,7 @@ use crate::api::fit::Classes;
 use crate::api::releases::{listing, permissions};
 use crate::app::Shared;
 use crate::pages::page;
+use crate::pages::paging::Paging;
 use crate::pages::view::{Frame, Page};
 use crate::pages::words;
 use crate::problem::Problem;
@@ -27,6 +28,8 @@ pub(in crate::pages) struct Search {
     kind: String,
     #[serde(default)]
     publisher: String,
+    #[serde(default)]
+    page: usize,
 }
 
 /// One accessory as the list shows it.
@@ -50,6 +53,8 @@ struct StorePage {
     kinds: BTreeSet<String>,
     publishers: BTreeSet<String>,
     cards: Vec<Card>,
+    found: usize,
+    paging: Paging,
     all: usize,
 }
 
@@ -65,27 +70,38 @@ pub(in crate::pages) async fn show(
     drop(tx);
     let classes = devices.as_deref().map(Classes::of);
     let newest = newest(releases);
-    let (mut cards, all, text) = (Vec::new(), newest.len(), search.q.trim().to_lowercase());
+    let (mut found, all, text) = (Vec::new(), newest.len(), search.q.trim().to_lowercase());
     let kinds = newest.iter().map(|release| release.kind.clone()).collect();
     let publishers = newest.iter().map(|release| release.accessory.publisher.clone()).collect();
     for release in newest {
         let wanted = (search.kind.is_empty() || release.kind == search.kind)
             && (search.publisher.is_empty() || release.accessory.publisher == search.publisher);
-        if !wanted {
-            continue;
+        if wanted && (text.is_empty() || says(&app, &release, &text).await) {
+            found.push(release);
         }
-        let summary = listing(&app, &release).await.map(|listing| listing.summary).unwrap_or_default();
-        if !text.is_empty() && !format!("{} {summary}", release.accessory).to_lowercase().contains(&text) {
-            continue;
-        }
+    }
+    let query = [("q", search.q.as_str()), ("kind", &search.kind), ("publisher", &search.publisher)];
+    let (count, paging) = (found.len(), Paging::new("/store", &query, search.page, found.len()));
+    let mut cards = Vec::new();
+    for release in paging.cut(found) {
         let on_devices = release.manifest.kind().is_ok_and(Kind::runs_on_devices);
         let fit = match &classes {
             Some(classes) if on_devices => Some(classes.fit(&app, &release)?),
             _ => None,
         };
-        cards.push(card(&release, summary, fit));
+        cards.push(card(&release, summary(&app, &release).await, fit));
     }
-    page(&StorePage { frame: view.frame("Storefront"), search, kinds, publishers, cards, all })
+    page(&StorePage { frame: view.frame("Storefront"), search, kinds, publishers, cards, found: count, paging, all })
+}
+
+async fn summary(app: &Shared, release: &Release) -> String {
+    listing(app, release).await.map(|listing| listing.summary).unwrap_or_default()
+}
+
+/// Tells whether a release's name or summary holds this text, which is in small letters.
+async fn says(app: &Shared, release: &Release, text: &str) -> bool {
+    let words = format!("{} {}", release.accessory, summary(app, release).await);
+    words.to_lowercase().contains(text)
 }
 
 /// Returns the newest available release of each accessory, by name.

@@ -154,11 +154,12 @@ mod tests {
     #[test]
     fn no_more_streams_are_open_than_there_are_places() {
         let orders = Orders::new([]);
-        let taken: Vec<_> = (0..STREAMS_MAX).filter_map(|_| orders.stream()).collect();
+        let one_of = |n: usize| AccountId::from_random((n as u128).to_be_bytes());
+        let taken: Vec<_> = (0..STREAMS_MAX).filter_map(|n| orders.stream(&one_of(n))).collect();
         assert_eq!(taken.len(), STREAMS_MAX);
-        assert!(orders.stream().is_none());
+        assert!(orders.stream(&one_of(STREAMS_MAX)).is_none());
         drop(taken);
-        assert!(orders.stream().is_some());
+        assert!(orders.stream(&one_of(STREAMS_MAX)).is_some());
     }
 
     #[test]

@@ -155,7 +155,8 @@ fn places_and_devices(walk: &mut Walk, scratch: &Path) {
     walk.says(who, &["locations", "networks", "Workshop", "--set", "10.1.2.0/24"], "");
     walk.says(who, &["locations", "list"], "");
     let zero = scratch.join("zero.json").display().to_string();
-    let zero = text(&walk.says(who, &["zero-certificate", "new", "--client", "Mill", "--out", &zero], "")["zero"]["id"]);
+    let zero =
+        text(&walk.says(who, &["zero-certificate", "new", "--client", "Mill", "--out", &zero], "")["zero"]["id"]);
     walk.says(who, &["zero-certificate", "list"], "");
     walk.says(who, &["zero-certificate", "revoke", &zero], "");
     walk.says(who, &["devices", "add", "Drill", "--location", "Workshop", "--fact", "os.family=linux"], "");

@@ -37,7 +37,7 @@ use axum::routing::{delete, get, patch, post, put};
 use fitment_domain::id::TenantId;
 use fitment_domain::manifest::AccessoryName;
 use fitment_domain::tenant::Scope;
-use fitment_store::Release;
+use fitment_store::{After, Release};
 use semver::Version;
 
 use crate::app::{App, Shared};
@@ -134,6 +134,12 @@ pub fn router(app: Shared) -> Router {
         .layer(axum::middleware::from_fn(problem::layer))
         .layer(axum::middleware::from_fn_with_state((app.metrics.clone(), "web"), crate::metrics::layer))
         .with_state(app)
+}
+
+/// Reads where a list goes on, as an answer named it.
+fn after(text: Option<&str>) -> Result<Option<After>, Problem> {
+    let read = |text| After::parse(text).ok_or_else(|| Problem::invalid("after must be the `next` of an answer"));
+    text.map(read).transpose()
 }
 
 /// Reads the accessory that a path names. What cannot be a name is not there.

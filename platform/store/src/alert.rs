@@ -6,6 +6,7 @@ use fitment_domain::id::{AlertId, DeviceId, InstallationId};
 use fitment_domain::time::UnixMs;
 use sqlx::query;
 
+use crate::listed::{After, Listed, from, part_of_list};
 use crate::part::on_device_within;
 use crate::row::{Row, storable};
 use crate::{Result, Tx};
@@ -104,18 +105,24 @@ impl Tx {
         Ok(())
     }
 
-    /// Returns the alerts, newest first, at most 500.
-    pub async fn alerts(&mut self) -> Result<Vec<AlertRow>> {
+    /// Returns a part of the alerts, of all or of one state or device: open ones first, then pending ones, each newest first.
+    pub async fn alerts(
+        &mut self,
+        state: Option<AlertState>,
+        device: Option<&DeviceId>,
+        after: Option<&After>,
+    ) -> Result<Listed<AlertRow>> {
         let (tenant, who) = self.part()?;
-        let sql = concat!(
+        let sql = part_of_list!(
             "select ",
             columns!(),
-            " from alerts where tenant_id = $1 and ",
+            ", case state when 'open' then 0 when 'pending' then 1 else 2 end as rank, coalesce(opened, last_seen) as place \
+             from alerts where tenant_id = $1 and ($3 = '' or state = $3) and ($4 = '' or device_id = $4) and ",
             on_device_within!("device_id"),
-            " order by coalesce(opened, last_seen) desc, id limit 500"
         );
-        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(who)).await?;
-        rows.iter().map(|row| alert(&Row::of("alerts", row))).collect()
+        let statement = query(sql).bind(tenant.as_str()).bind(who).bind(state.map_or("", AlertState::as_str));
+        let rows = self.rows(from(statement.bind(device.map_or("", DeviceId::as_str)), after)).await?;
+        Listed::read("alerts", &rows, alert)
     }
 
     /// Returns the alerts of an installation that are not closed.

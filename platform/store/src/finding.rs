@@ -12,6 +12,8 @@ use crate::part::on_device_within;
 use crate::row::{Row, storable, to_json};
 use crate::{Result, Tx};
 
+/// The most findings and the most runs of one answer.
+pub const FINDINGS_MAX: usize = 1_000;
 /// The most results that are forgotten in one transaction.
 pub const FORGOTTEN_AT_ONCE: u64 = 2_000;
 
@@ -134,19 +136,25 @@ impl Tx {
         Ok(())
     }
 
-    /// Returns the latest findings of installations that are there, by device; at most 1,000.
-    pub async fn findings(&mut self, device: Option<&DeviceId>) -> Result<Vec<FindingRow>> {
+    /// Returns the latest findings of installations that are there, of all or of one device or installation: those that are not well first, then by device; one more than
+    /// `FINDINGS_MAX` if there are more.
+    pub async fn findings(
+        &mut self,
+        device: Option<&DeviceId>,
+        installation: Option<&InstallationId>,
+    ) -> Result<Vec<FindingRow>> {
         let (tenant, who) = self.part()?;
         let sql = concat!(
             "select f.device_id, f.installation_id, f.condition, f.subject, i.accessory, f.health, f.summary, \
              f.details, f.samples, f.changed, f.last_seen from findings f \
              join installations i on i.tenant_id = f.tenant_id and i.id = f.installation_id and i.removed is null \
-             where f.tenant_id = $1 and ($3 = '' or f.device_id = $3) and ",
+             where f.tenant_id = $1 and ($3 = '' or f.device_id = $3) and ($4 = '' or f.installation_id = $4) and ",
             on_device_within!("f.device_id"),
-            " order by f.device_id, f.installation_id, f.condition, f.subject limit 1000"
+            " order by case f.health when 'ok' then 1 else 0 end, f.device_id, f.installation_id, f.condition, f.subject \
+              limit 1001"
         );
         let statement = query(sql).bind(tenant.as_str()).bind(who).bind(device.map_or("", DeviceId::as_str));
-        let rows = self.rows(statement).await?;
+        let rows = self.rows(statement.bind(installation.map_or("", InstallationId::as_str))).await?;
         rows.iter().map(|row| finding_row(&Row::of("findings", row))).collect()
     }
 
@@ -170,18 +178,39 @@ impl Tx {
         Ok(())
     }
 
-    /// Returns the last runs of installations that are there, by device; at most 1,000.
-    pub async fn run_states(&mut self, device: Option<&DeviceId>) -> Result<Vec<RunStateRow>> {
+    /// Returns the last runs of installations that are there, of all or of one device or installation: those that failed first, then
+    /// by device; one more than `FINDINGS_MAX` if there are more.
+    pub async fn run_states(
+        &mut self,
+        device: Option<&DeviceId>,
+        installation: Option<&InstallationId>,
+    ) -> Result<Vec<RunStateRow>> {
         let (tenant, who) = self.part()?;
         let sql = concat!(
             "select r.device_id, r.installation_id, i.accessory, r.outcome, r.message, r.resources, r.at from run_states r \
              join installations i on i.tenant_id = r.tenant_id and i.id = r.installation_id and i.removed is null \
-             where r.tenant_id = $1 and ($3 = '' or r.device_id = $3) and ",
+             where r.tenant_id = $1 and ($3 = '' or r.device_id = $3) and ($4 = '' or r.installation_id = $4) and ",
             on_device_within!("r.device_id"),
-            " order by r.device_id, r.installation_id limit 1000"
+            " order by case r.outcome when 'findings' then 1 else 0 end, r.device_id, r.installation_id limit 1001"
         );
         let statement = query(sql).bind(tenant.as_str()).bind(who).bind(device.map_or("", DeviceId::as_str));
-        let rows = self.rows(statement).await?;
+        let rows = self.rows(statement.bind(installation.map_or("", InstallationId::as_str))).await?;
         rows.iter().map(|row| run_state_row(&Row::of("run_states", row))).collect()
+    }
+
+    /// Counts the last runs of each installation, and of these the ones that failed.
+    pub async fn run_counts(&mut self) -> Result<Vec<(InstallationId, u32, u32)>> {
+        let (tenant, who) = self.part()?;
+        let sql = concat!(
+            "select installation_id, count(*) as runs, count(case when outcome <> 'findings' then 1 end) as failing \
+             from run_states where tenant_id = $1 and ",
+            on_device_within!("device_id"),
+            " group by installation_id"
+        );
+        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(who)).await?;
+        let read = |row: Row<'_>| {
+            Ok((row.parsed("installation_id", InstallationId::parse)?, row.count("runs")?, row.count("failing")?))
+        };
+        rows.iter().map(|row| read(Row::of("run_states", row))).collect()
     }
 }

@@ -5,6 +5,7 @@
 
 mod dialect;
 mod error;
+mod listed;
 mod many;
 mod objects;
 mod part;
@@ -54,9 +55,10 @@ pub use crate::connection::Connection;
 pub use crate::counts::Counts;
 pub use crate::device::{CertificateRow, DeviceName};
 pub use crate::error::{Result, StoreError};
-pub use crate::finding::{FORGOTTEN_AT_ONCE, FindingRow, RunStateRow};
+pub use crate::finding::{FINDINGS_MAX, FORGOTTEN_AT_ONCE, FindingRow, RunStateRow};
 pub use crate::instruction::StoredSet;
 pub use crate::job::Job;
+pub use crate::listed::{After, LIST_MAX, Listed};
 pub use crate::note::NoteRow;
 pub use crate::objects::{Objects, ObjectsConfig};
 pub use crate::release::Release;
@@ -83,6 +85,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (10, "life", include_str!("../migrations/0010_life.sql")),
     (11, "requests", include_str!("../migrations/0011_requests.sql")),
     (12, "result_keys", include_str!("../migrations/0012_result_keys.sql")),
+    (13, "lists", include_str!("../migrations/0013_lists.sql")),
 ];
 
 /// The store. Clones share their connections.

@@ -1,5 +1,7 @@
 //! Releases, and the reports of uploads that were refused.
 
+use std::collections::BTreeMap;
+
 use fitment_domain::bytes::Digest;
 use fitment_domain::id::{PublisherId, ReleaseId};
 use fitment_domain::manifest::{AccessoryName, Manifest};
@@ -11,8 +13,13 @@ use fitment_domain::validation::Report;
 use semver::Version;
 use sqlx::query;
 
+use crate::listed::{After, Listed, from, part_of_list};
+use crate::many::many;
 use crate::row::{Row, to_json};
 use crate::{Result, Tx};
+
+/// Ids of one statement.
+const IDS_MAX: usize = 500;
 
 /// A release as the store keeps it; its files are objects.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,11 +63,16 @@ macro_rules! columns {
 /// What is read: the columns, and what was signed for the tenant in scope alone.
 macro_rules! selected {
     () => {
+        selected!(" ")
+    };
+    ($more:literal) => {
         concat!(
             "select ",
             columns!(),
             ", reason, replacement, (select d.envelope from development_statements d \
-               where d.tenant_id = $2 and d.release_id = releases.id) as development from releases "
+               where d.tenant_id = $2 and d.release_id = releases.id) as development",
+            $more,
+            "from releases "
         )
     };
 }
@@ -157,12 +169,67 @@ impl Tx {
         Ok(releases)
     }
 
-    /// Returns the releases that the scope sees: the newest uploads, at most 500.
-    pub async fn releases(&mut self) -> Result<Vec<Release>> {
+    /// Returns a part of the releases that the scope sees, of all or of one state or kind, the newest uploads first.
+    pub async fn releases(
+        &mut self,
+        state: Option<Publication>,
+        of_kind: Option<&str>,
+        after: Option<&After>,
+    ) -> Result<Listed<Release>> {
         let (kind, owner) = (self.kind(), self.owner().to_owned());
-        let sql = concat!(selected!(), "where ", visible!(), " order by uploaded desc, id limit 500");
-        let rows = self.rows(query(sql).bind(kind).bind(owner)).await?;
-        rows.iter().map(|row| release(&Row::of("releases", row))).collect()
+        let sql = part_of_list!(
+            selected!(", 0 as rank, uploaded as place "),
+            "where ($3 = '' or state = $3) and ($4 = '' or kind = $4) and ",
+            visible!(),
+        );
+        let statement = query(sql).bind(kind).bind(owner).bind(state.map_or("", Publication::as_str));
+        let rows = self.rows(from(statement.bind(of_kind.unwrap_or_default().to_owned()), after)).await?;
+        Listed::read("releases", &rows, release)
+    }
+
+    /// Counts the releases of a state that the scope sees.
+    pub async fn count_releases(&mut self, state: Publication) -> Result<i64> {
+        let (kind, owner) = (self.kind(), self.owner().to_owned());
+        let sql = concat!("select count(*) as found from releases where state = $3 and ", visible!());
+        let found = self.row(query(sql).bind(kind).bind(owner).bind(state.as_str())).await?;
+        found.map_or(Ok(0), |row| Row::of("releases", &row).int("found"))
+    }
+
+    /// Returns of each accessory the newest release that the scope may install, by name.
+    pub async fn newest_releases(&mut self) -> Result<Vec<Release>> {
+        let (kind, owner) = (self.kind(), self.owner().to_owned());
+        let sql = concat!(
+            "select id, accessory, version, state, (select count(*) from development_statements d \
+             where d.tenant_id = $2 and d.release_id = releases.id) as tried from releases where ",
+            visible!()
+        );
+        // Text does not order versions, so that they are compared here; the whole rows are read of the newest alone.
+        let mut newest: BTreeMap<String, (Version, String)> = BTreeMap::new();
+        for row in self.rows(query(sql).bind(kind).bind(owner)).await? {
+            let row = Row::of("releases", &row);
+            if state_mismatch(row.word("state", Publication::parse)?, row.int("tried")? > 0).is_some() {
+                continue;
+            }
+            let (accessory, version) = (row.text("accessory")?, row.parsed("version", Version::parse)?);
+            if newest.get(&accessory).is_none_or(|(known, _)| *known < version) {
+                newest.insert(accessory, (version, row.text("id")?));
+            }
+        }
+        let ids: Vec<String> = newest.into_values().map(|(_, id)| id).collect();
+        let mut releases = Vec::with_capacity(ids.len());
+        for part in ids.chunks(IDS_MAX) {
+            let beginning = concat!(selected!(), "where $1 <> '' and id in (");
+            let mut statement =
+                many(beginning, (part.len(), 1, 2), ")").bind(self.kind()).bind(self.owner().to_owned());
+            for id in part {
+                statement = statement.bind(id.clone());
+            }
+            for row in self.rows(statement).await? {
+                releases.push(release(&Row::of("releases", &row))?);
+            }
+        }
+        releases.sort_by(|a, b| a.accessory.to_string().cmp(&b.accessory.to_string()));
+        Ok(releases)
     }
 
     /// Publishes a release. Returns false if it does not wait for review.

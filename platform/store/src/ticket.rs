@@ -5,6 +5,7 @@ use fitment_domain::ticket::{Delivery, TicketState};
 use fitment_domain::time::UnixMs;
 use sqlx::query;
 
+use crate::listed::{After, Listed, from, part_of_list};
 use crate::part::on_device_within;
 use crate::row::{Row, storable};
 use crate::transaction::Statement;
@@ -161,18 +162,37 @@ impl Tx {
         found.map(|row| ticket(&Row::of("tickets", &row))).transpose()
     }
 
-    /// Returns the tickets, newest first, at most 500.
-    pub async fn tickets(&mut self) -> Result<Vec<TicketRow>> {
+    /// Returns the ticket that people call by this number.
+    pub async fn ticket_by_number(&mut self, number: i64) -> Result<Option<TicketRow>> {
         let (tenant, who) = self.part()?;
         let sql = concat!(
             "select ",
             columns!(),
-            " from tickets where tenant_id = $1 and ",
-            on_device_within!("device_id"),
-            " order by number desc limit 500"
+            " from tickets where tenant_id = $1 and number = $3 and ",
+            on_device_within!("device_id")
         );
-        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(who)).await?;
-        rows.iter().map(|row| ticket(&Row::of("tickets", row))).collect()
+        let found = self.row(query(sql).bind(tenant.as_str()).bind(who).bind(number)).await?;
+        found.map(|row| ticket(&Row::of("tickets", &row))).transpose()
+    }
+
+    /// Returns a part of the tickets, of all or of one state or device: open ones first, each newest first.
+    pub async fn tickets(
+        &mut self,
+        state: Option<TicketState>,
+        device: Option<&DeviceId>,
+        after: Option<&After>,
+    ) -> Result<Listed<TicketRow>> {
+        let (tenant, who) = self.part()?;
+        let sql = part_of_list!(
+            "select ",
+            columns!(),
+            ", case state when 'open' then 0 else 1 end as rank, number as place \
+             from tickets where tenant_id = $1 and ($3 = '' or state = $3) and ($4 = '' or device_id = $4) and ",
+            on_device_within!("device_id"),
+        );
+        let statement = query(sql).bind(tenant.as_str()).bind(who).bind(state.map_or("", TicketState::as_str));
+        let rows = self.rows(from(statement.bind(device.map_or("", DeviceId::as_str)), after)).await?;
+        Listed::read("tickets", &rows, ticket)
     }
 
     /// Returns the open tickets of a connection.

@@ -74,7 +74,18 @@ impl Context {
 
     /// Prints a list of the marketplace.
     pub fn print_list(&self, answer: &Value, member: &str, columns: &[Column], none: &str) {
-        if self.json { table::json(answer) } else { table::print(table::rows(answer, member), columns, none) }
+        if self.json {
+            return table::json(answer);
+        }
+        table::print(table::rows(answer, member), columns, none);
+        if answer["complete"] == false {
+            match answer["next"].as_str() {
+                Some(next) => {
+                    eprintln!("There are more: narrow the list, or go on with --after {}", table::clean(next))
+                }
+                None => eprintln!("There are more: narrow the list"),
+            }
+        }
     }
 
     /// Prints one thing of the marketplace.

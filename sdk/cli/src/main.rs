@@ -12,6 +12,7 @@ mod context;
 mod failure;
 mod files;
 mod key;
+mod listing;
 mod package_files;
 mod password;
 mod place;

@@ -1,5 +1,6 @@
 //! Nobody sees or changes what is another's.
 
+use fitment_domain::budget::Usage;
 use fitment_domain::device::Device;
 use fitment_domain::id::{AlertId, ClientId, ConnectionId};
 use fitment_domain::tenant::{AccountKind, Role, Scope};
@@ -29,7 +30,7 @@ pub(crate) async fn another_tenants_ids_find_nothing(database: &Database) {
     assert_eq!(tx.instruction_set(&theirs.device).await.unwrap(), None);
     assert_eq!(tx.alert(&AlertId::from_random([0; 16])).await.unwrap(), None);
     assert!(tx.zero_uses(&theirs.zero).await.unwrap().is_empty());
-    assert!(tx.findings(Some(&theirs.device)).await.unwrap().is_empty());
+    assert!(tx.findings(Some(&theirs.device), None).await.unwrap().is_empty());
     assert!(!tx.revoke_device(&theirs.device, NOW).await.unwrap());
     assert!(!tx.revoke_zero(&theirs.zero, NOW).await.unwrap());
     assert!(!tx.remove_installation(&theirs.installation, NOW).await.unwrap());
@@ -95,6 +96,8 @@ pub(crate) async fn a_part_of_a_tenant_is_narrowed_or_refused(database: &Databas
     let (own, everybodys) = (connection(&msp, Some(msp.client.clone())), connection(&msp, None));
     tx.insert_connection(&own).await.unwrap();
     tx.insert_connection(&everybodys).await.unwrap();
+    tx.insert_ticket(&msp.ticket(1, None)).await.unwrap();
+    tx.set_run_state(&msp.device, &msp.installation, "findings", "", &Usage::default(), NOW).await.unwrap();
     tx.commit().await.unwrap();
     for (clients, seen) in [(vec![], 0), (vec![msp.client.clone()], 1)] {
         let mut tx = store.begin(msp.scope()).await.unwrap();
@@ -106,7 +109,10 @@ pub(crate) async fn a_part_of_a_tenant_is_narrowed_or_refused(database: &Databas
         assert_eq!(tx.devices().await.unwrap().len(), seen);
         assert_eq!(tx.zeros().await.unwrap().len(), seen);
         assert_eq!(tx.installations().await.unwrap().len(), seen, "its target is the device");
-        assert_eq!(tx.alerts().await.unwrap().len(), seen);
+        assert_eq!(tx.alerts(None, None, None).await.unwrap().rows.len(), seen);
+        assert_eq!(tx.tickets(None, None, None).await.unwrap().rows.len(), seen);
+        assert_eq!(tx.ticket_by_number(1).await.unwrap().is_some(), seen == 1);
+        assert_eq!(tx.run_counts().await.unwrap().len(), seen);
         assert_eq!(tx.connections().await.unwrap().len(), 1 + seen, "one is for all clients");
         assert_eq!(tx.connection(&own.id).await.unwrap().is_some(), seen == 1);
         assert!(tx.connection(&everybodys.id).await.unwrap().is_some());

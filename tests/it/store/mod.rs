@@ -8,6 +8,7 @@ pub(crate) mod basics;
 pub(crate) mod enrolment;
 pub(crate) mod isolation;
 pub(crate) mod jobs;
+pub(crate) mod lists;
 pub(crate) mod releases;
 pub(crate) mod requests;
 pub(crate) mod results;
@@ -29,6 +30,8 @@ macro_rules! scenarios {
             results: a_result_counts_once, a_result_is_known_again_until_its_number_is_forgotten, a_finding_is_the_latest_one;
             series: samples_come_back_whenever_and_however_often_they_come, numbers_are_rolled_up_and_go, series_are_bounded_and_what_is_not_kept_is_counted, nobody_sees_anothers_series;
             tickets: numbers_are_given_once, what_may_have_been_delivered_is_looked_for, an_alert_has_one_open_ticket, everything_reads_back, no_change_is_lost;
+            lists: what_is_open_is_not_hidden_by_what_came_after, what_is_bad_comes_first,
+                an_accessory_is_not_hidden_by_the_uploads_of_another;
             jobs: the_same_work_waits_once, work_asked_for_while_it_runs_runs_again, a_lease_runs_out, a_worker_that_lost_its_lease_touches_nothing, what_was_asked_for_meanwhile_is_not_put_off;
             sync: what_is_agreed_reads_back, a_ticket_is_found_by_every_id_that_it_had, a_note_from_there_is_kept_once,
                 of_a_lane_one_piece_of_work_runs_at_a_time;

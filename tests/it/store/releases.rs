@@ -54,13 +54,13 @@ pub(crate) async fn who_sees_which_release(database: &Database) {
     assert_eq!(tx.publisher_by_name("acme").await.unwrap().unwrap().key, Some(key));
     assert!(tx.approve_release(&old.id, NOW).await.unwrap());
     assert!(!tx.approve_release(&old.id, NOW).await.unwrap(), "it does not wait any more");
-    assert_eq!(tx.releases().await.unwrap().len(), 3);
+    assert_eq!(tx.releases(None, None, None).await.unwrap().rows.len(), 3);
     tx.commit().await.unwrap();
 
     let mut tx = store.read(Scope::Publisher(other)).await.unwrap();
-    assert_eq!(tx.releases().await.unwrap(), [], "a publisher sees its own");
+    assert_eq!(tx.releases(None, None, None).await.unwrap().rows, [], "a publisher sees its own");
     let mut tx = store.read(msp.scope()).await.unwrap();
-    let seen = tx.releases().await.unwrap();
+    let seen = tx.releases(None, None, None).await.unwrap().rows;
     assert_eq!(seen.len(), 1, "an MSP sees what is published");
     assert_eq!((&seen[0].id, seen[0].state, seen[0].approved), (&old.id, Publication::Published, Some(NOW)));
     assert_eq!(tx.release_by_version(&new.accessory, &new.version).await.unwrap(), None);

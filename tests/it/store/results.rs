@@ -92,19 +92,19 @@ pub(crate) async fn a_finding_is_the_latest_one(database: &Database) {
     tx.set_run_state(&msp.device, &msp.installation, "findings", "", &usage, UnixMs(30)).await.unwrap();
     tx.set_run_state(&msp.device, &msp.installation, "trapped", "unreachable", &usage, UnixMs(20)).await.unwrap();
 
-    let found = tx.findings(None).await.unwrap();
+    let found = tx.findings(None, None).await.unwrap();
     let seen: Vec<_> = found.iter().map(|f| (f.finding.clone(), f.changed.0, f.last_seen.0)).collect();
     assert_eq!(seen, [(finding(Health::Unknown, None), 5, 5), (finding(Health::Critical, Some("/")), 20, 30)]);
-    let runs = tx.run_states(Some(&msp.device)).await.unwrap();
+    let runs = tx.run_states(Some(&msp.device), None).await.unwrap();
     assert_eq!((runs.len(), runs[0].outcome.as_str(), &runs[0].usage, runs[0].at), (1, "findings", &usage, UnixMs(30)));
 
     // PostgreSQL's text holds no NUL; a device that sends one must not block its own spool.
     let nul = Finding { details: Some("a\0b".to_owned()), ..finding(Health::Ok, Some("/nul")) };
     tx.upsert_finding(&msp.device, &msp.installation, &nul, NOW).await.unwrap();
     tx.set_run_state(&msp.device, &msp.installation, "trapped", "\0", &usage, NOW).await.unwrap();
-    assert_eq!(tx.findings(None).await.unwrap()[2].finding.details.as_deref(), Some("a\u{fffd}b"));
+    assert_eq!(tx.findings(None, None).await.unwrap()[2].finding.details.as_deref(), Some("a\u{fffd}b"));
 
     assert!(tx.remove_installation(&msp.installation, NOW).await.unwrap());
-    assert!(tx.findings(None).await.unwrap().is_empty(), "nothing runs there any more");
+    assert!(tx.findings(None, None).await.unwrap().is_empty(), "nothing runs there any more");
     assert!(tx.installations().await.unwrap().is_empty());
 }

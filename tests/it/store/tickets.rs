@@ -136,7 +136,7 @@ pub(crate) async fn everything_reads_back(database: &Database) {
     let alert = msp.alert("");
     tx.put_alert(&alert).await.unwrap();
     assert_eq!(tx.alert_by_key(&alert.key).await.unwrap(), Some(alert.clone()));
-    assert_eq!(tx.alerts().await.unwrap(), std::slice::from_ref(&alert));
+    assert_eq!(tx.alerts(None, None, None).await.unwrap().rows, std::slice::from_ref(&alert));
 
     let mut category = Category {
         id: CategoryId::from_random(fresh()),
@@ -190,7 +190,7 @@ pub(crate) async fn everything_reads_back(database: &Database) {
     ticket.occurrences = 9;
     tx.update_ticket(&ticket).await.unwrap();
     assert_eq!(tx.ticket(&ticket.id).await.unwrap(), Some(ticket.clone()));
-    assert_eq!(tx.tickets().await.unwrap(), [ticket]);
+    assert_eq!(tx.tickets(None, None, None).await.unwrap().rows, [ticket]);
 }
 
 /// What a transaction read is still true when it writes: read, change, write loses nothing.

@@ -20,6 +20,7 @@ pub(crate) mod full_disk;
 pub(crate) mod install;
 pub(crate) mod instructions;
 mod json;
+mod lists;
 mod older;
 mod orders;
 pub(crate) mod outages;

@@ -8,21 +8,35 @@ use fitment_domain::alert::{AlertState, Closing, is_stale};
 use fitment_domain::id::{AlertId, DeviceId, InstallationId};
 use fitment_domain::tenant::{Action, check_display_name};
 use fitment_domain::time::UnixMs;
-use fitment_store::{AlertRow, Tx};
+use fitment_store::{AlertRow, FINDINGS_MAX, FindingRow, RunStateRow, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::Shared;
+use super::after;
+use crate::app::{App, Shared};
 use crate::auth::Msp;
 use crate::closing;
 use crate::problem::{Body, Problem};
 
-/// Which device.
-#[derive(Deserialize, IntoParams)]
+/// Whose findings and runs.
+#[derive(Default, Deserialize, IntoParams)]
 pub struct OfDevice {
-    /// Default: all of the tenant's.
+    /// Default: of all devices.
     pub device: Option<String>,
+    /// Of this installation alone; default: of all.
+    pub installation: Option<String>,
+}
+
+/// Which alerts.
+#[derive(Default, Deserialize, IntoParams)]
+pub struct WhichAlerts {
+    /// `pending`, `open` or `closed`; default: all.
+    pub state: Option<String>,
+    /// Default: of all devices.
+    pub device: Option<String>,
+    /// The `next` of the part before; default: from the beginning.
+    pub after: Option<String>,
 }
 
 /// The last judgement about one subject.
@@ -56,11 +70,13 @@ pub struct RunView {
     pub at_ms: i64,
 }
 
-/// Findings and runs.
+/// Findings and runs, at most 1,000 of each: what is not well or failed comes first.
 #[derive(Serialize, ToSchema)]
 pub struct FindingList {
     pub findings: Vec<FindingRowView>,
     pub runs: Vec<RunView>,
+    /// False: there are more; ask for one device or one installation.
+    pub complete: bool,
 }
 
 /// An alert.
@@ -94,13 +110,17 @@ pub struct Closure {
     pub reason: String,
 }
 
-/// The tenant's alerts.
+/// Alerts, at most 500.
 #[derive(Serialize, ToSchema)]
 pub struct AlertList {
     pub alerts: Vec<AlertView>,
+    /// False: there are more; ask for those `after` what `next` says.
+    pub complete: bool,
+    /// Where the list goes on.
+    pub next: Option<String>,
 }
 
-/// Lists the last finding of every subject, and the last run of every installation.
+/// Lists the last finding of every subject, and the last run of every installation on each device.
 #[utoipa::path(get, path = "/api/v1/findings", tag = "monitoring", params(OfDevice), responses((status = 200, body = FindingList), (status = 404)))]
 pub async fn list(
     State(app): State<Shared>,
@@ -117,7 +137,19 @@ pub async fn list(
         }
         None => None,
     };
-    let findings = tx.findings(device.as_ref()).await?.into_iter().map(|row| FindingRowView {
+    let installation = of.installation.as_deref().map(InstallationId::parse).transpose();
+    let installation = installation.map_err(|_| Problem::not_found("installation"))?;
+    let mut findings = tx.findings(device.as_ref(), installation.as_ref()).await?;
+    let mut runs = tx.run_states(device.as_ref(), installation.as_ref()).await?;
+    let complete = findings.len() <= FINDINGS_MAX && runs.len() <= FINDINGS_MAX;
+    findings.truncate(FINDINGS_MAX);
+    runs.truncate(FINDINGS_MAX);
+    let findings = findings.into_iter().map(finding_view).collect();
+    Ok(Json(FindingList { findings, runs: runs.into_iter().map(run_view).collect(), complete }))
+}
+
+fn finding_view(row: FindingRow) -> FindingRowView {
+    FindingRowView {
         device: row.device.to_string(),
         installation: row.installation.to_string(),
         health: row.finding.health.as_str(),
@@ -128,31 +160,52 @@ pub async fn list(
         subject: row.finding.subject,
         changed_ms: row.changed.0,
         last_seen_ms: row.last_seen.0,
-    });
-    let findings = findings.collect();
-    let runs = tx.run_states(device.as_ref()).await?.into_iter().map(|row| RunView {
+    }
+}
+
+fn run_view(row: RunStateRow) -> RunView {
+    RunView {
         device: row.device.to_string(),
         installation: row.installation.to_string(),
         outcome: row.outcome,
         message: row.message,
         usage: serde_json::to_value(&row.usage).unwrap_or_default(),
         at_ms: row.at.0,
-    });
-    Ok(Json(FindingList { findings, runs: runs.collect() }))
+    }
 }
 
-/// Lists the alerts, newest first.
-#[utoipa::path(get, path = "/api/v1/alerts", tag = "monitoring", responses((status = 200, body = AlertList)))]
-pub async fn alerts(State(app): State<Shared>, msp: Msp) -> Result<Json<AlertList>, Problem> {
+/// Returns of each installation how many last runs there are, and how many of these failed.
+pub async fn run_counts(app: &App, msp: Msp) -> Result<HashMap<String, (usize, usize)>, Problem> {
     let msp = msp.may(Action::SeeDevices)?;
+    let counts = app.store.read(msp.scope()).await?.run_counts().await?;
+    Ok(counts.into_iter().map(|(id, runs, failing)| (id.to_string(), (runs as usize, failing as usize))).collect())
+}
+
+/// Lists the alerts: open ones first, then pending ones, each newest first.
+#[utoipa::path(get, path = "/api/v1/alerts", tag = "monitoring", params(WhichAlerts), responses(
+    (status = 200, body = AlertList), (status = 404), (status = 422, description = "invalid")))]
+pub async fn alerts(
+    State(app): State<Shared>,
+    msp: Msp,
+    Query(asked): Query<WhichAlerts>,
+) -> Result<Json<AlertList>, Problem> {
+    let msp = msp.may(Action::SeeDevices)?;
+    let state = asked
+        .state
+        .as_deref()
+        .map(|word| AlertState::parse(word).ok_or_else(|| Problem::invalid("state must be pending, open or closed")));
+    let (state, after) = (state.transpose()?, after(asked.after.as_deref())?);
+    let device = asked.device.as_deref().map(DeviceId::parse).transpose();
+    let device = device.map_err(|_| Problem::not_found("device"))?;
     let mut tx = app.store.read(msp.scope()).await?;
-    let rows = tx.alerts().await?;
+    let listed = tx.alerts(state, device.as_ref(), after.as_ref()).await?;
     // How often an installation looks is known to nobody by it; whether a look is overdue is everybody's.
     tx.widen()?;
     let intervals = intervals(&mut tx).await?;
     let now = app.now();
-    let alerts = rows.into_iter().map(|row| alert_view(row, &intervals, now));
-    Ok(Json(AlertList { alerts: alerts.collect() }))
+    let next = listed.next.map(|next| next.to_string());
+    let alerts = listed.rows.into_iter().map(|row| alert_view(row, &intervals, now));
+    Ok(Json(AlertList { alerts: alerts.collect(), complete: next.is_none(), next }))
 }
 
 /// Returns how often each installation looks, in seconds.

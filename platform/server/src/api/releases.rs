@@ -1,7 +1,7 @@
 //! Releases: what was published, and the approval that publishes it.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use fitment_domain::bytes::Digest;
 use fitment_domain::capability::{Permission, sentence};
@@ -12,9 +12,9 @@ use fitment_domain::validation::Problem as Finding;
 use fitment_store::Release;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use super::{accessory, find_release, verified};
+use super::{accessory, after, find_release, verified};
 use crate::app::{App, Shared};
 use crate::auth::{Caller, Operator, Publisher};
 use crate::door;
@@ -86,10 +86,25 @@ pub struct ReleaseDetail {
     pub config_schema: Value,
 }
 
-/// A list of releases.
+/// Which releases.
+#[derive(Default, Deserialize, IntoParams)]
+pub struct WhichReleases {
+    /// `in-review`, `rejected`, `published`, `deprecated` or `yanked`; default: all that the caller sees.
+    pub state: Option<String>,
+    /// Such as `monitor`; default: all.
+    pub kind: Option<String>,
+    /// The `next` of the part before; default: from the beginning.
+    pub after: Option<String>,
+}
+
+/// Releases, at most 500.
 #[derive(Serialize, ToSchema)]
 pub struct ReleaseList {
     pub releases: Vec<ReleaseView>,
+    /// False: there are more; ask for those `after` what `next` says.
+    pub complete: bool,
+    /// Where the list goes on.
+    pub next: Option<String>,
 }
 
 /// Every finding of validation.
@@ -175,15 +190,33 @@ pub async fn register_key(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Lists releases: a publisher's own, an operator's all, an MSP's the published ones.
-#[utoipa::path(get, path = "/api/v1/releases", tag = "publishing", responses((status = 200, body = ReleaseList)))]
-pub async fn list(State(app): State<Shared>, caller: Caller) -> Result<Json<ReleaseList>, Problem> {
-    let rows = app.store.read(caller.may(Action::SeeReleases)?).await?.releases().await?;
-    let mut releases = Vec::with_capacity(rows.len());
-    for row in &rows {
+/// Lists releases, the newest uploads first: a publisher's own, an operator's all, an MSP's the published ones.
+#[utoipa::path(get, path = "/api/v1/releases", tag = "publishing", params(WhichReleases), responses(
+    (status = 200, body = ReleaseList), (status = 422, description = "invalid")))]
+pub async fn list(
+    State(app): State<Shared>,
+    caller: Caller,
+    Query(asked): Query<WhichReleases>,
+) -> Result<Json<ReleaseList>, Problem> {
+    let scope = caller.may(Action::SeeReleases)?;
+    let state = asked.state.as_deref().map(|word| {
+        let words = "state must be in-review, rejected, published, deprecated or yanked";
+        Publication::parse(word).ok_or_else(|| Problem::invalid(words))
+    });
+    let (state, after) = (state.transpose()?, after(asked.after.as_deref())?);
+    let listed = app.store.read(scope).await?.releases(state, asked.kind.as_deref(), after.as_ref()).await?;
+    let mut releases = Vec::with_capacity(listed.rows.len());
+    for row in &listed.rows {
         releases.push(view(row, listing(&app, row).await.as_ref()));
     }
-    Ok(Json(ReleaseList { releases }))
+    let next = listed.next.map(|next| next.to_string());
+    Ok(Json(ReleaseList { releases, complete: next.is_none(), next }))
+}
+
+/// Returns how many releases are published.
+pub async fn count_published(app: &App, caller: Caller) -> Result<i64, Problem> {
+    let mut tx = app.store.read(caller.may(Action::SeeReleases)?).await?;
+    Ok(tx.count_releases(Publication::Published).await?)
 }
 
 /// Shows one release.

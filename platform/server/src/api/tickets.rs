@@ -6,15 +6,17 @@ pub mod note;
 use std::collections::{HashMap, HashSet};
 
 use axum::Json;
-use axum::extract::{Path, State};
-use fitment_domain::id::{CategoryId, ConnectionId, TicketId};
+use axum::extract::{Path, Query, State};
+use fitment_domain::id::{CategoryId, ConnectionId, DeviceId, TicketId};
 use fitment_domain::sync::{Agreed, FIELDS, Values, has_unsent};
 use fitment_domain::tenant::{Action, Role, Scope};
+use fitment_domain::ticket::TicketState;
 use fitment_domain::ticket::remote::Audience;
 use fitment_store::{TicketRow, TicketSync, Tx};
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
+use super::after;
 use crate::app::{App, Shared};
 use crate::auth::{Msp, Permitted};
 use crate::in_step;
@@ -52,10 +54,25 @@ pub struct TicketView {
     pub problem: Option<String>,
 }
 
-/// The tenant's tickets.
+/// Which tickets.
+#[derive(Default, Deserialize, IntoParams)]
+pub struct WhichTickets {
+    /// `open` or `closed`; default: all.
+    pub state: Option<String>,
+    /// Default: of all devices, and those of none.
+    pub device: Option<String>,
+    /// The `next` of the part before; default: from the beginning.
+    pub after: Option<String>,
+}
+
+/// Tickets, at most 500.
 #[derive(Serialize, ToSchema)]
 pub struct TicketList {
     pub tickets: Vec<TicketView>,
+    /// False: there are more; ask for those `after` what `next` says.
+    pub complete: bool,
+    /// Where the list goes on.
+    pub next: Option<String>,
 }
 
 async fn category_names(tx: &mut Tx) -> Result<HashMap<CategoryId, String>, Problem> {
@@ -100,16 +117,29 @@ fn view(
     }
 }
 
-/// Lists the tickets, newest first.
-#[utoipa::path(get, path = "/api/v1/tickets", tag = "ticketing", responses((status = 200, body = TicketList)))]
-pub async fn list(State(app): State<Shared>, msp: Msp) -> Result<Json<TicketList>, Problem> {
+/// Lists the tickets: open ones first, each newest first.
+#[utoipa::path(get, path = "/api/v1/tickets", tag = "ticketing", params(WhichTickets), responses(
+    (status = 200, body = TicketList), (status = 404), (status = 422, description = "invalid")))]
+pub async fn list(
+    State(app): State<Shared>,
+    msp: Msp,
+    Query(asked): Query<WhichTickets>,
+) -> Result<Json<TicketList>, Problem> {
     let msp = msp.may(Action::SeeDevices)?;
+    let state = asked.state.as_deref();
+    let state =
+        state.map(|word| TicketState::parse(word).ok_or_else(|| Problem::invalid("state must be open or closed")));
+    let (state, after) = (state.transpose()?, after(asked.after.as_deref())?);
+    let device = asked.device.as_deref().map(DeviceId::parse).transpose();
+    let device = device.map_err(|_| Problem::not_found("device"))?;
     let mut tx = app.store.read(msp.scope()).await?;
     let names = category_names(&mut tx).await?;
     let connected = connected(&mut tx).await?;
-    let tickets =
-        tx.tickets().await?.into_iter().map(|ticket| view(ticket, &names, &connected, msp.access.role)).collect();
-    Ok(Json(TicketList { tickets }))
+    let listed = tx.tickets(state, device.as_ref(), after.as_ref()).await?;
+    let next = listed.next.map(|next| next.to_string());
+    let role = msp.access.role;
+    let tickets = listed.rows.into_iter().map(|ticket| view(ticket, &names, &connected, role)).collect();
+    Ok(Json(TicketList { tickets, complete: next.is_none(), next }))
 }
 
 /// A ticket with its notes, and where it stands between both sides.
@@ -215,7 +245,7 @@ async fn details(tx: &mut Tx, ticket: TicketRow, msp: &Permitted) -> Result<Tick
 async fn find(tx: &mut Tx, id: &str) -> Result<TicketRow, Problem> {
     let found = match (TicketId::parse(id), id.parse::<i64>()) {
         (Ok(id), _) => tx.ticket(&id).await?,
-        (Err(_), Ok(number)) => tx.tickets().await?.into_iter().find(|ticket| ticket.number == number),
+        (Err(_), Ok(number)) => tx.ticket_by_number(number).await?,
         (Err(_), Err(_)) => None,
     };
     found.ok_or_else(|| Problem::not_found("ticket"))

@@ -7,9 +7,9 @@ use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use super::devices::Names;
 use super::fields::Fields;
 use super::page;
-use super::paging::Paging;
+use super::paging::{Paging, given};
 use super::view::{Frame, OpenOnes, Page};
-use crate::api::findings::{self, AlertView, Closure};
+use crate::api::findings::{self, AlertList, AlertView, Closure, WhichAlerts};
 use crate::app::Shared;
 use crate::auth::Msp;
 use crate::problem::{Body, Problem};
@@ -70,7 +70,8 @@ async fn shown(
     refused: Option<Refused>,
 ) -> Result<Html<String>, Problem> {
     let names = Names::read(&app, &msp).await?;
-    let alerts = findings::alerts(State(app), msp).await?.0.alerts;
+    let asked = WhichAlerts { state: given(&filter.state), device: None, after: given(&filter.after) };
+    let AlertList { alerts, next, .. } = findings::alerts(State(app), msp, Query(asked)).await?.0;
     let (all, wants) = (alerts.len(), filter.wants());
     let mut named: Vec<(AlertView, String)> = Vec::new();
     for alert in alerts {
@@ -80,7 +81,7 @@ async fn shown(
         }
     }
     drop(wants);
-    let (found, paging) = (named.len(), filter.paging("/alerts", named.len()));
+    let (found, paging) = (named.len(), filter.paging("/alerts", named.len(), next.as_deref()));
     let (frame, alerts) = (view.frame("Alerts"), paging.cut(named));
     page(&AlertsPage { frame, all, found, alerts, paging, refused, state: filter.state, q: filter.q })
 }
@@ -99,7 +100,12 @@ pub(super) async fn close(
         Ok(_) => Ok(Redirect::to("/alerts?done=closed").into_response()),
         Err(problem) if problem.is_for_the_form() => {
             let refused = Refused { id, reason, problem: problem.detail().to_owned() };
-            let filter = OpenOnes { state: fields.text("state").to_owned(), q: fields.text("q").to_owned(), page: 0 };
+            let filter = OpenOnes {
+                state: fields.text("state").to_owned(),
+                q: fields.text("q").to_owned(),
+                page: 0,
+                after: String::new(),
+            };
             let status = problem.status();
             Ok((status, shown(app, &view, msp, filter, Some(refused)).await?).into_response())
         }

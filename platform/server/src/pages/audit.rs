@@ -46,7 +46,7 @@ struct AuditPage {
 async fn names(app: &Shared, view: &Page) -> Result<HashMap<String, String>, Problem> {
     let state = || State(app.clone());
     let mut names = HashMap::from([(view.caller.account.id.to_string(), view.caller.account.email.clone())]);
-    for release in app.store.read(view.caller.may(Action::SeeReleases)?).await?.releases().await? {
+    for release in app.store.read(view.caller.may(Action::SeeReleases)?).await?.releases(None, None, None).await?.rows {
         names.insert(release.id.to_string(), format!("{} {}", release.accessory, release.version));
     }
     if let Some(msp) = view.msp() {

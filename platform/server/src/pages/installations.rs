@@ -2,8 +2,6 @@
 
 pub(super) mod change;
 
-use std::collections::HashMap;
-
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{Html, Redirect};
@@ -15,7 +13,7 @@ use super::devices::Names;
 use super::paging::{Paging, WhichPage};
 use super::view::{Frame, Page};
 use super::{form, page, words};
-use crate::api::findings::{self, OfDevice, RunView};
+use crate::api::findings::{self, FindingList, OfDevice, RunView};
 use crate::api::installation_changes;
 use crate::api::installations::{self, InstallationView};
 use crate::app::Shared;
@@ -47,6 +45,7 @@ struct InstallationPage {
     every: String,
     config: Vec<(String, String)>,
     runs: Vec<(RunView, String)>,
+    more_runs: bool,
 }
 
 /// Lists the installations.
@@ -58,12 +57,7 @@ pub(super) async fn list(
 ) -> Result<Html<String>, Problem> {
     let names = Names::read(&app, &msp).await?;
     let rows = installations::list(State(app.clone()), msp.clone()).await?.0.installations;
-    let mut runs: HashMap<String, (usize, usize)> = HashMap::new();
-    for run in findings::list(State(app), msp, Query(OfDevice { device: None })).await?.0.runs {
-        let (count, failing) = runs.entry(run.installation).or_default();
-        *count += 1;
-        *failing += usize::from(run.outcome != "findings");
-    }
+    let runs = findings::run_counts(&app, msp).await?;
     let line = |installation: InstallationView| {
         let (devices, failing) = runs.get(&installation.id).copied().unwrap_or_default();
         Line { target: names.target(&installation.target), installation, devices, failing }
@@ -97,15 +91,16 @@ pub(super) async fn show(
     let installation = installation_changes::show(State(app.clone()), msp.clone(), Path(id.clone())).await?.0;
     let names = Names::read(&app, &msp).await?;
     let config = configuration(&app, &view, &installation).await?;
-    let runs = findings::list(State(app), msp, Query(OfDevice { device: None })).await?.0.runs;
+    let of = Query(OfDevice { device: None, installation: Some(id) });
+    let FindingList { runs, complete, .. } = findings::list(State(app), msp, of).await?.0;
     page(&InstallationPage {
         frame: view.frame(installation.accessory.clone()),
         target: names.target(&installation.target),
         every: words::span(installation.interval_s.saturating_mul(1_000)),
         config,
+        more_runs: !complete,
         runs: runs
             .into_iter()
-            .filter(|r| r.installation == id)
             .map(|r| {
                 let name = names.device(&r.device);
                 (r, name)

@@ -9,10 +9,10 @@ use fitment_domain::tenant::{AccountKind, Action};
 use super::fields::Fields;
 use super::markdown::{self, Markup};
 use super::page;
-use super::paging::{Paging, WhichPage};
+use super::paging::{Paging, WhichPage, given};
 use super::view::{Frame, Page};
 use crate::api::life::{self, NoticeBody};
-use crate::api::releases::{self, ReleaseDetail, ReleaseView};
+use crate::api::releases::{self, ReleaseDetail, ReleaseList, ReleaseView, WhichReleases};
 use crate::api::uploads::{self, RefusedUpload};
 use crate::app::Shared;
 use crate::auth::{Operator, Publisher};
@@ -32,6 +32,7 @@ struct ReleasesPage {
 struct ReviewPage {
     frame: Frame,
     waiting: Vec<ReleaseView>,
+    more_wait: bool,
     decided: Vec<ReleaseView>,
     paging: Paging,
 }
@@ -69,9 +70,11 @@ pub(super) async fn list(
     publisher: Publisher,
     Query(asked): Query<WhichPage>,
 ) -> Result<Html<String>, Problem> {
-    let releases = releases::list(State(app.clone()), view.caller.clone()).await?.0.releases;
+    let part = WhichReleases { after: given(&asked.after), ..WhichReleases::default() };
+    let ReleaseList { releases, next, .. } =
+        releases::list(State(app.clone()), view.caller.clone(), Query(part)).await?.0;
     let refused = uploads::list(State(app), publisher).await?.0.uploads;
-    let paging = Paging::new("/releases", &[], asked.page, releases.len());
+    let paging = Paging::of_part("/releases", &[], &asked.after, asked.page, releases.len(), next.as_deref());
     page(&ReleasesPage { frame: view.frame("Releases"), releases: paging.cut(releases), paging, refused })
 }
 
@@ -82,11 +85,20 @@ pub(super) async fn queue(
     _operator: Operator,
     Query(asked): Query<WhichPage>,
 ) -> Result<Html<String>, Problem> {
-    let releases = releases::list(State(app), view.caller.clone()).await?.0.releases;
-    let (waiting, decided): (Vec<ReleaseView>, Vec<ReleaseView>) =
-        releases.into_iter().partition(|release| release.state == "in-review");
-    let paging = Paging::new("/review", &[], asked.page, decided.len());
-    page(&ReviewPage { frame: view.frame("Review"), waiting, decided: paging.cut(decided), paging })
+    let in_review = WhichReleases { state: Some("in-review".to_owned()), ..WhichReleases::default() };
+    let waiting = releases::list(State(app.clone()), view.caller.clone(), Query(in_review)).await?.0;
+    let part = WhichReleases { after: given(&asked.after), ..WhichReleases::default() };
+    let ReleaseList { releases: mut decided, next, .. } =
+        releases::list(State(app), view.caller.clone(), Query(part)).await?.0;
+    decided.retain(|release| release.state != "in-review");
+    let paging = Paging::of_part("/review", &[], &asked.after, asked.page, decided.len(), next.as_deref());
+    page(&ReviewPage {
+        frame: view.frame("Review"),
+        waiting: waiting.releases,
+        more_wait: !waiting.complete,
+        decided: paging.cut(decided),
+        paging,
+    })
 }
 
 /// Shows one release with its report, to its publisher and to those who review.

@@ -7,10 +7,10 @@ use fitment_domain::tenant::Action;
 
 use super::devices::Names;
 use super::page;
-use super::paging::Paging;
+use super::paging::{Paging, given};
 use super::view::{Frame, OpenOnes, Page};
 use crate::api::connections::{self, ConnectionView};
-use crate::api::tickets::{self, TicketView};
+use crate::api::tickets::{self, TicketList, TicketView, WhichTickets};
 use crate::app::Shared;
 use crate::auth::Msp;
 use crate::problem::Problem;
@@ -59,14 +59,16 @@ pub(super) async fn list(
     msp: Msp,
     Query(filter): Query<OpenOnes>,
 ) -> Result<Html<String>, Problem> {
-    let tickets = tickets::list(State(app.clone()), msp.clone()).await?.0.tickets;
+    let asked = WhichTickets { state: given(&filter.state), device: None, after: given(&filter.after) };
+    let TicketList { tickets, next, .. } = tickets::list(State(app.clone()), msp.clone(), Query(asked)).await?.0;
     let connections = read_connections(&app, &view, msp).await?;
     let (all, wants) = (tickets.len(), filter.wants());
     let whole =
         |ticket: &TicketView| format!("#{} {} {} {}", ticket.number, ticket.summary, ticket.category, ticket.board);
     let found: Vec<TicketView> = tickets.into_iter().filter(|t| wants(t.state, &|| whole(t))).collect();
     drop(wants);
-    let (frame, count, paging) = (view.frame("Tickets"), found.len(), filter.paging("/tickets", found.len()));
+    let (frame, count, paging) =
+        (view.frame("Tickets"), found.len(), filter.paging("/tickets", found.len(), next.as_deref()));
     let tickets = paging.cut(found);
     page(&TicketsPage { frame, all, found: count, paging, tickets, connections, state: filter.state, q: filter.q })
 }

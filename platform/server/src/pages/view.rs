@@ -31,6 +31,9 @@ pub(super) struct OpenOnes {
     pub(super) q: String,
     #[serde(default)]
     pub(super) page: usize,
+    /// Of which part of the list.
+    #[serde(default)]
+    pub(super) after: String,
 }
 
 fn open() -> String {
@@ -38,9 +41,9 @@ fn open() -> String {
 }
 
 impl OpenOnes {
-    /// Returns the page that is asked for, of so many that were found.
-    pub(super) fn paging(&self, path: &str, found: usize) -> Paging {
-        Paging::new(path, &[("q", &self.q), ("state", &self.state)], self.page, found)
+    /// Returns the page that is asked for, of so many that were found in this part of a list that goes on at `next`.
+    pub(super) fn paging(&self, path: &str, found: usize, next: Option<&str>) -> Paging {
+        Paging::of_part(path, &[("q", &self.q), ("state", &self.state)], &self.after, self.page, found, next)
     }
 
     /// Returns the question whether one of the list is wanted, by its state and its words.

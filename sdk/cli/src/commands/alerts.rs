@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::listing::Part;
 use crate::reference::{DEVICES, Directory, INSTALLATIONS};
 use crate::table::{Column, age, text};
 
@@ -28,7 +29,7 @@ const NAMES: &[(&str, &Directory)] = &[("device", &DEVICES), ("installation", &I
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// List them (default)
-    List,
+    List(Part),
     /// Close one by hand, and its ticket
     Close {
         id: String,
@@ -45,7 +46,8 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
         let answer = api.post(&["alerts", id, "close"], &json!({ "reason": reason })).await?;
         return context.print_named(&api, answer, NAMES).await;
     }
-    let mut answer = api.get(&["alerts"], &[]).await?;
+    let query = if let Some(Command::List(part)) = command { part.query() } else { Vec::new() };
+    let mut answer = api.get(&["alerts"], &query).await?;
     context.put_names(&api, &mut answer["alerts"], NAMES).await?;
     context.print_list(&answer, "alerts", COLUMNS, "no alerts");
     Ok(())

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::listing::Part;
 use crate::reference::ReleaseRef;
 use crate::table::{self, Column, age, text};
 
@@ -22,7 +23,7 @@ const PERMISSIONS: &[Column] =
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// List them (default)
-    List,
+    List(Part),
     /// Show one, with what it asks
     Show {
         /// publisher/name@version
@@ -34,7 +35,8 @@ pub enum Command {
 pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Failure> {
     let api = context.api()?;
     let Some(Command::Show { release }) = command else {
-        context.print_list(&api.get(&["releases"], &[]).await?, "releases", COLUMNS, "no releases");
+        let query = if let Some(Command::List(part)) = command { part.query() } else { Vec::new() };
+        context.print_list(&api.get(&["releases"], &query).await?, "releases", COLUMNS, "no releases");
         return Ok(());
     };
     let ReleaseRef { name, version } = release;

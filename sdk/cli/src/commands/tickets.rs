@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::listing::Part;
 use crate::reference::{CONNECTIONS, DEVICES, Directory};
 use crate::table::{Column, text};
 
@@ -35,7 +36,7 @@ const NAMES: &[(&str, &Directory)] = &[("device", &DEVICES), ("connection", &CON
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// List them (default)
-    List,
+    List(Part),
     /// Show one with its notes, by number or id
     Show { id: String },
     /// Write a note on one; it goes to the ticketing system too
@@ -92,8 +93,9 @@ pub struct Create {
 pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Failure> {
     let api = context.api()?;
     let answer = match command {
-        None | Some(Command::List) => {
-            let mut answer = api.get(&["tickets"], &[]).await?;
+        None | Some(Command::List(_)) => {
+            let query = if let Some(Command::List(part)) = command { part.query() } else { Vec::new() };
+            let mut answer = api.get(&["tickets"], &query).await?;
             context.put_names(&api, &mut answer["tickets"], NAMES).await?;
             context.print_list(&answer, "tickets", COLUMNS, "no tickets");
             return Ok(());

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::{Line, Names, plain};
 use crate::api::devices::{self, DeviceView};
-use crate::api::findings::{self, AlertView, FindingRowView, OfDevice, RunView};
+use crate::api::findings::{self, AlertView, FindingRowView, OfDevice, RunView, WhichAlerts};
 use crate::api::installations::{self, InstallationView};
 use crate::api::series::{self, Range, SeriesView, Whose};
 use crate::app::Shared;
@@ -82,12 +82,13 @@ pub(in crate::pages) async fn show(
 ) -> Result<Html<String>, Problem> {
     let device = devices::show(State(app.clone()), msp.clone(), Path(id)).await?.0;
     let names = Names::read(&app, &msp).await?;
-    let of = Query(OfDevice { device: Some(device.id.clone()) });
+    let of = Query(OfDevice { device: Some(device.id.clone()), installation: None });
     let mut found = findings::list(State(app.clone()), msp.clone(), of).await?.0;
     found
         .findings
         .sort_by_key(|finding| ["critical", "warning", "unknown", "ok"].iter().position(|h| *h == finding.health));
-    let alerts = findings::alerts(State(app.clone()), msp.clone()).await?.0.alerts;
+    let of = Query(WhichAlerts { device: Some(device.id.clone()), ..WhichAlerts::default() });
+    let alerts = findings::alerts(State(app.clone()), msp.clone(), of).await?.0.alerts;
     // Whoever sees devices alone does not learn how the MSP works.
     let installations = if view.may(Action::SeeSetup) {
         installations::list(State(app.clone()), msp.clone()).await?.0.installations
@@ -119,7 +120,7 @@ pub(in crate::pages) async fn show(
         facts: device.facts.iter().map(|(name, value)| (name.clone(), plain(value))).collect(),
         runs: found.runs.into_iter().map(|run| (accessory(&run.installation), run)).map(|(a, r)| (r, a)).collect(),
         findings: found.findings,
-        alerts: alerts.into_iter().filter(|a| a.device == device.id && a.state != "pending").take(20).collect(),
+        alerts: alerts.into_iter().filter(|a| a.state != "pending").take(20).collect(),
         choices: all
             .iter()
             .map(|one| Choice { id: one.id.clone(), label: label(one), chosen: Some(&one.id) == chosen.as_ref() })

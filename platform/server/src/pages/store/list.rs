@@ -1,6 +1,6 @@
 //! The list of accessories: the newest release of each, searched by text, kind and publisher.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use askama::Template;
 use axum::extract::{Query, State};
@@ -65,11 +65,10 @@ pub(in crate::pages) async fn show(
     Query(search): Query<Search>,
 ) -> Result<Html<String>, Problem> {
     let mut tx = app.store.read(view.caller.may(Action::SeeReleases)?).await?;
-    let releases = tx.releases().await?;
+    let newest = tx.newest_releases().await?;
     let devices = if view.msp().is_some() { Some(tx.devices().await?) } else { None };
     drop(tx);
     let classes = devices.as_deref().map(Classes::of);
-    let newest = newest(releases);
     let (mut found, all, text) = (Vec::new(), newest.len(), search.q.trim().to_lowercase());
     let kinds = newest.iter().map(|release| release.kind.clone()).collect();
     let publishers = newest.iter().map(|release| release.accessory.publisher.clone()).collect();
@@ -102,18 +101,6 @@ async fn summary(app: &Shared, release: &Release) -> String {
 async fn says(app: &Shared, release: &Release, text: &str) -> bool {
     let words = format!("{} {}", release.accessory, summary(app, release).await);
     words.to_lowercase().contains(text)
-}
-
-/// Returns the newest available release of each accessory, by name.
-fn newest(releases: Vec<Release>) -> Vec<Release> {
-    let mut newest: BTreeMap<String, Release> = BTreeMap::new();
-    for release in releases.into_iter().filter(|release| release.is_installable()) {
-        let name = release.accessory.to_string();
-        if newest.get(&name).is_none_or(|known| known.version < release.version) {
-            newest.insert(name, release);
-        }
-    }
-    newest.into_values().collect()
 }
 
 fn card(release: &Release, summary: String, fit: Option<(usize, usize)>) -> Card {

@@ -85,5 +85,5 @@ async fn an_open_alert_stays_in_sight_however_many_come_and_go_after_it() {
         let link = link.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&");
         browser.get(&link).await.ok().says(&["11 of 11<"]).never_says(&["there are more"]);
     }
-    browser.get("/").await.ok().says(&["<b>1</b> open alerts", "<b>1</b> open tickets"]);
+    browser.get("/").await.ok().says(&["<b>1</b> open alert<", "<b>1</b> open ticket<"]);
 }

@@ -43,6 +43,18 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// What the agent's processes take of memory, running everything of the catalogue
+    Agent {
+        /// End with one line of keys and numbers
+        #[arg(long)]
+        json: bool,
+    },
+    /// From `fitment new` to the first finding on a device, with nothing compiled before
+    Author {
+        /// End with one line of keys and numbers
+        #[arg(long)]
+        json: bool,
+    },
     /// The server's own time for each page of the console, on SQLite with 500 devices
     Pages {
         /// End with one line of keys and numbers
@@ -82,12 +94,9 @@ pub(crate) fn command(workspace: &Workspace, arguments: &Arguments) -> Result<()
             bench.arg("series");
             figures(workspace, bench, "measure-series.log", "release", json)
         }
-        What::Pages { json } => {
-            let mut steps = Steps::new(things.len() + programs::STEPS);
-            machine::prepare(&mut steps, workspace, &things)?;
-            programs::build(&mut steps, workspace)?;
-            pages(workspace, &package, json)
-        }
+        What::Pages { json } => platform(workspace, &package, "pages", json),
+        What::Agent { json } => platform(workspace, &package, "agent", json),
+        What::Author { json } => platform(workspace, &package, "author", json),
     }
 }
 
@@ -113,12 +122,23 @@ fn start(workspace: &Workspace, json: bool) -> Result<()> {
     figures(workspace, bench, "measure-start.log", "dev", json)
 }
 
-/// The pages are measured by the tests' own platform, devices and browser.
-fn pages(workspace: &Workspace, package: &str, json: bool) -> Result<()> {
+/// What needs a whole platform is measured by the tests' own, devices and browser, on programs as they are shipped.
+fn platform(workspace: &Workspace, package: &str, what: &str, json: bool) -> Result<()> {
+    let things = [Thing::CCompiler, Thing::WasmTarget];
+    let mut steps = Steps::new(things.len() + programs::STEPS + RUNTIME.len());
+    machine::prepare(&mut steps, workspace, &things)?;
+    programs::build(&mut steps, workspace)?;
+    let words = ["--release", "-p", "fitment-server", "-p", "fitment-agent", "-p", "fitment-cli"];
+    steps.run("programs, release", |reporter| programs::cargo_build(workspace, &words, reporter))?;
+    for (name, feature) in RUNTIME.into_iter().filter(|(name, _)| *name != "fitment-bare") {
+        let words = ["--release", "-p", "fitment-runtime", "--bin", name, "--features", feature];
+        steps.run(&format!("{name}, release"), |reporter| programs::cargo_build(workspace, &words, reporter))?;
+    }
     let mut bench = workspace.cargo();
+    bench.env("FITMENT_PROGRAMS", workspace.target.join("release"));
     bench.args(["test", "--quiet", "-p", package, "--features", "measures", "--test", "it"]);
-    bench.args(["--", "measures::pages", "--exact", "--nocapture"]);
-    figures(workspace, bench, "measure-pages.log", "dev", json)
+    bench.args(["--", &format!("measures::{what}::{what}"), "--exact", "--nocapture"]);
+    figures(workspace, bench, &format!("measure-{what}.log"), "release", json)
 }
 
 /// Runs the benchmark; it prints its table and N, and ends with one line of JSON, to which commit and profile are added here.

@@ -27,6 +27,8 @@ pub(crate) struct Mutation {
     pub(crate) replace: String,
     /// The package whose tests are built.
     pub(crate) package: String,
+    /// The program that is built anew too, where the test starts it.
+    program: Option<String>,
     /// The test that must turn red, by its path in the test program.
     pub(crate) test: String,
 }
@@ -126,7 +128,13 @@ impl Copy {
         let mut build = self.cargo(workspace);
         build.args(["test", "--no-run", "-p", &mutation.package]);
         shell::run(build, &log("build")?, |_| {})?.ok("building the tests without the check")?;
+        if let Some(program) = &mutation.program {
+            let mut build = self.cargo(workspace);
+            build.args(["build", "-p", program]);
+            shell::run(build, &log("program")?, |_| {})?.ok("building the program without the check")?;
+        }
         let mut test = self.cargo(workspace);
+        test.env("FITMENT_PROGRAMS", self.programs(workspace, mutation.program.as_deref())?);
         test.args(["test", "-p", &mutation.package, "--", "--exact", &mutation.test, "--test-threads", "1"]);
         let (mut ran, mut passed) = (false, false);
         shell::run(test, &log("test")?, |line| {
@@ -137,6 +145,31 @@ impl Copy {
             bail!("{FILE}: there is no test {} in {}", mutation.test, mutation.package);
         }
         Ok(!passed)
+    }
+
+    /// Lays out the programs that tests start: those of the workspace, and the one without the check in the place of its own.
+    fn programs(&self, workspace: &Workspace, changed: Option<&str>) -> Result<PathBuf> {
+        let folder = self.root.with_file_name("programs").join("bin");
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder)?;
+        }
+        std::fs::create_dir_all(&folder)?;
+        for name in
+            ["fitment", "fitment-server", "fitment-agent", "fitment-broker", "fitment-runner", "fitment-compiler"]
+        {
+            let here =
+                if changed == Some(name) { self.target.join("debug").join(name) } else { workspace.program(name) };
+            if here.exists() {
+                // No symbolic link: programs look for each other beside where they lie.
+                std::fs::hard_link(&here, folder.join(name))
+                    .or_else(|_| std::fs::copy(&here, folder.join(name)).map(|_| ()))?;
+            }
+        }
+        let accessories = folder.with_file_name("accessories");
+        if !accessories.exists() {
+            std::os::unix::fs::symlink(workspace.target.join("accessories"), &accessories)?;
+        }
+        Ok(folder)
     }
 
     fn cargo(&self, workspace: &Workspace) -> Command {

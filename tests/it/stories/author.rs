@@ -1,6 +1,6 @@
 //! From `fitment new` to a finding on a device, far from the repository.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -14,13 +14,18 @@ use crate::support::programs::{guest_cargo, programs};
 /// How long an author waits for the first finding after the install.
 const FIRST_FINDING_MAX: Duration = Duration::from_secs(60);
 
-fn sign_in(home: &Home, platform: &Platform, profile: &str, email: &str) {
+pub(crate) fn sign_in(home: &Home, platform: &Platform, profile: &str, email: &str) {
     let login = ["login", "--url", &platform.url(), "--email", email, "--password-stdin"];
     assert!(home.run(profile, &login, PASSWORD).status.success(), "{email}");
 }
 
-/// Makes a project and builds it; what cargo compiled for an earlier run of this test is kept.
-fn project(home: &Home, kind: &str, name: &str, more: &[&str]) -> Home {
+/// Where cargo compiles projects: what it compiled for an earlier run of these tests is kept.
+fn kept() -> PathBuf {
+    programs().parent().unwrap().join("author")
+}
+
+/// Makes a project and builds it.
+pub(crate) fn project(home: &Home, kind: &str, name: &str, more: &[&str], target: &Path) -> Home {
     home.ok("author", &[&["new", kind, name], more].concat());
     let folder = home.works_in().join(name);
     assert!(!folder.starts_with(env!("CARGO_MANIFEST_DIR")), "outside the repository");
@@ -29,7 +34,7 @@ fn project(home: &Home, kind: &str, name: &str, more: &[&str]) -> Home {
     {
         assert!(folder.join(file).exists(), "{file}");
     }
-    let inside = home.in_folder(&folder).with_target(&programs().parent().unwrap().join("author"));
+    let inside = home.in_folder(&folder).with_target(target);
     inside.ok("author", &["build"]);
     inside
 }
@@ -42,7 +47,7 @@ async fn an_author_comes_from_new_to_a_finding_on_a_device_outside_the_repositor
     let home = Home::new(outside.path());
     sign_in(&home, &platform, "author", "publisher@example.com");
     sign_in(&home, &platform, "operator", "operator@example.com");
-    let hello = project(&home, "monitor", "hello", &[]);
+    let hello = project(&home, "monitor", "hello", &[], &kept());
 
     // On this machine: the texts and the component, and two devices that do not exist.
     hello.ok("author", &["check"]);
@@ -93,7 +98,7 @@ fn a_new_project_of_every_kind_builds_and_passes_its_own_cases() {
     let outside = tempfile::tempdir().unwrap();
     let home = Home::new(outside.path());
     for kind in &kinds {
-        let made = project(&home, kind, &format!("my-{kind}"), &["--publisher", "acme"]);
+        let made = project(&home, kind, &format!("my-{kind}"), &["--publisher", "acme"], &kept());
         let checked = made.json("author", &["check"]);
         assert_eq!((&checked["accepts"], &checked["problems"]), (&json!(true), &json!([])), "{kind}");
         let tested = made.json("author", &["test"]);

@@ -5,7 +5,7 @@ mod access;
 mod accessories;
 pub(crate) mod alerts;
 pub(crate) mod api;
-mod author;
+pub(crate) mod author;
 pub(crate) mod backup;
 pub(crate) mod certificates;
 mod changes;

@@ -61,6 +61,12 @@ impl Agent {
         &self.folder
     }
 
+    /// Returns the number of its process, which runs.
+    #[cfg(feature = "measures")]
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
+    }
+
     /// Returns the file of its log.
     pub(crate) fn log(&self) -> PathBuf {
         self.folder.with_extension("log")

@@ -1,16 +1,20 @@
-//! Figures, no tests: `cargo measure pages` builds this with the feature `measures` and runs it. It ends with a line of JSON.
+//! The server's own time for each page of the console.
 
 use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::middle_and_high;
 use crate::support::browser::Browser;
 use crate::support::package::Packing;
+use crate::support::script;
 use crate::support::showcase::Showcase;
 
 /// Devices of the one who looks.
 const DEVICES: usize = 500;
 const ACCESSORIES: usize = 20;
+/// Times that scripts were asked for, each on a part of the devices.
+const REQUESTS: usize = 50;
 /// Times that each page is loaded.
 const ROUNDS: usize = 40;
 /// What a page may take in the server, in milliseconds.
@@ -32,10 +36,20 @@ async fn pages() {
         world.platform.publish_parts(&format!("accessory-{number}"), "0.1.0", &parts).await;
     }
     world.add_devices(DEVICES - world.devices.len()).await;
+    script::publish(&world.platform, 0).await;
+    let script = script::install(&world.msp, json!("all")).await;
+    let devices = world.msp.get("/api/v1/devices").await.ok();
+    let devices: Vec<&str> =
+        devices["devices"].as_array().unwrap().iter().map(|device| device["id"].as_str().unwrap()).collect();
+    let mut request = String::new();
+    for some in devices.chunks(devices.len() / REQUESTS) {
+        script::ask(&world.msp, &script, some).await["id"].as_str().unwrap().clone_into(&mut request);
+    }
     let mut msp = Browser::sign_in(&world.platform, "msp@example.com").await;
     let mut operator = Browser::sign_in(&world.platform, "operator@example.com").await;
     let device = format!("/devices/{}", world.device("files-01"));
     let installation = format!("/installations/{}", world.installation);
+    let (run, asked) = (format!("/installations/{script}/run"), format!("/requests/{request}"));
     let paths = [
         "/",
         "/store",
@@ -44,6 +58,9 @@ async fn pages() {
         "/store/fitment/disk-space/install?version=0.1.0",
         "/installations",
         &installation,
+        &run,
+        "/requests",
+        &asked,
         "/devices",
         "/devices?q=site&page=5",
         &device,
@@ -57,10 +74,9 @@ async fn pages() {
     for _ in 0..ROUNDS {
         for path in paths {
             let shown = msp.get(path).await.ok();
-            figures
-                .entry(path.replace(world.device("files-01"), "{id}").replace(&world.installation, "{id}"))
-                .or_default()
-                .push(server_ms(shown.header("server-timing")));
+            let ids = [world.device("files-01"), &world.installation, &script, &request];
+            let shape = ids.into_iter().fold(path.to_owned(), |path, id| path.replace(id, "{id}"));
+            figures.entry(shape).or_default().push(server_ms(shown.header("server-timing")));
         }
         for path in ["/review", "/releases/fitment/disk-space/0.3.0"] {
             let shown = operator.get(path).await.ok();
@@ -70,8 +86,7 @@ async fn pages() {
     println!("server time of each page on SQLite with {DEVICES} devices, N = {ROUNDS} each, in ms (bound {BOUND_MS})");
     let (mut line, mut worst) = (serde_json::Map::new(), (0.0_f64, 0.0_f64));
     for (path, mut times) in figures {
-        times.sort_by(f64::total_cmp);
-        let (middle, high) = (times[ROUNDS / 2], times[ROUNDS * 99 / 100]);
+        let (middle, high) = middle_and_high(&mut times);
         worst = (worst.0.max(middle), worst.1.max(high));
         println!("  p50 {middle:>7.2}   p99 {high:>7.2}   {path}");
         line.insert(path, json!({ "p50_ms": middle, "p99_ms": high }));

@@ -68,7 +68,10 @@ async fn look(chromium: &Chromium, role: &str, path: &str) {
 async fn run_scripts(world: &Showcase) {
     script::publish(&world.platform, 0).await;
     let installation = script::install(&world.msp, json!("all")).await;
-    let bundle = world.msp.post("/api/v1/zero-certificates", json!({})).await.ok()["bundle"].clone();
+    let clients = world.msp.get("/api/v1/clients").await.ok();
+    let acme = clients["clients"].as_array().unwrap().iter().find(|client| client["name"] == "Acme").unwrap();
+    let asked = json!({ "client": acme["id"] });
+    let bundle = world.msp.post("/api/v1/zero-certificates", asked).await.ok()["bundle"].clone();
     let device = HandDevice::enrol(&bundle).await;
     script::ask(&world.msp, &installation, &[world.device("files-01"), world.device("till-01")]).await;
     let ends = [

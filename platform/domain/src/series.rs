@@ -159,7 +159,7 @@ impl Retention {
 /// A retention that no tenant may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "retention must be at least 2 hours for samples, not shorter for five minutes, not shorter for hours, at most 10 years"
+    "retention must be at least 2 hours for samples (samples_days), not shorter for five minutes, not shorter for hours, at most 10 years"
 )]
 pub struct BadRetention;
 

@@ -22,6 +22,7 @@ pub mod openapi;
 pub mod people;
 pub mod releases;
 pub mod requests;
+pub mod retention;
 pub mod series;
 pub mod sessions;
 pub mod sync;
@@ -83,6 +84,7 @@ pub fn router(app: Shared) -> Router {
         // The marketplace's operators.
         .route("/api/v1/releases/{publisher}/{name}/{version}/approval", post(releases::approve))
         .route("/api/v1/accounts", get(accounts::list).post(accounts::add))
+        .route("/api/v1/tenants/{id}/retention", get(retention::show).put(retention::decide))
         .route("/api/v1/releases/{publisher}/{name}/{version}/rejection", post(life::reject))
         // MSPs.
         .route("/api/v1/people", get(people::list).post(people::add))

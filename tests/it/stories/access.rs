@@ -37,6 +37,13 @@ const RULES: &[(&str, &[AccountKind], Action, &str)] = &[
     ("DELETE /api/v1/releases/{publisher}/{name}/{version}/yank", PUBLISHER, Action::Publish, ""),
     ("GET /api/v1/accounts", STAFF, Action::ManageAccounts, ""),
     ("POST /api/v1/accounts", STAFF, Action::ManageAccounts, r#"{"kind":"x","name":"x","email":"x","password":"x"}"#),
+    ("GET /api/v1/tenants/{id}/retention", STAFF, Action::ManageAccounts, ""),
+    (
+        "PUT /api/v1/tenants/{id}/retention",
+        STAFF,
+        Action::ManageAccounts,
+        r#"{"samples_days":1,"five_minutes_days":1,"hours_days":1}"#,
+    ),
     ("GET /api/v1/people", MSP, Action::ManagePeople, ""),
     ("POST /api/v1/people", MSP, Action::ManagePeople, r#"{"email":"x","password":"x","role":"x"}"#),
     ("PUT /api/v1/people/{id}", MSP, Action::ManagePeople, r#"{"role":"viewer"}"#),

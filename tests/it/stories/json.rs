@@ -137,7 +137,9 @@ fn publishing(walk: &mut Walk, scratch: &Path) {
 fn operating(walk: &mut Walk) {
     let add = ["accounts", "add", "--kind", "msp", "--name", "Second", "--email", "second@example.com"];
     walk.says("operator", &[&add[..], &["--password-stdin"]].concat(), PASSWORD);
-    walk.says("operator", &["accounts", "list"], "");
+    let accounts = walk.says("operator", &["accounts", "list"], "");
+    let msp = accounts["accounts"].as_array().unwrap().iter().find(|account| account["kind"] == "msp").unwrap();
+    walk.says("operator", &["accounts", "retention", &text(&msp["tenant"])], "");
     walk.says("operator", &["audit"], "");
     walk.says("operator", &["password"], &format!("{PASSWORD}\n{PASSWORD} and more\n"));
     let add = ["people", "add", "viewer@example.com", "--role", "viewer", "--password-stdin"];

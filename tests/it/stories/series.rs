@@ -99,6 +99,28 @@ pub(crate) async fn story(database: Database) {
     assert_eq!(other.get("/api/v1/series").await.ok()["series"], json!([]));
 }
 
+#[tokio::test]
+async fn the_staff_decides_for_how_long_an_msps_numbers_are_kept() {
+    let platform = Platform::start(Database::sqlite()).await;
+    let (msp, operator) = (platform.msp().await, platform.operator().await);
+    let tenant = msp.get("/api/v1/me").await.ok()["tenant"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/tenants/{tenant}/retention");
+    let days = |samples: u32, five: u32, hours: u32| json!({ "samples_days": samples, "five_minutes_days": five, "hours_days": hours });
+    assert_eq!(operator.get(&path).await.ok(), days(7, 90, 730), "what holds unless somebody decided");
+    assert_eq!(operator.put(&path, days(1, 10, 100)).await.ok(), days(1, 10, 100));
+    assert_eq!(operator.get(&path).await.ok(), days(1, 10, 100));
+    for wrong in [days(0, 10, 100), days(20, 10, 100), days(1, 200, 100), days(1, 10, 4_000)] {
+        let refused = operator.put(&path, wrong).await;
+        assert_eq!((refused.status, refused.code()), (422, "invalid"));
+    }
+    assert_eq!(msp.put(&path, days(9, 10, 100)).await.status, 403, "an MSP does not decide it");
+    let nobody = format!("/api/v1/tenants/ten_{}/retention", "0".repeat(32));
+    assert_eq!(operator.put(&nobody, days(1, 10, 100)).await.code(), "not-found");
+    let audit = msp.get("/api/v1/audit").await.ok();
+    let entry = audit["entries"].as_array().unwrap().last().unwrap();
+    assert_eq!((&entry["action"], &entry["details"]), (&json!("tenant.retention"), &days(1, 10, 100)));
+}
+
 /// Two tenants, one of which has a chunk that does not read: the other's old numbers are rolled up and forgotten all the same.
 #[tokio::test]
 async fn a_damaged_chunk_stops_the_retention_of_no_other_tenant() {

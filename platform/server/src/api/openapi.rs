@@ -6,8 +6,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::{
     accounts, audit, connection_changes, connections, device_life, device_moves, devices, facts, findings, fit, forms,
-    health, import, installation_changes, installations, life, mapping, networks, people, releases, requests, series,
-    sessions, sync, tenants, test_tenants, tickets, uploads, zero_certificates,
+    health, import, installation_changes, installations, life, mapping, networks, people, releases, requests,
+    retention, series, sessions, sync, tenants, test_tenants, tickets, uploads, zero_certificates,
 };
 
 /// OpenAPI of the web listener. Errors are `application/problem+json` with `code` and `request_id`.
@@ -19,7 +19,7 @@ use super::{
     paths(
         health::healthz, health::readyz,
         sessions::sign_in, sessions::sign_out, sessions::me, sessions::change_password,
-        accounts::list, accounts::add, people::list, people::add, people::change, people::disable,
+        accounts::list, accounts::add, retention::show, retention::decide, people::list, people::add, people::change, people::disable,
         releases::register_key, uploads::upload, releases::list, releases::show, uploads::list, releases::approve,
         life::reject, life::warn, life::unwarn, life::yank, life::unyank,
         test_tenants::create, test_tenants::try_release,

@@ -14,6 +14,7 @@ const COLUMNS: &[Column] = &[
     ("KIND", |a| text(a, "kind")),
     ("ROLE", |a| text(a, "role")),
     ("NAME", |a| text(a, "name")),
+    ("TENANT", |a| text(a, "tenant")),
     ("DEVICES", |a| text(a, "devices")),
     ("SINCE", |a| age(a, "created_ms")),
     ("DISABLED", |a| age(a, "disabled_ms")),
@@ -40,6 +41,24 @@ pub enum Command {
         #[arg(long)]
         password_stdin: bool,
     },
+    /// Show for how many days an MSP's numbers are kept, or decide it
+    Retention(Retention),
+}
+
+/// For how long numbers are kept: nothing given shows it.
+#[derive(Debug, clap::Args)]
+pub struct Retention {
+    /// The MSP's tenant, as the list shows it
+    tenant: String,
+    /// Samples as they came
+    #[arg(long, requires_all = ["five_minutes_days", "hours_days"])]
+    samples_days: Option<u32>,
+    /// Minimum, maximum and mean of five minutes
+    #[arg(long, requires = "samples_days")]
+    five_minutes_days: Option<u32>,
+    /// The same of an hour
+    #[arg(long, requires = "samples_days")]
+    hours_days: Option<u32>,
 }
 
 /// Lists or adds accounts of the marketplace.
@@ -49,6 +68,19 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
         let password = password::read(*password_stdin, PASSWORD_VARIABLE)?;
         let body = json!({ "kind": kind, "role": role, "name": name, "email": email, "password": password });
         context.print_record(&api.post(&["accounts"], &body).await?);
+        return Ok(());
+    }
+    if let Some(Command::Retention(asked)) = command {
+        let path = ["tenants", asked.tenant.as_str(), "retention"];
+        let answer = match asked.samples_days {
+            Some(samples) => {
+                let body = json!({ "samples_days": samples, "five_minutes_days": asked.five_minutes_days,
+                    "hours_days": asked.hours_days });
+                api.put(&path, &body).await?
+            }
+            None => api.get(&path, &[]).await?,
+        };
+        context.print_record(&answer);
         return Ok(());
     }
     context.print_list(&api.get(&["accounts"], &[]).await?, "accounts", COLUMNS, "no accounts");

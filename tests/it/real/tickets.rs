@@ -114,6 +114,8 @@ async fn after_a_restore_what_was_delivered_since_the_backup_is_not_delivered_tw
     let waits = ticket(&watched.msp, "the ticket waits", |t| !t["problem"].is_null()).await;
     let path = format!("/api/v1/tickets/{}", waits["id"].as_str().unwrap());
     watched.msp.post(&format!("{path}/notes"), json!({ "body": "On my way." })).await.ok();
+    // The try that the note asked for ends: at the time of the backup nothing is under way.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     let to = Database::sqlite();
     let (backup, data) = (watched.platform.scratch().join("backup"), watched.platform.scratch().join("restored"));
     let (backup_text, own) = (backup.display().to_string(), watched.platform.database_url().to_owned());

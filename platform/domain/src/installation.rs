@@ -142,12 +142,19 @@ fn check_by_schema(name: &str, schema: &serde_json::Value, value: &serde_json::V
     if errors.is_empty() { Ok(()) } else { Err(BadConfig::Invalid(errors)) }
 }
 
-/// Checks that a schema is one that `check_config` can use.
+/// Checks that a schema is one that `check_config` can use, and that its own defaults meet it.
 #[cfg(feature = "server")]
-pub fn check_schema(schema: &serde_json::Value) -> Result<(), BadConfig> {
-    if !schema.is_object() {
+pub fn check_schema(name: &str, schema: &serde_json::Value) -> Result<(), BadConfig> {
+    let Some(members) = schema.as_object() else {
         return Err(BadConfig::Schema("it must be a JSON object".to_owned()));
-    }
+    };
     jsonschema::meta::validate(schema).map_err(|e| BadConfig::Schema(e.to_string()))?;
-    jsonschema::validator_for(schema).map(|_| ()).map_err(|e| BadConfig::Schema(e.to_string()))
+    jsonschema::validator_for(schema).map_err(|e| BadConfig::Schema(e.to_string()))?;
+    let properties = members.get("properties").and_then(serde_json::Value::as_object);
+    let defaults =
+        properties.into_iter().flatten().filter_map(|(key, one)| Some((key.clone(), one.get("default")?.clone())));
+    // What an installer has to say has no default, and is not asked here.
+    let mut open = members.clone();
+    open.remove("required");
+    check_by_schema(&format!("default of {name}"), &open.into(), &defaults.collect::<serde_json::Map<_, _>>().into())
 }

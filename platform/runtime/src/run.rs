@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fitment_domain::budget::Budget;
-use fitment_domain::run::{End, Invocation, RunReport, RunRequest};
+use fitment_domain::run::{End, Invocation, LogLine, RunReport, RunRequest};
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use crate::meter::metered;
@@ -100,10 +100,21 @@ fn failed(error: &wasmtime::Error, state: &RunState) -> End {
     }
 }
 
-/// The cause first: a deep backtrace is cut at its end.
+/// The cause first: a deep backtrace is cut at its end. Frames without names say nothing, and released components have none.
 fn text(error: &wasmtime::Error) -> String {
-    let text = format!("{}\n{error}", error.root_cause());
+    let whole = format!("{}\n{error}", error.root_cause());
+    let known: Vec<&str> = whole.lines().filter(|line| !line.contains("<unknown>")).collect();
+    let text = known.join("\n");
     text[..text.floor_char_boundary(TRAP_BYTES_MAX)].to_owned()
+}
+
+/// A guest that panicked said why in its log; all that the engine sees is that it gave up.
+fn told(end: End, log: &[LogLine]) -> End {
+    let panic = log.iter().rev().find(|line| line.message.starts_with("panicked at "));
+    match (end, panic) {
+        (End::Trapped(_), Some(line)) => End::Trapped(line.message.clone()),
+        (end, _) => end,
+    }
 }
 
 fn unstarted(run: u64, end: End) -> RunReport {
@@ -125,7 +136,8 @@ fn report(run: u64, end: End, store: &mut Store<RunState>) -> RunReport {
     // A run that broke down in the middle leaves nothing: what it left may be half of something.
     let left = matches!(end, End::Returned(_) | End::Fault(_)) && state.kept_changed;
     let kept = left.then(|| std::mem::take(&mut state.kept));
-    RunReport { run, end, usage, log: log.into_lines(), state: kept }
+    let log = log.into_lines();
+    RunReport { run, end: told(end, &log), usage, log, state: kept }
 }
 
 /// Counts the bytes of the result as they cross to the supervisor.

@@ -35,6 +35,7 @@ mod work;
 use std::io::{IsTerminal as _, Read as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -193,9 +194,20 @@ fn log_to_stderr(format: LogFormat) {
 }
 
 #[tokio::main]
+#[expect(clippy::print_stderr, reason = "the last words of a command go to standard error")]
+async fn main() -> ExitCode {
+    match run(Command::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // What went wrong and why, in one line: where in the sources is of no use to whoever runs a server.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 #[expect(clippy::print_stdout, reason = "what a command answers goes to standard output")]
-async fn main() -> anyhow::Result<()> {
-    let command = Command::parse();
+async fn run(command: Command) -> anyhow::Result<()> {
     log_to_stderr(command.log_format);
     match command.action {
         Action::Serve(args) => serve::run(settings(args)?).await,

@@ -34,6 +34,33 @@ pub fn built(folder: &Path, manifest: &Manifest) -> Result<PathBuf, Failure> {
     )))
 }
 
+/// Returns a source of the project that has changed since the component was built; none if it holds what is there.
+pub fn newer_source(folder: &Path, component: &Path) -> Option<PathBuf> {
+    let built = component.metadata().and_then(|metadata| metadata.modified()).ok()?;
+    let mut open = ["Cargo.toml", "Cargo.lock", "src", "vendor"].map(|name| folder.join(name)).to_vec();
+    while let Some(path) = open.pop() {
+        let Ok(metadata) = path.metadata() else { continue };
+        if metadata.is_dir() {
+            open.extend(std::fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
+        } else if metadata.modified().is_ok_and(|changed| changed > built) {
+            return Some(path);
+        }
+    }
+    None
+}
+
+/// Refuses a component that is not what the project's sources make.
+pub fn check_built_from(folder: &Path, component: &Path) -> Result<(), Failure> {
+    match newer_source(folder, component) {
+        Some(source) => Err(Failure::environment(format!(
+            "{} has changed since {} was built: run `fitment build`",
+            source.display(),
+            component.display()
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// A component with the listing beside it.
 pub struct PackageFiles {
     pub path: PathBuf,

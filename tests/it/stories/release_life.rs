@@ -71,7 +71,13 @@ async fn a_deprecated_release_warns_and_a_yanked_one_only_goes_on() {
 
     assert_eq!(publisher.delete(&path("0.1.0", "/deprecation")).await.code(), "wrong-state");
     assert_eq!(publisher.delete(&path("0.1.0", "/yank")).await.ok()["state"], "published");
-    msp.post("/api/v1/installations", body("0.1.0")).await.ok();
+    let again = msp.post(
+        "/api/v1/installations",
+        json!({ "accessory": "fitment/disk-space", "version": "0.1.0",
+        "target": { "device": second.enrolled.device }, "consent": ["metrics"] }),
+    );
+    let warnings = again.await.ok()["warnings"].clone();
+    assert!(warnings[0].as_str().is_some_and(|warning| warning.contains("is installed there already")), "{warnings}");
     let done = actions(&publisher).await;
     for action in ["release.deprecate", "release.yank", "release.unyank"] {
         assert!(done.iter().any(|known| known == action), "{action} is not in {done:?}");

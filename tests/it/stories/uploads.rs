@@ -212,6 +212,13 @@ async fn wrong_texts_and_limits_are_refused_all_at_once() {
     let shop = Shop::open().await;
     let schema = |schema: Value| move |m: &mut Manifest| m.config_schema = schema;
     shop.manifest_refused("broken schema", schema(json!({ "type": "thing" })), &[("config-schema", "broken")]).await;
+    let default = json!({ "type": "object", "properties": { "percent": { "type": "number", "default": "ten" } } });
+    shop.manifest_refused(
+        "default of another type",
+        schema(default),
+        &[("config-schema", "default of config.percent")],
+    )
+    .await;
     shop.manifest_refused("no schema", schema(json!("anything")), &[("config-schema", "JSON object")]).await;
     let elsewhere = json!({ "$ref": "https://example.com/schema.json" });
     shop.manifest_refused("schema elsewhere", schema(elsewhere), &[("config-schema", "broken")]).await;

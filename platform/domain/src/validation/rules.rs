@@ -1,7 +1,7 @@
 //! The rules that a marketplace and an author's own machine ask alike. Each answers with findings, never with a bare no.
 
 use super::{Inspection, Problem, Severity};
-use crate::capability::{BadPermission, Grants};
+use crate::capability::{BadPermission, Grants, Permission};
 use crate::installation::check_schema;
 use crate::manifest::{BadManifest, MANIFEST_BYTES_MAX, Manifest};
 use crate::package::BadPackage;
@@ -13,11 +13,11 @@ const FREE: &[&str] = &["run-context", "logging", "clock", "device", "types", "t
 /// Judges what the author wrote about the accessory.
 pub fn of_manifest(manifest: &Manifest) -> Vec<Problem> {
     let mut problems: Vec<Problem> = manifest.problems().iter().map(manifest_problem).collect();
-    if let Err(bad) = check_schema(&manifest.config_schema) {
+    if let Err(bad) = check_schema("config", &manifest.config_schema) {
         let remedy = "mend the JSON Schema that [config] schema names; it refers to no other document";
         problems.push(Problem::error("config-schema", bad.to_string(), remedy));
     }
-    if let Some(Err(bad)) = manifest.parameters_schema.as_ref().map(check_schema) {
+    if let Some(Err(bad)) = manifest.parameters_schema.as_ref().map(|schema| check_schema("parameters", schema)) {
         let remedy = "mend the JSON Schema that [parameters] schema names; it refers to no other document";
         problems.push(Problem::error("parameters-schema", bad.to_string(), remedy));
     }
@@ -73,11 +73,16 @@ fn of_imports(asked: &Grants, inspection: &Inspection, problems: &mut Vec<Proble
     for import in &inspection.imports {
         let free = import.strip_prefix("fitment:accessory/").is_some_and(|name| FREE.contains(&name));
         if !free && !opened.contains(&import.as_str()) {
-            problems.push(Problem::error(
-                "import-without-permission",
-                format!("the component imports {import}, which no permission in the manifest opens"),
-                "add the [[permission]] with a reason, or remove the call",
-            ));
+            let opener = Permission::ALL.into_iter().find(|permission| permission.interface() == import);
+            let remedy = match opener {
+                Some(permission) => format!(
+                    "add a [[permission]] with name = {:?}, its scope and a reason, or remove the call",
+                    permission.name()
+                ),
+                None => "remove the call: this version has no permission that opens it".to_owned(),
+            };
+            let what = format!("the component imports {import}, which no permission in the manifest opens");
+            problems.push(Problem::error("import-without-permission", what, remedy));
         }
     }
     for permission in asked.0.keys().filter(|p| !inspection.imports.iter().any(|i| i == p.interface())) {

@@ -32,8 +32,12 @@ impl LogRing {
         let end = message.floor_char_boundary(LINE_BYTES_MAX);
         self.dropped_bytes += (message.len() - end) as u64;
         // A line is one line: what moves a terminal's cursor is shown, not sent.
-        let message: String =
-            message[..end].chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
+        let shown = |c: char| match c {
+            '\n' => ' ',
+            c if c.is_control() && c != '\t' => '\u{fffd}',
+            c => c,
+        };
+        let message: String = message[..end].chars().map(shown).collect();
         self.bytes += cost(&message);
         self.lines.push_back(LogLine { level, message });
         while self.bytes > self.bytes_max {

@@ -221,7 +221,18 @@ pub async fn install(
     let target = target(&mut tx, &new.target).await?;
     may_target(&msp, &target)?;
     let devices = tx.devices().await?;
-    let fit = fitting(&app, &release, &devices, &target)?;
+    let mut fit = fitting(&app, &release, &devices, &target)?;
+    // One accessory may well be there twice, with two configurations.
+    let there = tx.installations().await?;
+    let twice =
+        there.into_iter().filter(|one| one.accessory == accessory && one.target == target && one.config == config);
+    fit.warnings.extend(twice.map(|one| {
+        format!(
+            "{accessory} {} is installed there already, with the same configuration, and goes on ({}): to move it to another \
+             version, change that installation, and remove this one",
+            one.version, one.id
+        )
+    }));
     let asked = bind_config(release.manifest.asked().map_err(Problem::internal)?, &config);
     let installation = Installation {
         id: InstallationId::from_random(clock::random()?),

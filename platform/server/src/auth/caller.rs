@@ -86,7 +86,7 @@ impl Caller {
             Some(id) if may(self.account.kind, self.account.role, Action::Publish) => {
                 Ok(Publisher { account: self.account.id, id })
             }
-            _ => Err(Problem::forbidden("this route is for publishers' accounts")),
+            _ => Err(wrong_kind(&self.account, AccountKind::Publisher)),
         }
     }
 
@@ -94,7 +94,7 @@ impl Caller {
     pub fn msp(self) -> Result<Msp, Problem> {
         match self.access() {
             Some(access) => Ok(Msp { account: self.account, access }),
-            None => Err(Problem::forbidden("this route is for MSPs' accounts")),
+            None => Err(wrong_kind(&self.account, AccountKind::Msp)),
         }
     }
 
@@ -102,9 +102,22 @@ impl Caller {
     pub fn operator(self) -> Result<Operator, Problem> {
         match self.account.kind {
             AccountKind::Operator => Ok(Operator { account: self.account }),
-            _ => Err(Problem::forbidden("this route is for the marketplace's operators")),
+            _ => Err(wrong_kind(&self.account, AccountKind::Operator)),
         }
     }
+}
+
+/// Refuses an account of another kind: the commonest slip of whoever has several.
+fn wrong_kind(account: &Account, wanted: AccountKind) -> Problem {
+    let whose = |kind| match kind {
+        AccountKind::Publisher => "a publisher",
+        AccountKind::Msp => "an MSP",
+        AccountKind::Operator => "the marketplace's staff",
+    };
+    let (wanted, email, is) = (whose(wanted), &account.email, whose(account.kind));
+    Problem::forbidden(format!(
+        "this is for accounts of {wanted}, and {email} is one of {is}: sign in with another account"
+    ))
 }
 
 /// Refuses what a role may not do, and says which roles may.

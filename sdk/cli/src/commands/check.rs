@@ -61,6 +61,9 @@ async fn of_folder(folder: &Path) -> Result<Checked, Failure> {
         if files.package.manifest != project.manifest {
             eprintln!("warning: fitment.toml has changed since {} was built: build again", path.display());
         }
+        if let Some(source) = package_files::newer_source(folder, path) {
+            eprintln!("warning: {} has changed since {} was built: build again", source.display(), path.display());
+        }
         let inspection = rules::inspect(&files.component).await?;
         problems.extend(fitment_domain::validation::rules::of_component(&project.manifest, &inspection));
     }

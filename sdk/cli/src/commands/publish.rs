@@ -130,6 +130,7 @@ async fn publish(
                 files.path.display()
             )));
         }
+        package_files::check_built_from(path, &files.path)?;
         files
     } else {
         PackageFiles::read(path)?

@@ -45,18 +45,26 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
     let project = Project::read(&arguments.dir)?;
     let path = match &arguments.component {
         Some(path) => path.clone(),
-        None => package_files::built(&arguments.dir, &project.manifest)?,
+        None => {
+            let path = package_files::built(&arguments.dir, &project.manifest)?;
+            package_files::check_built_from(&arguments.dir, &path)?;
+            path
+        }
     };
     let tests = arguments.dir.join("tests");
     let mut fixtures = Fixture::read_all(&tests)?;
-    if let Some(only) = &arguments.only {
-        fixtures.retain(|fixture| fixture.name.contains(only) || fixture.path.to_string_lossy().contains(only));
-    }
     if fixtures.is_empty() {
         return Err(Failure::environment(format!(
             "there is no case in {}: write one such as first.toml, with the readings of a device",
             tests.display()
         )));
+    }
+    if let Some(only) = &arguments.only {
+        let names = fixtures.iter().map(|fixture| fixture.name.clone()).collect::<Vec<_>>().join("; ");
+        fixtures.retain(|fixture| fixture.name.contains(only) || fixture.path.to_string_lossy().contains(only));
+        if fixtures.is_empty() {
+            return Err(Failure::environment(format!("no case is called something with {only:?}; there are: {names}")));
+        }
     }
     let files = PackageFiles::read(&path)?;
     if files.package.manifest != project.manifest {

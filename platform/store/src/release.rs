@@ -228,7 +228,7 @@ impl Tx {
                 releases.push(release(&Row::of("releases", &row))?);
             }
         }
-        releases.sort_by(|a, b| a.accessory.to_string().cmp(&b.accessory.to_string()));
+        releases.sort_by_key(|release| release.accessory.to_string());
         Ok(releases)
     }
 

@@ -78,7 +78,7 @@ pub(crate) async fn what_is_bad_comes_first(database: &Database) {
     let found = tx.findings(None, None).await.unwrap();
     assert_eq!((found.len(), &found[0].finding), (FINDINGS_MAX + 1, &bad), "one more says that there are more");
 
-    let mut devices = vec![msp.device.clone(), DeviceId::from_random([255; 16])];
+    let mut devices = [msp.device.clone(), DeviceId::from_random([255; 16])];
     devices.sort();
     let other = devices.iter().find(|device| **device != msp.device).unwrap().clone();
     tx.enrol_device(&msp.zero, "another key", &msp.device_of(other), false, NOW).await.unwrap();

@@ -63,26 +63,33 @@ fn clean(
     tally: &mut Tally,
 ) {
     for entry in entries {
-        if tally.calls >= CALLS_MAX || ctx.remaining_ms() < RESERVE_MS {
-            tally.cut_short = true;
-            return;
-        }
         match entry.kind {
             FileKind::Directory if depth < DEPTH_MAX => {
-                tally.calls += 1;
+                if !may_go_on(ctx, tally) {
+                    return;
+                }
                 if let Ok(inside) = files::list(&entry.path) {
                     clean(ctx, parameters, before_ms, &inside, depth + 1, tally);
                 }
             }
             // An unpacked archive keeps old times of its contents, and is new here all the same.
             FileKind::File | FileKind::Symlink if entry.modified_ms.max(entry.changed_ms) < before_ms => {
-                tally.calls += 1;
+                if !may_go_on(ctx, tally) {
+                    return;
+                }
                 remove(parameters, entry, tally);
             }
             // Sockets and pipes belong to somebody who runs; young files to somebody who works.
             FileKind::Directory | FileKind::File | FileKind::Symlink | FileKind::Other => {}
         }
     }
+}
+
+/// Tells whether one more call is within the run's calls and time; asking for the time is a call itself.
+fn may_go_on(ctx: &Context, tally: &mut Tally) -> bool {
+    tally.calls += 2;
+    tally.cut_short |= tally.calls > CALLS_MAX || ctx.remaining_ms() < RESERVE_MS;
+    !tally.cut_short
 }
 
 fn remove(parameters: &Parameters, entry: &Metadata, tally: &mut Tally) {

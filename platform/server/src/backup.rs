@@ -39,6 +39,8 @@ pub enum BackupError {
     Version { found: i64, own: i64, made_by: String },
     #[error("{0} is not empty: restore into an empty data folder and an empty database")]
     NotEmpty(String),
+    #[error("{0} is not empty: give --to a folder that is new, so that no backup is half of another")]
+    Taken(String),
     #[error("the backup holds sealed keys: give --passphrase-file")]
     PassphraseMissing,
     #[error("the passphrase does not open the keys of this backup")]

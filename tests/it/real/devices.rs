@@ -114,6 +114,8 @@ async fn old_temporary_files_go_and_young_ones_stay() {
     // Unpacked just now, with the time that its contents had in 2019.
     device.run("touch -d 2019-01-01 /etc/unpacked && cp -p /etc/unpacked /tmp/young");
     let hours = 30.0 / 3_600.0;
+    // More than one run may look at, one by one.
+    device.run("for folder in 1 2; do mkdir /tmp/$folder; seq -f /tmp/$folder/%g 8000 | xargs touch; done");
     let used_kib = || device.run("df --output=used /tmp | tail -n 1").trim().parse::<u64>().unwrap();
     let before = used_kib();
     let script = scene.install("clean-temp", json!({ "consent": ["files:read", "files:write"] })).await;
@@ -125,7 +127,7 @@ async fn old_temporary_files_go_and_young_ones_stay() {
     let freed = 20 * 1024 * 1024 + "/etc/old-elsewhere".len();
     assert!(done["output"].to_string().contains(&format!("\"{freed}\"")), "{done:#}");
     assert_eq!(before - used_kib(), 20 * 1024);
-    let left = device.run("ls /tmp");
+    let left = device.run("rm -r /tmp/1 /tmp/2; ls /tmp");
     assert!(left.contains("young") && !left.contains("link"), "{left}");
     assert_eq!(device.run("ls /tmp/deep; ls /etc/old-elsewhere"), "/etc/old-elsewhere");
 }

@@ -79,7 +79,7 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn create(to: &Path) -> Result<Self, BackupError> {
         if to.exists() {
-            return Err(BackupError::NotEmpty(to.display().to_string()));
+            return Err(BackupError::Taken(to.display().to_string()));
         }
         let mut part = to.as_os_str().to_owned();
         part.push(".part");

@@ -14,9 +14,9 @@ pub(super) struct Moment {
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ok(at) = OffsetDateTime::from_unix_timestamp(self.at.0.div_euclid(1_000)) else {
-            return f.write_str("never");
-        };
+        // What was only entered was never heard of.
+        let Some(at) = Some(self.at.0).filter(|ms| *ms != 0) else { return f.write_str("never") };
+        let Ok(at) = OffsetDateTime::from_unix_timestamp(at.div_euclid(1_000)) else { return f.write_str("never") };
         let (date, hour, minute) = (at.date(), at.hour(), at.minute());
         let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
         let iso = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}Z", at.second());

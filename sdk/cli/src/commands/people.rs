@@ -56,15 +56,26 @@ pub struct May {
     /// owner: everything; technician: works on devices; viewer: sees; client: somebody of a customer, sees the own devices
     #[arg(long, value_parser = ["owner", "technician", "viewer", "client"])]
     role: String,
-    /// Only for this client: id or name; may be given several times [default: all clients]
+    /// Only for this client: id or name; may be given several times [default: all clients; of somebody who is there, the same]
     #[arg(long = "client", value_name = "CLIENT")]
     clients: Vec<String>,
+    /// For every client, also those to come
+    #[arg(long, conflicts_with = "clients")]
+    all_clients: bool,
 }
 
 impl May {
-    async fn body(&self, api: &Api) -> Result<Value, Failure> {
+    /// Makes what the marketplace is told; `there` is the id of somebody who is there, and whose clients stay unless others are named.
+    async fn body(&self, api: &Api, there: Option<&str>) -> Result<Value, Failure> {
         if self.clients.is_empty() {
-            return Ok(json!({ "role": self.role, "clients": "all" }));
+            let known = match there {
+                Some(id) if !self.all_clients => api.get(&["people"], &[]).await?["people"]
+                    .as_array()
+                    .and_then(|people| people.iter().find(|person| person["id"] == id))
+                    .map(|person| person["clients"].clone()),
+                _ => None,
+            };
+            return Ok(json!({ "role": self.role, "clients": known.unwrap_or_else(|| json!("all")) }));
         }
         let mut ids = Vec::new();
         for client in &self.clients {
@@ -84,7 +95,7 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
             context.print_list(&answer, "people", COLUMNS, "no people");
         }
         Some(Command::Add { email, may, password_stdin }) => {
-            let mut body = may.body(&api).await?;
+            let mut body = may.body(&api, None).await?;
             body["email"] = email.as_str().into();
             body["password"] = password::read(*password_stdin, PASSWORD_VARIABLE)?.into();
             let answer = api.post(&["people"], &body).await?;
@@ -92,7 +103,7 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
         }
         Some(Command::Change { person, may }) => {
             let id = PEOPLE.id(&api, person).await?;
-            let answer = api.put(&["people", &id], &may.body(&api).await?).await?;
+            let answer = api.put(&["people", &id], &may.body(&api, Some(&id)).await?).await?;
             context.print_named(&api, answer, NAMES).await?;
         }
         Some(Command::Disable { person }) => {

@@ -89,6 +89,7 @@ pub fn router(app: Shared) -> Router {
         // MSPs.
         .route("/api/v1/people", get(people::list).post(people::add))
         .route("/api/v1/people/{id}", put(people::change).delete(people::disable))
+        .route("/api/v1/people/{id}/password", put(people::let_in_again))
         .route("/api/v1/clients", get(tenants::clients).post(tenants::add_client))
         .route("/api/v1/locations", get(tenants::locations).post(tenants::add_location))
         .route("/api/v1/zero-certificates", get(zero_certificates::list).post(zero_certificates::issue))

@@ -82,4 +82,16 @@ impl Tx {
         self.execute(query(sql).bind(id.as_str()).bind(now.0)).await?;
         Ok(true)
     }
+
+    /// Gives a person of this tenant a new first password, enabled again, and ends every token. Returns whether there is such a one.
+    pub async fn let_in_again(&mut self, id: &AccountId, password_hash: &str, now: UnixMs) -> Result<bool> {
+        let tenant = self.tenant()?;
+        let sql = "update accounts set password_hash = $3, disabled = null where tenant = $1 and id = $2";
+        if self.execute(query(sql).bind(tenant.as_str()).bind(id.as_str()).bind(password_hash)).await? == 0 {
+            return Ok(false);
+        }
+        let sql = "update tokens set revoked = $2 where account = $1 and revoked is null";
+        self.execute(query(sql).bind(id.as_str()).bind(now.0)).await?;
+        Ok(true)
+    }
 }

@@ -48,6 +48,7 @@ const RULES: &[(&str, &[AccountKind], Action, &str)] = &[
     ("POST /api/v1/people", MSP, Action::ManagePeople, r#"{"email":"x","password":"x","role":"x"}"#),
     ("PUT /api/v1/people/{id}", MSP, Action::ManagePeople, r#"{"role":"viewer"}"#),
     ("DELETE /api/v1/people/{id}", MSP, Action::ManagePeople, ""),
+    ("PUT /api/v1/people/{id}/password", MSP, Action::ManagePeople, r#"{"password":"x"}"#),
     ("GET /api/v1/clients", MSP, Action::SeeDevices, ""),
     ("POST /api/v1/clients", MSP, Action::ManageClients, r#"{"name":"Another"}"#),
     ("GET /api/v1/locations", MSP, Action::SeeDevices, ""),

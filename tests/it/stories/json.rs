@@ -147,6 +147,7 @@ fn operating(walk: &mut Walk) {
     walk.says("msp", &["people", "change", "viewer@example.com", "--role", "technician"], "");
     walk.says("msp", &["people", "list"], "");
     walk.says("msp", &["people", "disable", "viewer@example.com"], "");
+    walk.says("msp", &["people", "reset", "viewer@example.com", "--password-stdin"], PASSWORD);
 }
 
 fn places_and_devices(walk: &mut Walk, scratch: &Path) {

@@ -127,13 +127,21 @@ pub(crate) async fn people(database: Database) {
     let listed = msp.get("/api/v1/people").await.ok();
     assert_eq!(listed["people"].as_array().unwrap().len(), 2);
     assert!(listed["people"][1]["disabled_ms"].is_i64(), "{listed:#}");
+    // A forgotten password and a slip of the hand have one remedy.
+    let first = format!("{path}/password");
+    assert_eq!(msp.put(&first, json!({ "password": "short" })).await.code(), "invalid");
+    assert_eq!(msp.put(&first, json!({ "password": "another first password" })).await.status, 204);
+    assert_eq!(sign_in(&platform, "tess@example.com", PASSWORD).await.status, 401);
+    let again = sign_in(&platform, "tess@example.com", "another first password").await;
+    assert_eq!(again.status, 201, "{again:#?}");
+    assert_eq!(tess.get("/api/v1/me").await.status, 401, "what was ended stays ended");
     let actions: Vec<Value> = msp.get("/api/v1/audit").await.ok()["entries"]
         .as_array()
         .unwrap()
         .iter()
         .map(|e| e["action"].clone())
         .collect();
-    for action in ["person.add", "person.change", "person.disable"] {
+    for action in ["person.add", "person.change", "person.disable", "person.let-in-again"] {
         assert!(actions.contains(&json!(action)), "{actions:?}");
     }
 }

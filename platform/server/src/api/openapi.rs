@@ -19,7 +19,7 @@ use super::{
     paths(
         health::healthz, health::readyz,
         sessions::sign_in, sessions::sign_out, sessions::me, sessions::change_password,
-        accounts::list, accounts::add, retention::show, retention::decide, people::list, people::add, people::change, people::disable,
+        accounts::list, accounts::add, retention::show, retention::decide, people::list, people::add, people::change, people::disable, people::let_in_again,
         releases::register_key, uploads::upload, releases::list, releases::show, uploads::list, releases::approve,
         life::reject, life::warn, life::unwarn, life::yank, life::unyank,
         test_tenants::create, test_tenants::try_release,

@@ -195,7 +195,7 @@ pub async fn add(
     // The same words whoever has the address: nobody learns whether another MSP does.
     tx.insert_person(&person).await.map_err(|error| match error {
         StoreError::Conflict { .. } => {
-            Problem::conflict("exists", "this e-mail address cannot be used for a new person")
+            Problem::conflict("exists", "this e-mail address cannot be used for a new person; who was disabled comes in again by a new password (fitment people reset)")
         }
         other => other.into(),
     })?;
@@ -223,7 +223,10 @@ pub async fn change(
     let mut tx = app.store.begin(msp.scope()).await?;
     let person = tx.person(&id).await?.ok_or_else(not_found)?;
     if person.disabled.is_some() {
-        return Err(Problem::conflict("disabled", "this person is disabled"));
+        return Err(Problem::conflict(
+            "disabled",
+            "this person is disabled: a new password lets somebody in again (fitment people reset)",
+        ));
     }
     let (all_clients, clients) = split(clients(&mut tx, role, &changed.clients).await?);
     if role != Role::Owner {
@@ -250,6 +253,37 @@ pub async fn disable(State(app): State<Shared>, msp: Msp, Path(id): Path<String>
     }
     keep_an_owner(&mut tx, &id).await?;
     tx.append_audit(msp.account.as_str(), "person.disable", id.as_str(), &Value::Null, app.now()).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A password that somebody else chose, to be changed at the first sign-in.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FirstPassword {
+    /// 12 to 256 characters; its owner changes it by `PUT /api/v1/me/password`.
+    pub password: String,
+}
+
+/// Lets a person in again: with a new password, also who was disabled. Every sign-in that there was ends.
+#[utoipa::path(put, path = "/api/v1/people/{id}/password", tag = "people", request_body = FirstPassword, responses(
+    (status = 204), (status = 404), (status = 422, description = "invalid")))]
+pub async fn let_in_again(
+    State(app): State<Shared>,
+    msp: Msp,
+    Path(id): Path<String>,
+    Body(first): Body<FirstPassword>,
+) -> Result<StatusCode, Problem> {
+    let msp = msp.may(Action::ManagePeople)?;
+    let not_found = || Problem::not_found("person");
+    let id = AccountId::parse(&id).map_err(|_| not_found())?;
+    check_password(&first.password).map_err(Problem::invalid)?;
+    let password_hash = app.password_checks.hash(first.password).await?;
+    let mut tx = app.store.begin(msp.scope()).await?;
+    if !tx.let_in_again(&id, &password_hash, app.now()).await? {
+        return Err(not_found());
+    }
+    tx.append_audit(msp.account.as_str(), "person.let-in-again", id.as_str(), &Value::Null, app.now()).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

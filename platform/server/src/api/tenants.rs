@@ -74,7 +74,8 @@ pub async fn clients(State(app): State<Shared>, msp: Msp) -> Result<Json<ClientL
 }
 
 /// Adds a client.
-#[utoipa::path(post, path = "/api/v1/clients", tag = "tenants", request_body = NewClient, responses((status = 201, body = ClientView)))]
+#[utoipa::path(post, path = "/api/v1/clients", tag = "tenants", request_body = NewClient, responses(
+    (status = 201, body = ClientView), (status = 409, description = "exists: another client is called so")))]
 pub async fn add_client(
     State(app): State<Shared>,
     msp: Msp,
@@ -84,11 +85,22 @@ pub async fn add_client(
     check_display_name("name", &new.name).map_err(Problem::invalid)?;
     let client = Client { id: ClientId::from_random(clock::random()?), name: new.name };
     let mut tx = app.store.begin(msp.scope()).await?;
+    unused("client", &client.name, tx.clients().await?.iter().map(|known| known.name.as_str()))?;
     tx.insert_client(&client).await?;
     let details = serde_json::json!({ "name": client.name });
     tx.append_audit(msp.account.as_str(), "client.add", client.id.as_str(), &details, app.now()).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(client_view(client))))
+}
+
+/// Refuses a name that people could not tell from one that is there.
+fn unused<'a>(what: &str, name: &str, mut known: impl Iterator<Item = &'a str>) -> Result<(), Problem> {
+    match known.find(|one| one.trim().to_lowercase() == name.trim().to_lowercase()) {
+        Some(one) => {
+            Err(Problem::conflict("exists", format!("a {what} is called {one:?} already: choose another name")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Lists the locations.
@@ -101,7 +113,8 @@ pub async fn locations(State(app): State<Shared>, msp: Msp) -> Result<Json<Locat
 
 /// Adds a location to a client.
 #[utoipa::path(post, path = "/api/v1/locations", tag = "tenants", request_body = NewLocation, responses(
-    (status = 201, body = LocationView), (status = 404, description = "no such client")))]
+    (status = 201, body = LocationView), (status = 404, description = "no such client"),
+    (status = 409, description = "exists: another location of the client is called so")))]
 pub async fn add_location(
     State(app): State<Shared>,
     msp: Msp,
@@ -116,6 +129,9 @@ pub async fn add_location(
     }
     tx.widen()?;
     let location = Location { id: LocationId::from_random(clock::random()?), client, name: new.name };
+    let there = tx.locations().await?;
+    let names = there.iter().filter(|known| known.client == location.client).map(|known| known.name.as_str());
+    unused("location of this client", &location.name, names)?;
     tx.insert_location(&location).await?;
     let details = serde_json::json!({ "name": location.name, "client": location.client });
     tx.append_audit(msp.account.as_str(), "location.add", location.id.as_str(), &details, app.now()).await?;

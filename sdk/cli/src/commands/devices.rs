@@ -131,7 +131,14 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
             match location {
                 Some(location) => {
                     let body = json!({ "location": LOCATIONS.id(&api, location).await? });
-                    api.put(&["devices", &id, "location"], &body).await?
+                    let moved = api.put(&["devices", &id, "location"], &body).await?;
+                    if moved["id"] != id.as_str() {
+                        eprintln!(
+                            "note: it is a new device at that client, with an id of its own; its history stays behind with {id}, \
+                             which is retired, and so does what was installed on that device alone"
+                        );
+                    }
+                    moved
                 }
                 None => api.take_back(&["devices", &id, "location"]).await?,
             }

@@ -43,7 +43,15 @@ pub enum Command {
         #[command(flatten)]
         may: May,
     },
-    /// End somebody's sign-ins, now and for good
+    /// Give somebody a new first password; who was disabled can sign in again
+    Reset {
+        /// Address or id
+        person: String,
+        /// Read the password from standard input [otherwise from the variable FITMENT_NEW_PASSWORD]
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// End somebody's sign-ins, now and until a new password is given
     Disable {
         /// Address or id
         person: String,
@@ -105,6 +113,15 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
             let id = PEOPLE.id(&api, person).await?;
             let answer = api.put(&["people", &id], &may.body(&api, Some(&id)).await?).await?;
             context.print_named(&api, answer, NAMES).await?;
+        }
+        Some(Command::Reset { person, password_stdin }) => {
+            let id = PEOPLE.id(&api, person).await?;
+            let body = json!({ "password": password::read(*password_stdin, PASSWORD_VARIABLE)? });
+            api.put(&["people", &id, "password"], &body).await?;
+            context.print_done(
+                &json!({ "id": id }),
+                &format!("{person} signs in with the new password, and every earlier sign-in has ended"),
+            );
         }
         Some(Command::Disable { person }) => {
             let id = PEOPLE.id(&api, person).await?;

@@ -91,10 +91,12 @@ async fn agent() {
         looks += 1;
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    let failed = msp.get("/api/v1/findings").await.ok();
-    let failed: Vec<&Value> =
-        failed["runs"].as_array().unwrap().iter().filter(|run| run["outcome"] != "findings").collect();
-    assert!(failed.is_empty(), "what did not run takes no memory: {failed:#?}");
+    let runs = msp.get("/api/v1/findings").await.ok();
+    let runs = runs["runs"].as_array().unwrap();
+    let failed: Vec<&Value> = runs.iter().filter(|run| run["outcome"] != "findings").collect();
+    // A machine without a systemd has no services to tell; all else has to run, as what does not run takes no memory.
+    assert!(failed.iter().all(|run| run["message"].as_str().unwrap().starts_with("not supported")), "{failed:#?}");
+    failed.iter().for_each(|run| println!("  here {}", run["message"]));
     println!(
         "{scheduled} accessories every {INTERVAL_S} s and a script, {looks} looks: the most that the agent's processes took"
     );

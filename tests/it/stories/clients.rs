@@ -245,7 +245,7 @@ pub(crate) async fn story(database: Database) {
     assert_eq!(globex.person("viewer").get("/api/v1/me").await.status, 200);
 }
 
-// proves T1 (clients sign in too, no client is aware of another, no MSP is aware of another)
+// proves T1
 #[tokio::test]
 async fn whoever_signs_in_for_one_client_meets_nothing_of_another_on_sqlite() {
     story(Database::sqlite()).await;

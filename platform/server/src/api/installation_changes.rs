@@ -7,7 +7,6 @@ use axum::extract::{Path, State};
 use fitment_domain::capability::{Ceiling, Grants, effective, sentence};
 use fitment_domain::device::Device;
 use fitment_domain::form::with_defaults;
-use fitment_domain::id::InstallationId;
 use fitment_domain::installation::{Installation, Target, wider};
 use fitment_domain::reach::bind_config;
 use fitment_domain::tenant::Action;
@@ -18,7 +17,8 @@ use utoipa::ToSchema;
 
 use super::fit::judge;
 use super::installations::{
-    InstallationView, Installed, TargetBody, agreed, configured, fitting, interval, may_target, reassign, target, view,
+    InstallationView, Installed, TargetBody, agreed, configured, fitting, found, interval, may_target, reassign,
+    target, view,
 };
 use super::{find_release, verified_for};
 use crate::app::Shared;
@@ -41,12 +41,6 @@ pub struct InstallationChange {
     version: Option<String>,
     /// The names of the permissions that somebody agreed to; needed where the other version asks for more than was agreed to.
     consent: Option<BTreeSet<String>>,
-}
-
-async fn found(tx: &mut Tx, id: &str) -> Result<Installation, Problem> {
-    let not_found = || Problem::not_found("installation");
-    let id = InstallationId::parse(id).map_err(|_| not_found())?;
-    tx.installation(&id).await?.ok_or_else(not_found)
 }
 
 /// Shows an installation.

@@ -92,7 +92,7 @@ pub struct InstallationList {
     pub installations: Vec<InstallationView>,
 }
 
-pub(super) fn view(installation: &Installation) -> InstallationView {
+pub fn view(installation: &Installation) -> InstallationView {
     InstallationView {
         id: installation.id.to_string(),
         accessory: installation.accessory.to_string(),
@@ -300,20 +300,33 @@ pub async fn list(State(app): State<Shared>, msp: Msp) -> Result<Json<Installati
     Ok(Json(InstallationList { installations: rows.iter().map(view).collect() }))
 }
 
+/// Finds the installation that a path names, among those that the scope sees.
+pub async fn found(tx: &mut Tx, id: &str) -> Result<Installation, Problem> {
+    let not_found = || Problem::not_found("installation");
+    let id = InstallationId::parse(id).map_err(|_| not_found())?;
+    tx.installation(&id).await?.ok_or_else(not_found)
+}
+
+/// Finds it with the release that is installed.
+pub async fn found_with_release(tx: &mut Tx, id: &str) -> Result<(Installation, Release), Problem> {
+    let installation = found(tx, id).await?;
+    let release = tx.release(&installation.release).await?.ok_or_else(|| Problem::not_found("release"))?;
+    Ok((installation, release))
+}
+
 /// Removes an installation; its history stays. Alerts that nobody would clear any more close, and their tickets with them.
 #[utoipa::path(delete, path = "/api/v1/installations/{id}", tag = "marketplace", responses((status = 204), (status = 404)))]
 pub async fn remove(State(app): State<Shared>, msp: Msp, Path(id): Path<String>) -> Result<StatusCode, Problem> {
     let msp = msp.may(Action::Install)?;
-    let not_found = || Problem::not_found("installation");
-    let id = InstallationId::parse(&id).map_err(|_| not_found())?;
     let mut tx = app.store.begin(msp.scope()).await?;
-    let installation = tx.installation(&id).await?.ok_or_else(not_found)?;
+    let installation = found(&mut tx, &id).await?;
+    let id = &installation.id;
     may_target(&msp, &installation.target)?;
     tx.widen()?;
-    if !tx.remove_installation(&id, app.now()).await? {
-        return Err(not_found());
+    if !tx.remove_installation(id, app.now()).await? {
+        return Err(Problem::not_found("installation"));
     }
-    closing::of_installation(&mut tx, &id, app.now()).await?;
+    closing::of_installation(&mut tx, id, app.now()).await?;
     tx.append_audit(msp.account.as_str(), "installation.remove", id.as_str(), &Value::Null, app.now()).await?;
     reassign(&app, &mut tx, &installation.target).await?;
     tx.commit().await?;

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use fitment_domain::device::Device;
 use fitment_domain::execution::{self, Event, State as Standing, Step};
 use fitment_domain::form::with_defaults;
-use fitment_domain::id::{DeviceId, InstallationId, RequestId, TenantId, TransactionId};
+use fitment_domain::id::{DeviceId, RequestId, TenantId, TransactionId};
 use fitment_domain::installation::{Installation, check_parameters};
 use fitment_domain::manifest::Kind;
 use fitment_domain::tenant::Action;
@@ -88,10 +88,7 @@ async fn wanted(tx: &mut Tx, new: &NewRequest) -> Result<Vec<Device>, Problem> {
 
 /// Returns the script that an installation names.
 async fn script(app: &Shared, tx: &mut Tx, tenant: &TenantId, id: &str) -> Result<(Installation, Release), Problem> {
-    let not_found = || Problem::not_found("installation");
-    let id = InstallationId::parse(id).map_err(|_| not_found())?;
-    let installation = tx.installation(&id).await?.ok_or_else(not_found)?;
-    let release = tx.release(&installation.release).await?.ok_or_else(|| Problem::not_found("release"))?;
+    let (installation, release) = super::installations::found_with_release(tx, id).await?;
     let release = verified_for(app, tenant, release).await?;
     match release.manifest.kind().map_err(Problem::internal)? {
         Kind::Script => Ok((installation, release)),

@@ -5,7 +5,6 @@ pub(super) mod change;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{Html, Redirect};
-use fitment_domain::id::InstallationId;
 use fitment_domain::tenant::Action;
 use serde_json::Value;
 
@@ -14,7 +13,6 @@ use super::paging::{Paging, WhichPage};
 use super::view::{Frame, Page};
 use super::{form, page, words};
 use crate::api::findings::{self, FindingList, OfDevice, RunView};
-use crate::api::installation_changes;
 use crate::api::installations::{self, InstallationView};
 use crate::app::Shared;
 use crate::auth::Msp;
@@ -67,20 +65,6 @@ pub(super) async fn list(
     page(&InstallationsPage { frame: view.frame("Installations"), paging, lines })
 }
 
-/// Returns the settings by what they are called on the form.
-async fn configuration(
-    app: &Shared,
-    view: &Page,
-    installation: &InstallationView,
-) -> Result<Vec<(String, String)>, Problem> {
-    let not_found = || Problem::not_found("installation");
-    let mut tx = app.store.read(view.caller.may(Action::SeeSetup)?).await?;
-    let id = InstallationId::parse(&installation.id).map_err(|_| not_found())?;
-    let row = tx.installation(&id).await?.ok_or_else(not_found)?;
-    let release = tx.release(&row.release).await?.ok_or_else(|| Problem::not_found("release"))?;
-    Ok(form::read_out(&release.manifest.config_schema, &row.config))
-}
-
 /// Shows one installation.
 pub(super) async fn show(
     State(app): State<Shared>,
@@ -88,16 +72,19 @@ pub(super) async fn show(
     msp: Msp,
     Path(id): Path<String>,
 ) -> Result<Html<String>, Problem> {
-    let installation = installation_changes::show(State(app.clone()), msp.clone(), Path(id.clone())).await?.0;
+    let mut tx = app.store.read(view.caller.may(Action::SeeSetup)?).await?;
+    let (row, release) = installations::found_with_release(&mut tx, &id).await?;
+    drop(tx);
+    let installation = installations::view(&row);
     let names = Names::read(&app, &msp).await?;
-    let config = configuration(&app, &view, &installation).await?;
     let of = Query(OfDevice { device: None, installation: Some(id) });
     let FindingList { runs, complete, .. } = findings::list(State(app), msp, of).await?.0;
     page(&InstallationPage {
         frame: view.frame(installation.accessory.clone()),
         target: names.target(&installation.target),
         every: words::span(installation.interval_s.saturating_mul(1_000)),
-        config,
+        // By what the settings are called on the form.
+        config: form::read_out(&release.manifest.config_schema, &row.config),
         more_runs: !complete,
         runs: runs
             .into_iter()

@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
-use fitment_domain::id::InstallationId;
 use fitment_domain::tenant::Action;
 use fitment_store::Release;
 use serde::Deserialize;
@@ -126,15 +125,10 @@ pub(super) struct Meant {
     target: String,
 }
 
-async fn script(app: &Shared, view: &Page, msp: &Msp, id: &str) -> Result<(InstallationView, Release), Problem> {
-    let not_found = || Problem::not_found("installation");
+async fn script(app: &Shared, view: &Page, id: &str) -> Result<(InstallationView, Release), Problem> {
     let mut tx = app.store.read(view.caller.may(Action::RunScripts)?).await?;
-    let row = tx.installation(&InstallationId::parse(id).map_err(|_| not_found())?).await?.ok_or_else(not_found)?;
-    let release = tx.release(&row.release).await?.ok_or_else(not_found)?;
-    drop(tx);
-    let all = installations::list(State(app.clone()), msp.clone()).await?.0.installations;
-    let shown = all.into_iter().find(|one| one.id == id).ok_or_else(not_found)?;
-    Ok((shown, release))
+    let (installation, release) = installations::found_with_release(&mut tx, id).await?;
+    Ok((installations::view(&installation), release))
 }
 
 fn schema(release: &Release) -> Value {
@@ -149,7 +143,7 @@ pub(super) async fn form(
     Path(id): Path<String>,
     Query(meant): Query<Meant>,
 ) -> Result<Html<String>, Problem> {
-    let (installation, release) = script(&app, &view, &msp, &id).await?;
+    let (installation, release) = script(&app, &view, &id).await?;
     let names = Names::read(&app, &msp).await?;
     page(&RunPage {
         frame: view.frame(format!("Run {}", installation.accessory)),
@@ -168,7 +162,7 @@ pub(super) async fn run(
     Path(id): Path<String>,
     fields: Fields,
 ) -> Result<Response, Problem> {
-    let (installation, release) = script(&app, &view, &msp, &id).await?;
+    let (installation, release) = script(&app, &view, &id).await?;
     let schema = schema(&release);
     let asked = match body(fields.text("target")) {
         Ok(target) => {

@@ -7,7 +7,6 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use fitment_domain::form::with_defaults;
-use fitment_domain::id::InstallationId;
 use fitment_domain::installation::Installation;
 use fitment_domain::tenant::Action;
 use fitment_store::Release;
@@ -16,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::find_release;
 use crate::api::installation_changes::{self, further};
+use crate::api::installations;
 use crate::api::releases::{PermissionView, permissions};
 use crate::app::Shared;
 use crate::auth::Msp;
@@ -80,10 +80,9 @@ struct Filled {
 }
 
 async fn subject(app: &Shared, view: &Page, id: &str, version: Option<&str>) -> Result<Subject, Problem> {
-    let not_found = || Problem::not_found("installation");
     let scope = view.caller.may(Action::Install)?;
     let mut tx = app.store.read(scope.clone()).await?;
-    let before = tx.installation(&InstallationId::parse(id).map_err(|_| not_found())?).await?.ok_or_else(not_found)?;
+    let before = installations::found(&mut tx, id).await?;
     let known = tx.releases_of(&before.accessory).await?;
     drop(tx);
     let installed = before.version.to_string();

@@ -1,14 +1,14 @@
 //! What may run: the package passed the door once more, on this machine, just before it is loaded.
 
 use fitment_domain::budget::Budget;
-use fitment_domain::capability::{self, Ceiling, Grants};
+use fitment_domain::capability::{self, Grants};
 use fitment_domain::device::Facts;
 use fitment_domain::id::TenantId;
 use fitment_domain::instruction::Item;
 use fitment_domain::manifest::{BadManifest, Kind};
 use fitment_domain::matching::{self, Class};
 use fitment_domain::package::PackageLimits;
-use fitment_domain::reach;
+use fitment_domain::reach::{self, TooManyPatterns};
 use fitment_domain::signature::{self, BadSignature, PublicKey, Second, Wanted};
 use fitment_runner_client::ComponentRef;
 
@@ -61,6 +61,8 @@ pub enum Refusal {
     NotApproved,
     #[error("the instructions grant more than the package asks")]
     GrantsWider,
+    #[error("the instructions' grants cannot be compared with what the package asks: {0}")]
+    GrantsUnclear(#[from] TooManyPatterns),
     #[error("the instructions allow a run more than any run may spend")]
     BudgetOverCeiling,
     #[error("the agent was stopped while it verified the package")]
@@ -122,8 +124,8 @@ pub fn admit(
         return Err(Refusal::DoesNotFit(words.join("; ")));
     }
     let asked = manifest.asked()?;
-    let bound = Ceiling::Only(reach::bind_config(asked.clone(), &item.config));
-    if capability::effective(&item.grants, [&bound]) != item.grants {
+    let bound = reach::bind_config(asked.clone(), &item.config);
+    if !capability::is_within(&item.grants, &bound)? {
         return Err(Refusal::GrantsWider);
     }
     if !item.budget.is_within(&Budget::ceiling()) {

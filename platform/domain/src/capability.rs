@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::reach::{self, TooManyPatterns};
+
 /// A permission by name. Names that the contract reserves but this version does not host are known, and refused as such.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Permission {
@@ -117,16 +119,22 @@ impl Permission {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
     Origins,
+    /// Beside the origins: which secrets go there.
+    Secrets,
     Units,
     Globs,
     Hosts,
 }
 
 impl Reach {
+    /// Every part. Frames carry them in this order.
+    pub const ALL: [Reach; 5] = [Reach::Origins, Reach::Secrets, Reach::Units, Reach::Globs, Reach::Hosts];
+
     /// Returns the field's name in `fitment.toml`.
     pub fn field(self) -> &'static str {
         match self {
             Reach::Origins => "origins",
+            Reach::Secrets => "secrets",
             Reach::Units => "units",
             Reach::Globs => "globs",
             Reach::Hosts => "hosts",
@@ -158,19 +166,22 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// Returns the part that says how far a permission reaches.
+    /// Returns a part.
     pub fn part(&self, reach: Reach) -> &BTreeSet<String> {
         match reach {
             Reach::Origins => &self.origins,
+            Reach::Secrets => &self.secrets,
             Reach::Units => &self.units,
             Reach::Globs => &self.globs,
             Reach::Hosts => &self.hosts,
         }
     }
 
-    fn part_mut(&mut self, reach: Reach) -> &mut BTreeSet<String> {
+    /// Returns a part, to change it.
+    pub fn part_mut(&mut self, reach: Reach) -> &mut BTreeSet<String> {
         match reach {
             Reach::Origins => &mut self.origins,
+            Reach::Secrets => &mut self.secrets,
             Reach::Units => &mut self.units,
             Reach::Globs => &mut self.globs,
             Reach::Hosts => &mut self.hosts,
@@ -230,27 +241,31 @@ pub enum Ceiling {
     Only(Grants),
 }
 
-/// Returns what remains of the asked permissions after every layer. More layers never widen it.
-pub fn effective<'a>(asked: &Grants, layers: impl IntoIterator<Item = &'a Ceiling>) -> Grants {
-    layers.into_iter().fold(asked.clone(), |rest, layer| match layer {
-        Ceiling::Everything => rest,
+/// Returns what remains of the asked permissions after every layer, in one spelling: what all of them cover. More layers never widen
+/// it, and their order makes no difference. Fails where patterns overlap in too many ways.
+pub fn effective<'a>(asked: &Grants, layers: impl IntoIterator<Item = &'a Ceiling>) -> Result<Grants, TooManyPatterns> {
+    layers.into_iter().try_fold(intersect(asked, asked)?, |rest, layer| match layer {
+        Ceiling::Everything => Ok(rest),
         Ceiling::Only(allowed) => intersect(&rest, allowed),
     })
 }
 
-fn intersect(left: &Grants, right: &Grants) -> Grants {
-    let both = left.0.iter().filter_map(|(permission, scope)| {
-        let other = right.0.get(permission)?;
-        let scope = Scope {
-            origins: scope.origins.intersection(&other.origins).cloned().collect(),
-            secrets: scope.secrets.intersection(&other.secrets).cloned().collect(),
-            units: scope.units.intersection(&other.units).cloned().collect(),
-            globs: scope.globs.intersection(&other.globs).cloned().collect(),
-            hosts: scope.hosts.intersection(&other.hosts).cloned().collect(),
-        };
-        Some((*permission, scope))
-    });
-    Grants(both.collect())
+/// Returns whether everything in a set is within another one.
+pub fn is_within(inner: &Grants, outer: &Grants) -> Result<bool, TooManyPatterns> {
+    Ok(intersect(inner, outer)? == intersect(inner, inner)?)
+}
+
+fn intersect(left: &Grants, right: &Grants) -> Result<Grants, TooManyPatterns> {
+    let mut both = Grants::default();
+    for (permission, scope) in &left.0 {
+        let Some(other) = right.0.get(permission) else { continue };
+        let mut kept = Scope::default();
+        for part in Reach::ALL {
+            *kept.part_mut(part) = reach::both(part, scope.part(part), other.part(part))?;
+        }
+        both.0.insert(*permission, kept);
+    }
+    Ok(both)
 }
 
 /// Renders one permission as the sentence that an approver reads.
@@ -290,7 +305,9 @@ fn in_words(entry: &str) -> String {
     match entry {
         "connection" => "the address of its connection".to_owned(),
         "target" => "each target of its configuration".to_owned(),
+        "*" => "anything".to_owned(),
         other => match other.strip_prefix("config:") {
+            None if other.contains(" & ") => format!("what is in each of {}", other.replace(" & ", " and ")),
             Some(key) => format!("what its configuration says under {key:?}"),
             None => other.to_owned(),
         },
@@ -305,8 +322,13 @@ mod tests {
 
     fn grants() -> impl Strategy<Value = Grants> {
         let names = || proptest::collection::btree_set("[a-c]", 0..3);
-        let scope = (names(), names(), names(), names(), names())
-            .prop_map(|(origins, secrets, units, globs, hosts)| Scope { origins, secrets, units, globs, hosts });
+        let scope = proptest::collection::vec(names(), Reach::ALL.len()).prop_map(|parts| {
+            let mut scope = Scope::default();
+            for (part, names) in Reach::ALL.into_iter().zip(parts) {
+                *scope.part_mut(part) = names;
+            }
+            scope
+        });
         let permission = proptest::sample::select(&Permission::ALL[..]);
         proptest::collection::btree_map(permission, scope, 0..4).prop_map(Grants)
     }
@@ -316,22 +338,16 @@ mod tests {
     }
 
     fn within(inner: &Grants, outer: &Grants) -> bool {
-        inner.0.iter().all(|(p, s)| {
-            outer.0.get(p).is_some_and(|o| {
-                s.origins.is_subset(&o.origins)
-                    && s.secrets.is_subset(&o.secrets)
-                    && s.units.is_subset(&o.units)
-                    && s.globs.is_subset(&o.globs)
-                    && s.hosts.is_subset(&o.hosts)
-            })
-        })
+        let parts = |s: &Scope, o: &Scope| Reach::ALL.into_iter().all(|part| s.part(part).is_subset(o.part(part)));
+        inner.0.iter().all(|(p, s)| outer.0.get(p).is_some_and(|o| parts(s, o)))
     }
 
     proptest! {
+        // What patterns mean is tested where they are combined; here are names without stars.
         #[test]
         fn a_further_layer_never_widens(asked in grants(), layers in proptest::collection::vec(layer(), 0..4), more in layer()) {
-            let before = effective(&asked, &layers);
-            let after = effective(&before, [&more]);
+            let before = effective(&asked, &layers)?;
+            let after = effective(&before, [&more])?;
             prop_assert!(within(&before, &asked));
             prop_assert!(within(&after, &before));
         }

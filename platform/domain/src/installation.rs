@@ -94,12 +94,11 @@ pub fn check_consent(asked: &Grants, consent: &BTreeSet<String>) -> Result<(), C
     Err(ConsentMismatch { missing: list(&asked, consent), surplus: list(consent, &asked) })
 }
 
-/// Returns what a release asks beyond what was agreed to before; empty if nothing.
+/// Returns what a release asks beyond what was agreed to before; empty if nothing. Where that cannot be worked out, it is everything.
 pub fn wider(asked: &Grants, agreed: &Grants) -> Grants {
     let narrow = effective(asked, [&Ceiling::Only(agreed.clone())]);
-    Grants(
-        asked.0.iter().filter(|(p, scope)| narrow.scope(**p) != Some(*scope)).map(|(p, s)| (*p, s.clone())).collect(),
-    )
+    let (Ok(asked), Ok(narrow)) = (effective(asked, []), narrow) else { return asked.clone() };
+    Grants(asked.0.into_iter().filter(|(p, scope)| narrow.scope(*p) != Some(scope)).collect())
 }
 
 /// Why a configuration is refused.

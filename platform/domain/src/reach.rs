@@ -1,8 +1,14 @@
 //! How far a scoped permission reaches: the shape of its patterns, what they match, and what placeholders stand for.
 
+mod endpoint;
+mod pattern;
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+
+use endpoint::Endpoint;
+pub use pattern::{COMBINED_MAX, TooManyPatterns, both};
 
 use crate::capability::{Ceiling, Grants, Permission, Reach, Scope, effective};
 use crate::origin::Origin;
@@ -12,10 +18,21 @@ use crate::tenant::check_identifier;
 pub const ENTRIES_MAX: usize = 50;
 const ENTRY_CHARS_MAX: usize = 300;
 
+/// What a layer says for everything in a part. Publishers cannot.
+pub const ANY: &str = "*";
+
+/// Stands between patterns of one entry that all have to match. Only what the platform combined has it.
+const AND: &str = " & ";
+
+/// Returns the patterns of an entry: all of them have to match.
+fn members(entry: &str) -> impl Iterator<Item = &str> {
+    entry.split(AND)
+}
+
 /// Says what is wrong with an asked scope; none if nothing is.
 pub fn problem(permission: Permission, scope: &Scope) -> Option<String> {
     let reach = permission.reach();
-    for other in [Reach::Origins, Reach::Units, Reach::Globs, Reach::Hosts] {
+    for other in Reach::ALL.into_iter().filter(|part| *part != Reach::Secrets) {
         if Some(other) != reach && !scope.part(other).is_empty() {
             return Some(format!("{} does not belong here: leave it out", other.field()));
         }
@@ -43,6 +60,7 @@ fn example(reach: Reach) -> &'static str {
         Reach::Origins => {
             "name an origin such as https://host or http://host:port without path, or \"connection\", \"target\", \"config:KEY\""
         }
+        Reach::Secrets => "name a secret in a-z, 0-9 and hyphens",
         Reach::Units => "name a unit such as \"nginx.service\" or \"app-*.service\", or \"config:KEY\"",
         Reach::Globs => "name an absolute path such as \"/var/log/*.log\" or \"/tmp/**\", without \"..\"",
         Reach::Hosts => "name \"host:port\", \"host:*\" or \"*.example.com:443\", or \"target\", \"config:KEY\"",
@@ -56,16 +74,18 @@ fn is_placeholder(reach: Reach, entry: &str) -> bool {
         Reach::Hosts => config || entry == "target",
         Reach::Units => config,
         // A path that an MSP types would be as wide as the device.
-        Reach::Globs => false,
+        Reach::Globs | Reach::Secrets => false,
     }
 }
 
 /// Returns whether an entry is a pattern of its part.
 pub fn is_well_formed(reach: Reach, entry: &str) -> bool {
-    if entry.chars().count() > ENTRY_CHARS_MAX || entry.chars().any(char::is_control) {
+    let combined = entry.contains("& ") || entry.contains(" &");
+    if combined || entry.chars().count() > ENTRY_CHARS_MAX || entry.chars().any(char::is_control) {
         return false;
     }
     match reach {
+        Reach::Secrets => check_identifier("secret", entry).is_ok(),
         Reach::Origins => Origin::parse(entry).is_ok(),
         Reach::Units => is_unit(entry, true),
         Reach::Globs => is_glob(entry),
@@ -73,6 +93,16 @@ pub fn is_well_formed(reach: Reach, entry: &str) -> bool {
             split_host(entry).is_some_and(|(host, port)| is_host(host) && (port == "*" || port.parse::<u16>().is_ok()))
         }
     }
+}
+
+/// Returns whether an entry may stand in a layer: what a publisher may write, or wider: `*`, `https://*.example.com:*`, `*:443`.
+pub fn is_well_formed_ceiling(reach: Reach, entry: &str) -> bool {
+    let wide = match reach {
+        Reach::Origins => Endpoint::of_origin(entry).is_some(),
+        Reach::Hosts => entry.starts_with("*:") && Endpoint::of_host(entry).is_some(),
+        Reach::Secrets | Reach::Units | Reach::Globs => false,
+    };
+    entry == ANY || is_well_formed(reach, entry) || (wide && entry.len() <= ENTRY_CHARS_MAX)
 }
 
 fn is_unit(text: &str, pattern: bool) -> bool {
@@ -106,7 +136,7 @@ fn split_host(text: &str) -> Option<(&str, &str)> {
 
 /// Returns whether a unit is within the grant.
 pub fn unit_is_within(units: &BTreeSet<String>, unit: &str) -> bool {
-    is_unit(unit, false) && units.iter().any(|pattern| stars(pattern.as_bytes(), unit.as_bytes()))
+    is_unit(unit, false) && units.iter().any(|entry| members(entry).all(|p| stars(p.as_bytes(), unit.as_bytes())))
 }
 
 /// Returns whether an absolute path is within the grant. Paths with empty names, `.` or `..` are in none.
@@ -114,19 +144,21 @@ pub fn path_is_within(globs: &BTreeSet<String>, path: &str) -> bool {
     let clean = path.strip_prefix('/').is_some_and(|rest| {
         !path.bytes().any(|b| b == 0) && rest.split('/').all(|name| !matches!(name, "" | "." | ".."))
     });
-    clean && globs.iter().any(|glob| path_matches(glob, path))
+    clean && globs.iter().any(|entry| members(entry).all(|glob| path_matches(glob, path)))
 }
 
 /// Returns whether a folder may be listed: one within the grant, or the folder that an entry hangs on.
 pub fn folder_may_be_listed(globs: &BTreeSet<String>, path: &str) -> bool {
-    path_is_within(globs, path) || globs.iter().any(|glob| base(glob) == path)
+    path_is_within(globs, path) || globs.iter().any(|entry| members(entry).all(|glob| base(glob) == path))
 }
 
 /// Returns the folder that the first entry hangs on within which a path is: what comes before the entry's first wildcard. Nothing
 /// outside of it is touched for this path.
 pub fn base_of(globs: &BTreeSet<String>, path: &str) -> Option<String> {
     let only = |glob: &&String| path_is_within(&BTreeSet::from([(*glob).clone()]), path);
-    globs.iter().find(only).map(|glob| base(glob))
+    let bases = globs.iter().find(only).map(|entry| members(entry).map(base));
+    // Each of several patterns that match hangs on a folder above the path: the deepest is the narrowest.
+    bases.and_then(|bases| bases.max_by_key(String::len))
 }
 
 fn base(glob: &str) -> String {
@@ -137,13 +169,18 @@ fn base(glob: &str) -> String {
     }
 }
 
+/// Returns the names of a glob, and whether it means what lies below them.
+fn names_of(glob: &str) -> (core::str::Split<'_, char>, bool) {
+    match glob.strip_suffix("/**") {
+        Some(parent) => (parent.split('/'), true),
+        None => (glob.split('/'), false),
+    }
+}
+
 fn path_matches(glob: &str, path: &str) -> bool {
-    let (names, below) = match glob.strip_suffix("/**") {
-        Some(parent) => (parent, true),
-        None => (glob, false),
-    };
+    let (names, below) = names_of(glob);
     let mut path = path.split('/');
-    for name in names.split('/') {
+    for name in names {
         match path.next() {
             Some(got) if stars(name.as_bytes(), got.as_bytes()) => {}
             _ => return false,
@@ -160,11 +197,15 @@ pub fn host_is_within(hosts: &BTreeSet<String>, host: &str, port: u16) -> bool {
         let port_fits = allowed == "*" || allowed.parse() == Ok(port);
         let pattern = bare_host(pattern);
         let host_fits = match pattern.strip_prefix("*.") {
-            Some(domain) => host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.') && rest.len() > 1),
+            Some(domain) => is_below(&host, domain),
             None => host == pattern,
         };
         port_fits && host_fits
     })
+}
+
+fn is_below(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.') && rest.len() > 1)
 }
 
 /// Returns whether a host is within the grant at any port: for what has none, a name to resolve or an echo.
@@ -224,7 +265,8 @@ fn bind_targets(grants: Grants, targets: &[String]) -> Grants {
 /// the accessory asks for this target.
 pub fn for_target(asked: &Grants, config: &Value, target: &str, granted: &Grants) -> Grants {
     let narrow = bind_config(bind_targets(asked.clone(), &[target.to_owned()]), config);
-    effective(granted, [&Ceiling::Only(narrow)])
+    // What cannot be worked out opens nothing.
+    effective(granted, [&Ceiling::Only(narrow)]).unwrap_or_default()
 }
 
 fn placeholders(grants: &Grants) -> Vec<String> {
@@ -244,7 +286,7 @@ fn strings(value: Option<&Value>) -> Vec<String> {
 fn entry(reach: Reach, text: &str) -> Option<String> {
     let read = match reach {
         Reach::Origins => Origin::of_url(text).ok()?.as_str().to_owned(),
-        Reach::Units | Reach::Globs => text.to_owned(),
+        Reach::Units | Reach::Globs | Reach::Secrets => text.to_owned(),
         Reach::Hosts => host_entry(text)?,
     };
     is_well_formed(reach, &read).then_some(read)
@@ -339,6 +381,35 @@ mod tests {
         assert!(!is_well_formed(Reach::Units, "*"));
         assert!(!is_well_formed(Reach::Globs, "/**"));
         assert!(!is_well_formed(Reach::Globs, "/*/x"));
+    }
+
+    #[test]
+    fn patterns_that_are_combined_all_have_to_match() {
+        let units = set(&["app-*.service & *-db.service"]);
+        assert!(unit_is_within(&units, "app-1-db.service"));
+        assert!(!unit_is_within(&units, "app-1.service") && !unit_is_within(&units, "x-db.service"));
+        let globs = set(&["/srv/*/logs/** & /srv/www/**"]);
+        assert!(path_is_within(&globs, "/srv/www/logs/x"));
+        assert!(!path_is_within(&globs, "/srv/ftp/logs/x") && !path_is_within(&globs, "/srv/www/x"));
+        assert_eq!(base_of(&globs, "/srv/www/logs/x").as_deref(), Some("/srv/www"));
+        assert!(!folder_may_be_listed(&globs, "/srv") && !folder_may_be_listed(&globs, "/srv/www"));
+        // Only the platform combines: what a publisher writes, and what stands in a configuration, is one pattern.
+        for entry in ["/a & /b", "/a &", "/a& b"] {
+            assert!(!is_well_formed(Reach::Globs, entry), "{entry}");
+        }
+        assert!(is_well_formed(Reach::Globs, "/srv/R&D/**"));
+    }
+
+    #[test]
+    fn a_layer_may_say_more_than_a_publisher() {
+        let layers =
+            [(Reach::Origins, "https://*.example.com"), (Reach::Origins, "http://*:*"), (Reach::Hosts, "*:443")];
+        for (reach, entry) in layers.into_iter().chain(Reach::ALL.map(|reach| (reach, ANY))) {
+            assert!(is_well_formed_ceiling(reach, entry) && !is_well_formed(reach, entry), "{entry}");
+        }
+        for entry in ["https://*.example.com/x", "https://a*", "ftp://*", "https://*:x", "https://"] {
+            assert!(!is_well_formed_ceiling(Reach::Origins, entry), "{entry}");
+        }
     }
 
     #[test]

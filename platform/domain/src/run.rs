@@ -387,23 +387,26 @@ mod grants_on_the_wire {
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    use crate::capability::{Grants, Permission, Scope};
+    use crate::capability::{Grants, Permission, Reach, Scope};
 
-    /// The parts of a scope, in the order of its fields.
-    type Parts = [BTreeSet<String>; 5];
+    /// The parts of a scope, in the order of `Reach::ALL`.
+    type Parts = [BTreeSet<String>; Reach::ALL.len()];
 
     pub(super) fn serialize<S: Serializer>(grants: &Grants, serializer: S) -> Result<S::Ok, S::Error> {
-        let rows: Vec<(&Permission, [&BTreeSet<String>; 5])> = grants
-            .0
-            .iter()
-            .map(|(permission, s)| (permission, [&s.origins, &s.secrets, &s.units, &s.globs, &s.hosts]))
-            .collect();
+        let parts = |scope: &Scope| Reach::ALL.map(|part| scope.part(part).clone());
+        let rows: Vec<(&Permission, Parts)> = grants.0.iter().map(|(p, scope)| (p, parts(scope))).collect();
         rows.serialize(serializer)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Grants, D::Error> {
         let rows = Vec::<(Permission, Parts)>::deserialize(deserializer)?;
-        let scope = |[origins, secrets, units, globs, hosts]: Parts| Scope { origins, secrets, units, globs, hosts };
+        let scope = |parts: Parts| {
+            let mut scope = Scope::default();
+            for (part, entries) in Reach::ALL.into_iter().zip(parts) {
+                *scope.part_mut(part) = entries;
+            }
+            scope
+        };
         Ok(Grants(rows.into_iter().map(|(permission, parts)| (permission, scope(parts))).collect()))
     }
 }

@@ -43,6 +43,13 @@ pub async fn make(
     let passed = door::open_for(app, tenant, release).await?;
     // The agreement was given with the configuration's values in their places: only what is bound alike can be compared.
     let bound = bind_config(asked, &installation.config);
+    let grants = match effective(&bound, [&Ceiling::Only(installation.grants.clone())]) {
+        Ok(grants) => grants,
+        Err(error) => {
+            tracing::error!(installation = %installation.id, %error, "what an installation may do cannot be worked out");
+            return Ok(None);
+        }
+    };
     Ok(Some(Item {
         installation: installation.id.clone(),
         accessory: release.accessory.clone(),
@@ -56,7 +63,7 @@ pub async fn make(
         publisher_key: passed.publisher_key,
         config: installation.config.clone(),
         interval_s: installation.interval_s,
-        grants: effective(&bound, [&Ceiling::Only(installation.grants.clone())]),
+        grants,
         budget,
     }))
 }

@@ -19,10 +19,7 @@ fn granted(permission: Permission, entries: &[&str]) -> Grants {
     let entries: BTreeSet<String> = entries.iter().map(|entry| (*entry).to_owned()).collect();
     let mut scope = Scope::default();
     match permission.reach() {
-        Some(Reach::Units) => scope.units = entries,
-        Some(Reach::Globs) => scope.globs = entries,
-        Some(Reach::Hosts) => scope.hosts = entries,
-        Some(Reach::Origins) => scope.origins = entries,
+        Some(part) => *scope.part_mut(part) = entries,
         None => assert!(entries.is_empty()),
     }
     Grants([(permission, scope)].into())
@@ -73,7 +70,7 @@ fn some_of(permission: Permission) -> &'static [&'static str] {
         Some(Reach::Globs) => &["/tmp/**"],
         Some(Reach::Hosts) => &["localhost:80"],
         Some(Reach::Origins) => &["http://localhost"],
-        None => &[],
+        Some(Reach::Secrets) | None => &[],
     }
 }
 

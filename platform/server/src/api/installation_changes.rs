@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use fitment_domain::capability::{Ceiling, Grants, effective, sentence};
+use fitment_domain::capability::{Grants, effective, sentence};
 use fitment_domain::device::Device;
 use fitment_domain::form::with_defaults;
 use fitment_domain::installation::{Installation, Target, wider};
@@ -75,7 +75,7 @@ fn grants(
         let none = BTreeSet::new();
         agreed(release, consent.unwrap_or(&none)).map_err(|problem| problem.with("added", added))?;
     }
-    Ok(effective(&asked, [&Ceiling::Everything]))
+    effective(&asked, []).map_err(Problem::internal)
 }
 
 /// Changes an installation. Devices that it means no more lose it, and their alerts of it close.

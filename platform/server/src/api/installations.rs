@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use fitment_domain::capability::{Ceiling, effective, sentence};
+use fitment_domain::capability::{effective, sentence};
 use fitment_domain::device::Device;
 use fitment_domain::form::with_defaults;
 use fitment_domain::id::{ClientId, DeviceId, InstallationId, JobId, LocationId};
@@ -242,7 +242,7 @@ pub async fn install(
         target,
         config,
         interval_s,
-        grants: effective(&asked, [&Ceiling::Everything]),
+        grants: effective(&asked, []).map_err(Problem::internal)?,
         installed: now,
     };
     tx.widen()?;

@@ -140,7 +140,8 @@ impl Simulator {
             };
             granted.0.remove(&permission);
         }
-        let effective = effective(&self.asked, [&Ceiling::Only(granted)]);
+        let effective =
+            effective(&self.asked, [&Ceiling::Only(granted)]).map_err(|e| wrong(fixture, &e.to_string()))?;
         // As the installer and the agent do it: what the configuration says, and the one target of this run.
         let bound = match &fixture.target {
             None => reach::bind_config(effective, config),

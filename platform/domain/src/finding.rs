@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::disturbs;
+
 /// What one look concluded. `Unknown` means "could not tell", never "probably fine".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -46,6 +48,8 @@ pub struct Finding {
     pub subject: Option<String>,
 }
 
+/// Characters of a subject, and of a label's value.
+const SUBJECT_CHARS_MAX: usize = 1024;
 /// Characters of a unit.
 const UNIT_CHARS_MAX: usize = 32;
 
@@ -116,7 +120,7 @@ fn check_one(index: usize, finding: &Finding, limits: &FindingLimits) -> Result<
     line(index, "summary", &finding.summary, limits.summary_chars_max)?;
     line(index, "condition", &finding.condition, limits.name_chars_max)?;
     if let Some(subject) = &finding.subject {
-        line(index, "subject", subject, limits.details_bytes_max.min(1024))?;
+        line(index, "subject", subject, SUBJECT_CHARS_MAX)?;
     }
     if finding.details.as_ref().is_some_and(|d| d.len() > limits.details_bytes_max) {
         return Err(BadFinding::TooLong { index, field: "details", max: limits.details_bytes_max });
@@ -125,6 +129,13 @@ fn check_one(index: usize, finding: &Finding, limits: &FindingLimits) -> Result<
     for sample in &finding.samples {
         line(index, "samples.name", &sample.name, limits.name_chars_max)?;
         entries(index, "samples.labels", sample.labels.len(), limits.labels_max)?;
+        for (name, value) in &sample.labels {
+            line(index, "samples.labels", name, limits.name_chars_max)?;
+            // A value may be nothing, and as long as a subject: it often is one.
+            if !value.is_empty() {
+                line(index, "samples.labels", value, SUBJECT_CHARS_MAX)?;
+            }
+        }
         if !sample.value.is_finite() {
             return Err(BadFinding::NotFinite { index, name: sample.name.clone() });
         }
@@ -148,7 +159,7 @@ fn line(index: usize, field: &'static str, text: &str, max: usize) -> Result<(),
     if text.chars().count() > max {
         return Err(BadFinding::TooLong { index, field, max });
     }
-    if text.chars().any(char::is_control) {
+    if text.chars().any(disturbs) {
         return Err(BadFinding::ControlCharacter { index, field });
     }
     Ok(())

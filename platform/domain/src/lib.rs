@@ -40,6 +40,8 @@ pub mod simulation;
 pub mod act;
 pub mod request;
 
+pub mod text;
+
 pub mod finding;
 pub mod series;
 

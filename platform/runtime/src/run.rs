@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fitment_domain::budget::Budget;
-use fitment_domain::run::{End, Invocation, LogLine, RunReport, RunRequest};
+use fitment_domain::run::{End, Invocation, LogLine, RunReport, RunRequest, encode_frame};
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use crate::meter::metered;
@@ -140,10 +140,14 @@ fn report(run: u64, end: End, store: &mut Store<RunState>) -> RunReport {
     RunReport { run, end: told(end, &log), usage, log, state: kept }
 }
 
-/// Counts the bytes of the result as they cross to the supervisor.
+/// Counts the bytes of the result, also of one in words, as they cross to the supervisor.
 fn sized(end: End, bytes_max: u64, bytes: &mut u64) -> End {
-    let End::Returned(returned) = &end else { return end };
-    match fitment_domain::run::encode_frame(returned) {
+    let encoded = match &end {
+        End::Returned(returned) => encode_frame(returned),
+        End::Fault(fault) => encode_frame(fault),
+        _ => return end,
+    };
+    match encoded {
         Ok(frame) => *bytes = frame.len() as u64 - 4,
         Err(error) => return End::Trapped(format!("the result does not encode: {error}")),
     }

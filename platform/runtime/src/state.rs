@@ -29,6 +29,8 @@ pub struct RunState {
     pub(crate) facts: Vec<(String, Fact)>,
     /// What earlier runs left, with what this one changed of it.
     pub(crate) kept: State,
+    /// The bytes of `kept`, counted along: adding them up anew would make every call as dear as all there is.
+    pub(crate) kept_bytes: usize,
     pub(crate) kept_changed: bool,
     pub(crate) telling: Telling,
     pub(crate) budget: Budget,
@@ -54,6 +56,7 @@ impl RunState {
             grants: request.grants,
             facts: request.facts,
             simulated: request.simulated,
+            kept_bytes: request.state.iter().map(|(key, value)| key.len() + value.len()).sum(),
             kept: request.state,
             kept_changed: false,
             telling: Telling::default(),

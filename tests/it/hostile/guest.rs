@@ -37,13 +37,18 @@ fn replaced(text: &str, global: &str, value: &str) -> String {
 
 /// Makes a component of a core module that names the contract's functions, in the world whose entry it exports.
 fn component(text: &str) -> Vec<u8> {
-    let mut module = wat::parse_str(text).unwrap_or_else(|e| panic!("{e}"));
-    let mut contract = Resolve::default();
-    let (package, _) = contract.push_dir(format!("{TESTS}/../wit")).unwrap();
+    let module = wat::parse_str(text).unwrap_or_else(|e| panic!("{e}\n{text}"));
     let entries = [("/ticketing@", "ticketing-connector"), ("/probe-run@", "probe"), ("/script-run@", "script")];
     let world = entries.iter().find(|(entry, _)| text.contains(entry)).map_or("monitor", |(_, world)| world);
+    encoded(module, world, StringEncoding::UTF8).unwrap_or_else(|e| panic!("{e}\n{text}"))
+}
+
+/// Makes a component of a core module in a world of the contract, as an author's tool would do it.
+pub(super) fn encoded(mut module: Vec<u8>, world: &str, texts: StringEncoding) -> Result<Vec<u8>, String> {
+    let mut contract = Resolve::default();
+    let (package, _) = contract.push_dir(format!("{TESTS}/../wit")).unwrap();
     let world = contract.select_world(&[package], Some(world)).unwrap();
-    embed_component_metadata(&mut module, &contract, world, StringEncoding::UTF8).unwrap();
+    embed_component_metadata(&mut module, &contract, world, texts).unwrap();
     let encoded = ComponentEncoder::default().validate(true).module(&module).and_then(|mut encoder| encoder.encode());
-    encoded.unwrap_or_else(|e| panic!("{e:#}"))
+    encoded.map_err(|e| format!("{e:#}"))
 }

@@ -7,6 +7,7 @@
 mod asking;
 mod broker;
 mod cache;
+mod corpus;
 mod grants;
 mod guest;
 mod http;

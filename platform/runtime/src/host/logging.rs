@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use fitment_domain::run::{LogLevel, LogLine};
+use fitment_domain::text::disturbs;
 
 use crate::contract::offered::logging::{Host, Level};
 use crate::state::RunState;
@@ -34,7 +35,7 @@ impl LogRing {
         // A line is one line: what moves a terminal's cursor is shown, not sent.
         let shown = |c: char| match c {
             '\n' => ' ',
-            c if c.is_control() && c != '\t' => '\u{fffd}',
+            c if disturbs(c) && c != '\t' => '\u{fffd}',
             c => c,
         };
         let message: String = message[..end].chars().map(shown).collect();

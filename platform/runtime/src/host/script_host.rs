@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fitment_domain::run::{FromRunner, Told};
+use fitment_domain::text::disturbs;
 
 use crate::contract::offered::script_host::Host;
 use crate::state::RunState;
@@ -56,5 +57,5 @@ impl RunState {
 }
 
 fn line(text: &str) -> String {
-    text.chars().take(LINE_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().take(LINE_CHARS_MAX).map(|c| if disturbs(c) { ' ' } else { c }).collect()
 }

@@ -19,11 +19,12 @@ impl Host for RunState {
         if key.is_empty() || key.len() > KEY_BYTES_MAX {
             return Ok(Err(Fault::Invalid(format!("a key has 1 to {KEY_BYTES_MAX} bytes"))));
         }
-        let others = self.kept.iter().filter(|(known, _)| **known != key);
-        let bytes: usize = others.map(|(known, value)| known.len() + value.len()).sum();
-        if bytes + key.len() + value.len() > STATE_BYTES_MAX {
+        let replaced = self.kept.get(&key).map_or(0, |before| key.len() + before.len());
+        let bytes = self.kept_bytes.saturating_sub(replaced) + key.len() + value.len();
+        if bytes > STATE_BYTES_MAX {
             return Ok(Err(Fault::Exhausted("state_bytes_max".to_owned())));
         }
+        self.kept_bytes = bytes;
         self.kept.insert(key, value.into());
         self.kept_changed = true;
         Ok(Ok(()))
@@ -31,7 +32,10 @@ impl Host for RunState {
 
     fn remove(&mut self, key: String) -> wasmtime::Result<Result<(), Fault>> {
         self.host_call()?;
-        self.kept_changed |= self.kept.remove(&key).is_some();
+        if let Some(before) = self.kept.remove(&key) {
+            self.kept_bytes = self.kept_bytes.saturating_sub(key.len() + before.len());
+            self.kept_changed = true;
+        }
         Ok(Ok(()))
     }
 }

@@ -1,0 +1,1 @@
+//! The corpus on a whole platform.

@@ -205,7 +205,7 @@ fn bytes() -> Vec<Upload> {
             "malformed-component",
             [HEADER, &[1, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80]].concat(),
         ),
-        upload("a section of no known kind", "malformed-component", [HEADER, &[0x7f, 0]].concat()),
+        upload("a section of no known kind", "invalid-component", [HEADER, &[0x7f, 0]].concat()),
         upload("5 MiB of something else", "custom-sections-too-large", custom(5 << 20)),
         upload("100 MiB of something else", "component-too-large", custom(100 << 20)),
     ]

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fitment_domain::device::Facts;
+use fitment_domain::egress::Policy;
 use fitment_domain::protocol::ZeroBundle;
-use fitment_runner_client::{DeviceHost, HttpHost, HttpHostError, NoActs, Secrets, Trust};
+use fitment_runner_client::{DeviceHost, Egress, HttpHost, HttpHostError, NoActs, Secrets, Trust};
 use tokio::task::JoinSet;
 
 use crate::backoff::Backoff;
 use crate::broker::Broker;
 use crate::client::{BadClient, Client};
+use crate::crash::Guard;
 use crate::enrolment::{self, EnrolError};
 use crate::facts;
 use crate::files::{self, FileError};
@@ -161,8 +163,9 @@ async fn run_enrolled(
     let broker = Broker::new(&programs, folder.path()).map_err(AgentError::Broker)?;
     let sandbox = Arc::new(LazySandbox::new(programs, folder.compiled(), mac_key));
     let memory = Memory::at(folder.memory());
+    let guard = Arc::new(Guard::open(folder.failures()));
     // Accessories' requests carry no secret of the agent's, and nothing of its identity.
-    let http = Arc::new(HttpHost::new(Secrets::new(), &Trust::default())?);
+    let http = Arc::new(HttpHost::new(Secrets::new(), &Trust::default(), Egress::new(Policy::Device))?);
     let order_tools = orders::Tools {
         http: Arc::clone(&http),
         broker: Arc::new(broker),
@@ -176,6 +179,7 @@ async fn run_enrolled(
         me: identity.me.clone(),
         instruction_key: identity.instruction_key,
         trust: identity.trust(),
+        guard: Arc::clone(&guard),
     };
     let no_acts = DeviceHost::new(Arc::clone(&http), Arc::new(NoActs));
     let (orders, desk) = orders::new(order_tools, Ledger::open(folder.orders(), clock::now())?);
@@ -186,6 +190,7 @@ async fn run_enrolled(
         board.clone(),
         memory.clone(),
         Arc::new(no_acts),
+        guard,
     );
     let schedule = Schedule::new(identity.me.device.clone(), Arc::new(runs));
     let tools = Tools {

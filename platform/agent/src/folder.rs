@@ -73,6 +73,11 @@ impl StateFolder {
         self.0.join("memory")
     }
 
+    /// Which accessories failed here.
+    pub fn failures(&self) -> PathBuf {
+        self.0.join("failures.json")
+    }
+
     /// What `fitment-agent status` shows.
     pub fn status(&self) -> PathBuf {
         self.0.join("status.json")

@@ -31,6 +31,7 @@ pub mod instructions;
 pub mod roster;
 
 pub mod broker;
+pub mod crash;
 pub mod memory;
 pub mod runs;
 pub mod sandbox;

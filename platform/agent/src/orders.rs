@@ -24,6 +24,7 @@ use self::host::OrderHost;
 use crate::backoff::Backoff;
 use crate::broker::Broker;
 use crate::client::Client;
+use crate::crash::{Guard, LeftOut};
 use crate::door::{self, Admitted, Purpose, Trust};
 use crate::folder::StateFolder;
 use crate::ledger::{Entry, Ledger};
@@ -51,6 +52,7 @@ pub struct Tools {
     /// Signs orders.
     pub instruction_key: PublicKey,
     pub trust: Trust,
+    pub guard: Arc<Guard>,
 }
 
 /// Where transaction ids are handed in, and whether there is room for them.
@@ -333,7 +335,16 @@ impl Orders {
             now: clock::now(),
             state: self.tools.memory.recall(&item.installation, &item.grants),
         };
-        sandbox.run(&admitted.component, spec, host).await
+        let place = match self.tools.guard.enter(item).await {
+            Ok(place) => place,
+            Err(LeftOut { kind, message }) => {
+                let end = End::Refused(format!("{kind}: {message}"));
+                return RunReport { run: 0, end, usage: Default::default(), log: Vec::new(), state: None };
+            }
+        };
+        let report = sandbox.run(&admitted.component, spec, host).await;
+        self.tools.guard.left(item, place, &report);
+        report
     }
 }
 

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use fitment_domain::capability::Grants;
 use fitment_domain::finding::{self, FindingLimits};
+use fitment_domain::id::InstallationId;
+use fitment_domain::instruction::Item;
 use fitment_domain::manifest::Kind;
 use fitment_domain::protocol::{Outcome, RunResult};
 use fitment_domain::reach;
 use fitment_domain::run::{End, Fact, Invocation, Returned};
 use fitment_runner_client::{HostCalls, RunSpec};
-use tokio::sync::Semaphore;
 
 use crate::clock;
+use crate::crash::{Guard, LeftOut, Place};
 use crate::door::Admitted;
 use crate::memory::Memory;
 use crate::outbox::Outbox;
@@ -19,7 +21,6 @@ use crate::problem::Problem;
 use crate::sandbox::LazySandbox;
 use crate::status::{Board, Topic};
 
-const AT_A_TIME_MAX: usize = 4;
 const MESSAGE_CHARS_MAX: usize = 4_000;
 
 /// Runs items.
@@ -31,7 +32,7 @@ pub struct Runs {
     memory: Memory,
     /// Answers what runs ask of the world outside.
     host: Arc<dyn HostCalls>,
-    gate: Semaphore,
+    guard: Arc<Guard>,
 }
 
 impl Runs {
@@ -43,27 +44,49 @@ impl Runs {
         board: Board,
         memory: Memory,
         host: Arc<dyn HostCalls>,
+        guard: Arc<Guard>,
     ) -> Self {
-        Self { sandbox, facts, outbox, board, memory, host, gate: Semaphore::new(AT_A_TIME_MAX) }
+        Self { sandbox, facts, outbox, board, memory, host, guard }
+    }
+
+    /// Forgets how an installation was stopped: it is another item now.
+    pub fn forgive(&self, installation: &InstallationId) {
+        self.guard.forgive(installation);
     }
 
     /// Runs an item once, a probe once per target, and puts what came of it into the spool.
     pub async fn once(&self, admitted: &Admitted) {
         if admitted.kind != Kind::Probe {
-            return self.one(admitted, Invocation::Check, admitted.item.grants.clone()).await;
+            self.one(admitted, Invocation::Check, admitted.item.grants.clone()).await;
+            return;
         }
         for target in reach::targets(&admitted.item.config) {
             // A run reaches the target that it was called for, and no other.
             let item = &admitted.item;
             let grants = reach::for_target(&admitted.asked, &item.config, &target, &item.grants);
-            self.one(admitted, Invocation::Probe { target }, grants).await;
+            if !self.one(admitted, Invocation::Probe { target }, grants).await {
+                // What is left out is left out for all targets.
+                return;
+            }
         }
     }
 
-    async fn one(&self, admitted: &Admitted, invocation: Invocation, grants: Grants) {
-        // The gate is never closed; without it the run would only be one more at a time.
-        let _permit = self.gate.acquire().await.ok();
-        let result = self.run(admitted, invocation, grants).await;
+    /// Runs once, unless the item is left out. False if it is.
+    async fn one(&self, admitted: &Admitted, invocation: Invocation, grants: Grants) -> bool {
+        let place = match self.guard.enter(&admitted.item).await {
+            Ok(place) => place,
+            Err(LeftOut { kind, message }) => {
+                let result = RunResult { outcome: failed(kind, &message), ..nothing_yet(&admitted.item) };
+                self.report(admitted, result).await;
+                return false;
+            }
+        };
+        let result = self.run(admitted, invocation, grants, place).await;
+        self.report(admitted, result).await;
+        true
+    }
+
+    async fn report(&self, admitted: &Admitted, result: RunResult) {
         let words = match &result.outcome {
             Outcome::Findings(findings) => format!("{} findings", findings.len()),
             Outcome::Failed { kind, message } => format!("{kind}: {message}"),
@@ -74,17 +97,10 @@ impl Runs {
         self.outbox.put(result).await;
     }
 
-    async fn run(&self, admitted: &Admitted, invocation: Invocation, grants: Grants) -> RunResult {
+    async fn run(&self, admitted: &Admitted, invocation: Invocation, grants: Grants, place: Place<'_>) -> RunResult {
         let item = &admitted.item;
-        let started = clock::now();
-        let mut result = RunResult {
-            sequence: 0,
-            installation: item.installation.clone(),
-            started,
-            usage: Default::default(),
-            outcome: Outcome::Findings(Vec::new()),
-            log: Vec::new(),
-        };
+        let mut result = nothing_yet(item);
+        let started = result.started;
         let sandbox = match self.sandbox.get().await {
             Ok(sandbox) => sandbox,
             Err(error) => {
@@ -107,6 +123,7 @@ impl Runs {
             now: started,
         };
         let report = sandbox.run(&admitted.component, spec, Arc::clone(&self.host)).await;
+        self.guard.left(item, place, &report);
         if let Some(state) = &report.state
             && let Err(error) = self.memory.keep(&item.installation, &item.grants, state)
         {
@@ -116,6 +133,18 @@ impl Runs {
         result.log = report.log;
         result.outcome = outcome(report.end);
         result
+    }
+}
+
+/// The result of a run that is about to be.
+fn nothing_yet(item: &Item) -> RunResult {
+    RunResult {
+        sequence: 0,
+        installation: item.installation.clone(),
+        started: clock::now(),
+        usage: Default::default(),
+        outcome: Outcome::Findings(Vec::new()),
+        log: Vec::new(),
     }
 }
 

@@ -22,6 +22,8 @@ pub mod budget;
 pub mod capability;
 pub mod reach;
 
+pub mod egress;
+
 pub mod release;
 pub mod validation;
 
@@ -33,6 +35,7 @@ pub mod form;
 pub mod installation;
 pub mod instruction;
 
+pub mod crash;
 pub mod reading;
 pub mod run;
 pub mod simulation;

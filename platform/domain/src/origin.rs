@@ -43,6 +43,15 @@ impl Origin {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Returns the host, an IPv6 address in brackets.
+    pub fn host(&self) -> &str {
+        let authority = self.0.split_once("://").map_or(self.as_str(), |(_, authority)| authority);
+        match authority.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => host,
+            _ => authority,
+        }
+    }
 }
 
 /// Splits an address into scheme, host with port, and the rest.
@@ -86,5 +95,10 @@ mod tests {
             Ok("http://rt.example.com:8080".to_owned())
         );
         assert!(Origin::of_url("https://rt.example.com@evil.net/rt").is_err());
+        for (url, host) in
+            [("https://a.example/x", "a.example"), ("http://[::1]:80/", "[::1]"), ("http://[::1]", "[::1]")]
+        {
+            assert_eq!(Origin::of_url(url).as_ref().map(Origin::host), Ok(host), "{url}");
+        }
     }
 }

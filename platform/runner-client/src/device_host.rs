@@ -45,7 +45,7 @@ impl HostCalls for DeviceHost {
         match request {
             HostRequest::Http(_) => self.http.call(request, grants, limits),
             HostRequest::Net(request) => {
-                Box::pin(async move { HostReply::Net(net::look(request, grants, limits).await) })
+                Box::pin(async move { HostReply::Net(net::look(self.http.egress(), request, grants, limits).await) })
             }
             HostRequest::Act(act) => Box::pin(async move {
                 HostReply::Act(match fitment_domain::act::check(&act, grants) {

@@ -10,7 +10,9 @@ use fitment_domain::origin::Origin;
 use fitment_domain::run::{End, Invocation, Returned, RunReport, State};
 use fitment_domain::tenant::Scope;
 use fitment_domain::ticket::remote::{Answer, Call, Error};
-use fitment_runner_client::{ComponentRef, HttpHost, HttpHostError, PrepareError, RunSpec, Secrets, Trust};
+use fitment_runner_client::{
+    ComponentRef, Egress, HttpHost, HttpHostError, NoConnection, PrepareError, RunSpec, Secrets, Trust,
+};
 use fitment_store::{Connection, StoreError};
 
 use crate::app::App;
@@ -33,6 +35,8 @@ pub enum ConnectorError {
     Seal(#[from] SealError),
     #[error("connection.url: {0}")]
     Url(String),
+    #[error("url: {0}")]
+    Barred(NoConnection),
     #[error("http: {0}")]
     Http(#[from] HttpHostError),
     #[error("the connector's code is not ready: {0}")]
@@ -59,8 +63,8 @@ impl ConnectorError {
 }
 
 /// HTTP clients by connection, with the secrets inside.
-#[derive(Default)]
 pub struct Connectors {
+    egress: Arc<Egress>,
     hosts: Mutex<HashMap<ConnectionId, Host>>,
 }
 
@@ -108,6 +112,21 @@ pub async fn open(app: &App, tenant: &TenantId, connection: &Connection) -> Resu
 }
 
 impl Connectors {
+    /// Makes no client yet; all of them will take this way out.
+    pub fn new(egress: Arc<Egress>) -> Self {
+        Self { egress, hosts: Mutex::default() }
+    }
+
+    /// Refuses an address that leads nowhere that a connection may reach. Every dial asks the same again.
+    pub async fn check(&self, url: &str) -> Result<(), ConnectorError> {
+        let origin = Origin::of_url(url).map_err(|e| ConnectorError::Url(e.to_string()))?;
+        match self.egress.check(origin.host()).await {
+            Err(barred @ NoConnection::Barred { .. }) => Err(ConnectorError::Barred(barred)),
+            // Whoever asks there will be told.
+            _ => Ok(()),
+        }
+    }
+
     fn host(
         &self,
         app: &App,
@@ -126,7 +145,7 @@ impl Connectors {
         let secrets = opened
             .into_iter()
             .fold(Secrets::new(), |secrets, (name, value)| secrets.with(&name, origin.as_str(), value));
-        let client = Arc::new(HttpHost::new(secrets, &Trust::default())?);
+        let client = Arc::new(HttpHost::new(secrets, &Trust::default(), Arc::clone(&self.egress))?);
         let (origin, sealed_secrets) = (origin.as_str().to_owned(), connection.sealed_secrets.clone());
         hosts.insert(connection.id.clone(), Host { origin, sealed_secrets, client: client.clone() });
         Ok(client)

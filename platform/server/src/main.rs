@@ -39,7 +39,9 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use fitment_domain::location::parse_network;
 use fitment_domain::tenant::{AccountKind, Role};
+use ipnet::IpNet;
 
 use crate::accounts::NewAccount;
 use crate::clock::{Clock as _, SystemClock};
@@ -126,6 +128,14 @@ struct ServeArgs {
     /// Folder of fitment-runner and fitment-compiler; default: beside this program.
     #[arg(long)]
     programs: Option<PathBuf>,
+    /// Networks that connections to ticketing systems may lead to besides public addresses, such as 10.1.2.0/24. Again for more, or
+    /// with commas between. A cloud's metadata stays closed.
+    #[arg(long, value_name = "NETWORK", env = "FITMENT_CONNECTIONS_MAY_REACH", value_delimiter = ',', value_parser = network)]
+    connections_may_reach: Vec<IpNet>,
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    parse_network(text).map_err(|error| error.to_string())
 }
 
 #[derive(Subcommand)]
@@ -281,5 +291,6 @@ fn settings(args: ServeArgs) -> anyhow::Result<Settings> {
         agents_address: args.agents_address,
         metrics_token: args.metrics_token_file.as_deref().map(first_line).transpose()?,
         programs: args.programs.map_or_else(beside, Ok)?,
+        connections_may_reach: args.connections_may_reach,
     })
 }

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum_server::{Handle, Server};
+use fitment_domain::egress::Policy;
 use fitment_domain::tenant::Scope;
-use fitment_runner_client::{Sandbox, SandboxConfig};
+use fitment_runner_client::{Egress, Sandbox, SandboxConfig};
 use fitment_store::{ObjectsConfig, Store, StoreError};
 use hyper_util::rt::TokioTimer;
+use ipnet::IpNet;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -41,6 +43,8 @@ pub struct Settings {
     /// `host:port` under which agents reach their listener; default: where it listens.
     pub agents_address: Option<String>,
     pub programs: PathBuf,
+    /// Networks beyond the public ones that connections may lead to.
+    pub connections_may_reach: Vec<IpNet>,
     /// Opens `/metrics`; none: it stays closed.
     pub metrics_token: Option<String>,
 }
@@ -119,7 +123,7 @@ async fn assemble(settings: &Settings, agents_url: String, store: Store) -> anyh
         agents_url,
         set_times: SetTimes::new(times.into_iter().map(|(_, device, time)| (device, time))),
         orders: Orders::new(open),
-        connectors: Connectors::default(),
+        connectors: Connectors::new(Egress::new(Policy::Server { also: settings.connections_may_reach.clone() })),
         password_checks: PasswordChecks::default(),
         metrics: Arc::new(Metrics::new(settings.metrics_token.as_deref())),
         attempts: Attempts::default(),

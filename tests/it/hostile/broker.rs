@@ -9,6 +9,7 @@ use fitment_domain::act::{Act, Done, ServiceAction};
 use fitment_domain::budget::Budget;
 use fitment_domain::bytes::Digest;
 use fitment_domain::capability::{Grants, Permission, Scope};
+use fitment_domain::egress::Policy;
 use fitment_domain::id::{DeviceId, InstallationId, TenantId, TransactionId};
 use fitment_domain::instruction::{Addressee, Item};
 use fitment_domain::manifest::AccessoryName;
@@ -16,7 +17,7 @@ use fitment_domain::request::{ORDER_TYPE, Order};
 use fitment_domain::run::{Fault, RunReport};
 use fitment_domain::signature::{Envelope, PublicKey};
 use fitment_domain::time::UnixMs;
-use fitment_runner_client::{DeviceHost, HttpHost, Secrets, Trust};
+use fitment_runner_client::{DeviceHost, Egress, HttpHost, Secrets, Trust};
 use tempfile::TempDir;
 
 use super::asking::{REMOVE, RESTART, WRITE, fault};
@@ -181,7 +182,7 @@ async fn a_script_acts_through_the_broker_process_and_only_where_its_order_lets_
     order.deliver_by = UnixMs(now + 60_000);
     let order = scene.sign(&order);
     let run = async |function: super::asking::Function, text: &str, grants: Grants| {
-        let http = Arc::new(HttpHost::new(Secrets::new(), &Trust::default()).unwrap());
+        let http = Arc::new(HttpHost::new(Secrets::new(), &Trust::default(), Egress::new(Policy::Device)).unwrap());
         let acts = Arc::new(OrderActs::new(Arc::clone(&broker), order.clone()));
         let mut spec = function.spec(text);
         spec.grants = grants;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use fitment_domain::capability::{Grants, Permission, Scope};
+use fitment_domain::egress::Policy;
 use fitment_domain::run::{End, Returned};
 use fitment_domain::ticket::remote;
-use fitment_runner_client::{HttpHost, Secrets, Trust};
+use fitment_runner_client::{Egress, HttpHost, Secrets, Trust};
 
 use super::guest::guest;
 use super::lab::{Lab, check, describe, http, told};
@@ -35,7 +36,7 @@ async fn an_import_without_its_permission_is_refused_by_name() {
 async fn http_without_its_permission_or_with_an_empty_scope_is_refused_by_name() {
     let lab = Lab::new().await;
     let web = Web::start(Manner::Echo).await;
-    let host = Arc::new(HttpHost::new(Secrets::new(), &Trust::default()).unwrap());
+    let host = Arc::new(HttpHost::new(Secrets::new(), &Trust::default(), Egress::new(Policy::Device)).unwrap());
     let words = "import fitment:accessory/http@0.1.1 needs permission http, which was not granted to this run";
     let metrics = Grants([(Permission::Metrics, Scope::default())].into());
     for grants in [Grants::default(), metrics, http(&[], &["token"])] {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use fitment_domain::egress::Policy;
 use fitment_domain::run::{End, Returned, RunReport};
 use fitment_domain::ticket::remote::{Answer, Description, Error};
-use fitment_runner_client::{HttpHost, Secrets, Trust};
+use fitment_runner_client::{Egress, HttpHost, Secrets, Trust};
 
 use super::guest::{guest, guest_with};
 use super::lab::{Lab, describe, http};
@@ -13,7 +14,7 @@ use super::web::{Manner, Web};
 const VALUE: &str = "s3cr3t-t0ken-value";
 
 fn host(secrets: Secrets) -> Arc<HttpHost> {
-    Arc::new(HttpHost::new(secrets, &Trust::default()).unwrap())
+    Arc::new(HttpHost::new(secrets, &Trust::default(), Egress::new(Policy::Device)).unwrap())
 }
 
 fn answered(report: &RunReport) -> &Description {

@@ -8,6 +8,7 @@ mod asking;
 mod broker;
 mod cache;
 mod corpus;
+mod egress;
 mod grants;
 mod guest;
 mod http;

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fitment_domain::capability::{Grants, Permission, Reach, Scope};
+use fitment_domain::egress::Policy;
 use fitment_domain::run::{End, Fault, RunReport, State};
-use fitment_runner_client::{DeviceHost, HttpHost, NoActs, Secrets, Trust};
+use fitment_runner_client::{DeviceHost, Egress, HttpHost, NoActs, Secrets, Trust};
 
 use super::asking::{
     ALL, Function, LIST, LIST_PENDING, LIST_SERVICES, PING, READ, READ_CPU, READ_UPTIME, STAT, STATE_GET, STATE_SET,
@@ -26,7 +27,7 @@ fn granted(permission: Permission, entries: &[&str]) -> Grants {
 }
 
 fn host() -> Arc<DeviceHost> {
-    let http = HttpHost::new(Secrets::new(), &Trust::default()).unwrap();
+    let http = HttpHost::new(Secrets::new(), &Trust::default(), Egress::new(Policy::Device)).unwrap();
     Arc::new(DeviceHost::new(Arc::new(http), Arc::new(NoActs)))
 }
 

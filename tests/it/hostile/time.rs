@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fitment_domain::capability::Grants;
+use fitment_domain::egress::Policy;
 use fitment_domain::run::{End, HostReply, HostRequest, Returned};
-use fitment_runner_client::{CallLimits, HostCalls, HttpHost, Secrets, Trust};
+use fitment_runner_client::{CallLimits, Egress, HostCalls, HttpHost, Secrets, Trust};
 use futures_util::future::BoxFuture;
 
 use super::guest::{guest, guest_with};
@@ -81,7 +82,7 @@ async fn a_connector_whose_server_never_answers_is_ended_at_its_wall_time() {
     let web = Web::start(Manner::Silent).await;
     let asks = guest("asks");
     lab.sandbox.prepare(&asks).await.unwrap();
-    let host = Arc::new(HttpHost::new(Secrets::new(), &Trust::default()).unwrap());
+    let host = Arc::new(HttpHost::new(Secrets::new(), &Trust::default(), Egress::new(Policy::Device)).unwrap());
     let mut spec = describe(&web.origin(), "", http(&[&web.origin()], &[]));
     spec.budget.wall_ms_max = 1_000;
     let started = Instant::now();

@@ -15,6 +15,7 @@ pub(crate) mod crashes;
 mod damage;
 pub(crate) mod devices;
 pub(crate) mod doors;
+mod egress;
 mod first_start;
 pub(crate) mod full_disk;
 pub(crate) mod install;

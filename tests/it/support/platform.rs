@@ -44,6 +44,8 @@ pub(crate) struct Setting {
     pub(crate) agents_listen: Option<String>,
     /// The server's data folder.
     pub(crate) data: Option<PathBuf>,
+    /// Whether connections lead to public addresses alone. By default they may lead to the loopback, where all of it is.
+    pub(crate) connections_stay_public: bool,
     /// Further words of `serve`.
     pub(crate) more: Vec<String>,
 }
@@ -162,6 +164,9 @@ impl Platform {
         command.args(["--listen", &format!("127.0.0.1:{}", self.ports.0)]);
         let agents_listen = self.setting.agents_listen.as_deref().unwrap_or("127.0.0.1");
         command.args(["--agents-listen", &format!("{agents_listen}:{}", self.ports.1)]);
+        if !self.setting.connections_stay_public {
+            command.args(["--connections-may-reach", "127.0.0.0/8,::1/128"]);
+        }
         command.args(&self.setting.more);
         if let Some(address) = &self.setting.agents_address {
             command.args(["--agents-address", address]);

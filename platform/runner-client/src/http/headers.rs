@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fitment_domain::run::{Fault, HeaderValue};
-use reqwest::header::{self, HeaderMap, HeaderName};
+use hyper::header::{self, HeaderMap, HeaderName};
 
 use super::origin::Origin;
 use super::secrets::Secrets;

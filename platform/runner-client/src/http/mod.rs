@@ -1,11 +1,14 @@
 //! Host HTTP: one origin or a few, secrets put in here and taken out of answers, nothing followed, everything bounded.
 
+mod client;
 mod headers;
 mod origin;
 mod redact;
 mod secrets;
 mod send;
 mod tls;
+
+use std::sync::Arc;
 
 use fitment_domain::capability::Grants;
 use fitment_domain::run::{Fault, HostReply, HostRequest};
@@ -15,7 +18,12 @@ pub use secrets::Secrets;
 pub use tls::Trust;
 pub(crate) use tls::system_roots;
 
+use crate::egress::Egress;
 use crate::host::{CallLimits, HostCalls, refused};
+
+/// The most headers of an answer, and the most bytes of its head.
+const ANSWER_HEADERS_MAX: usize = 100;
+const ANSWER_HEADER_BYTES_MAX: usize = 64 * 1024;
 
 /// Why host HTTP cannot be offered.
 #[derive(Debug, thiserror::Error)]
@@ -24,20 +32,23 @@ pub enum HttpHostError {
     BadRoot { index: usize, reason: String },
     #[error("the TLS configuration: {0}")]
     Tls(String),
-    #[error("the HTTP client: {0}")]
-    Client(String),
 }
 
 /// Sends the HTTP requests of the runs of one connection. It has connections of its own: nothing is shared between tenants.
 pub struct HttpHost {
-    client: reqwest::Client,
+    client: client::Client,
     secrets: Secrets,
+    egress: Arc<Egress>,
 }
 
 impl HttpHost {
-    /// Makes a host with the secrets of one connection.
-    pub fn new(secrets: Secrets, trust: &Trust) -> Result<Self, HttpHostError> {
-        Ok(Self { client: tls::client(trust)?, secrets })
+    /// Makes a host with the secrets of one connection, and the way out that its requests take.
+    pub fn new(secrets: Secrets, trust: &Trust, egress: Arc<Egress>) -> Result<Self, HttpHostError> {
+        Ok(Self { client: client::client(trust, Arc::clone(&egress))?, secrets, egress })
+    }
+
+    pub(crate) fn egress(&self) -> &Egress {
+        &self.egress
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use reqwest::Url;
+use url::{Host, Url};
 
 /// Scheme, host and port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +33,11 @@ impl Origin {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let url = Url::parse(text).ok()?;
         let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        // People agreed to what they read: an address that is spelled as a number or in octal opens nothing.
+        let address = matches!(url.host(), Some(Host::Ipv4(_) | Host::Ipv6(_)));
+        if address && !text.contains(&format!("://{}", url.host_str()?)) {
+            return None;
+        }
         bare.then(|| Self::of(&url).ok()).flatten()
     }
 }
@@ -61,5 +66,9 @@ mod tests {
         assert!(of("https://psa.example.com@evil.net/").is_err());
         assert!(of("ftp://psa.example.com/").is_err());
         assert!(Origin::parse("https://psa.example.com/path").is_none());
+        assert!(Origin::parse("http://127.0.0.1").is_some() && Origin::parse("http://[::1]:80").is_some());
+        for odd in ["http://2130706433", "http://0x7f.1", "http://0177.0.0.1", "http://127.1", "http://[0:0::1]"] {
+            assert!(Origin::parse(odd).is_none(), "{odd}");
+        }
     }
 }

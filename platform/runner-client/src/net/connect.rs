@@ -1,13 +1,12 @@
-//! From a host and a port to a connection, and how long each step took.
+//! A connection, and how long each step to it took.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
+use fitment_domain::egress::Naming;
 use fitment_domain::run::{Fault, NetTiming};
 use tokio::net::TcpStream;
 
-/// Addresses that are tried, one after the other.
-const ADDRESSES_MAX: usize = 4;
+use crate::egress::Egress;
 
 /// A stopwatch over the steps.
 pub(super) struct Clock {
@@ -34,30 +33,27 @@ pub(super) fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1_000.0
 }
 
-/// Asks the system's resolver, which knows the hosts file and search domains that this machine's people know.
-pub(super) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Fault> {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let found = tokio::net::lookup_host((bare, port)).await;
-    let addresses: Vec<SocketAddr> =
-        found.map_err(|error| Fault::NotFound(format!("an address of {bare}: {error}")))?.collect();
-    if addresses.is_empty() { Err(Fault::NotFound(format!("an address of {bare}"))) } else { Ok(addresses) }
+/// The other end of a look: a host and port within the grant, and how the grant names them.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    pub(super) egress: &'a Egress,
+    pub(super) host: &'a str,
+    pub(super) port: u16,
+    pub(super) naming: Naming,
 }
 
-/// Connects to the first address that answers.
-pub(super) async fn connect(host: &str, port: u16) -> Result<(TcpStream, Clock), Fault> {
-    let started = Instant::now();
-    let addresses = resolve(host, port).await?;
-    let resolve_ms = milliseconds(started);
-    let mut last = Fault::NotFound(format!("an address of {host}"));
-    for address in addresses.into_iter().take(ADDRESSES_MAX) {
-        let connecting = Instant::now();
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                let connect_ms = milliseconds(connecting);
-                return Ok((stream, Clock { started, resolve_ms, connect_ms, address: address.ip().to_string() }));
-            }
-            Err(error) => last = Fault::Failed(format!("connecting to {address}: {error}")),
-        }
+impl Target<'_> {
+    /// Connects to the first of its addresses that answers.
+    pub(super) async fn connect(&self) -> Result<(TcpStream, Clock), Fault> {
+        let started = Instant::now();
+        let connected = self.egress.connect(self.host, self.port, self.naming).await;
+        let connected = connected.map_err(|error| error.fault("net"))?;
+        let clock = Clock {
+            started,
+            resolve_ms: connected.resolve.as_secs_f64() * 1_000.0,
+            connect_ms: connected.connect.as_secs_f64() * 1_000.0,
+            address: connected.address.to_string(),
+        };
+        Ok((connected.stream, clock))
     }
-    Err(last)
 }

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use fitment_domain::egress::Naming;
 use fitment_domain::run::{DnsRecord, Fault, NetAnswer};
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, TYPE};
@@ -12,6 +13,7 @@ use tokio::net::{TcpStream, UdpSocket};
 
 use super::connect::milliseconds;
 use super::hosts;
+use crate::egress::Egress;
 
 const ANSWER_BYTES_MAX: usize = 4096;
 const RECORDS_MAX: usize = 100;
@@ -40,14 +42,24 @@ pub(super) fn server_address(text: &str) -> Result<SocketAddr, Fault> {
 }
 
 /// Asks, and returns the records of the answer; a name that does not exist is `not-found`.
-pub(super) async fn look(name: &str, record_type: &str, server: Option<&str>) -> Result<NetAnswer, Fault> {
+pub(super) async fn look(
+    egress: &Egress,
+    name: &str,
+    record_type: &str,
+    server: Option<&str>,
+) -> Result<NetAnswer, Fault> {
     let known = TYPES.iter().find(|(text, _)| text.eq_ignore_ascii_case(record_type));
     let kind = known
         .map(|(_, kind)| *kind)
         .ok_or_else(|| Fault::Invalid("record-type is not A, AAAA, CNAME, MX, NS, TXT or SOA".to_owned()))?;
     let started = Instant::now();
     let server = match server {
-        Some(text) => server_address(text)?,
+        Some(text) => {
+            let named = server_address(text)?;
+            let aimed = egress.aim(&named.ip().to_string(), named.port(), Naming::Address).await;
+            aimed.map_err(|error| error.fault("net"))?
+        }
+        // Which one this machine asks was decided by its people.
         None => {
             if let Some(records) = of_this_device(name, kind) {
                 return Ok(NetAnswer::Dns { duration_ms: milliseconds(started), records });

@@ -10,14 +10,22 @@ mod tls;
 use std::time::Duration;
 
 use fitment_domain::capability::{Grants, Permission};
+use fitment_domain::egress::Naming;
 use fitment_domain::reach;
 use fitment_domain::run::{Fault, NetAnswer, NetRequest};
 
+use crate::egress::Egress;
 use crate::host::CallLimits;
+use connect::Target;
 
 /// Does one look under its grants.
-pub(crate) async fn look(request: NetRequest, grants: &Grants, limits: CallLimits) -> Result<NetAnswer, Fault> {
-    check(&request, grants)?;
+pub(crate) async fn look(
+    egress: &Egress,
+    request: NetRequest,
+    grants: &Grants,
+    limits: CallLimits,
+) -> Result<NetAnswer, Fault> {
+    let naming = check(&request, grants)?;
     let timeout_ms = match &request {
         NetRequest::Tcp { timeout_ms, .. }
         | NetRequest::Tls { timeout_ms, .. }
@@ -32,37 +40,44 @@ pub(crate) async fn look(request: NetRequest, grants: &Grants, limits: CallLimit
                 if send.len() as u64 > limits.body_bytes_max {
                     return Err(Fault::Exhausted("http_body_bytes_max".to_owned()));
                 }
-                tcp::look(&host, port, &send, u64::from(read_bytes_max).min(limits.body_bytes_max), wait).await
+                let read_bytes_max = u64::from(read_bytes_max).min(limits.body_bytes_max);
+                let target = Target { egress, host: &host, port, naming };
+                tcp::look(target, &send, read_bytes_max, wait).await
             }
-            NetRequest::Tls { host, port, server_name, .. } => tls::look(&host, port, server_name.as_deref()).await,
+            NetRequest::Tls { host, port, server_name, .. } => {
+                tls::look(Target { egress, host: &host, port, naming }, server_name.as_deref()).await
+            }
             NetRequest::Dns { name, record_type, server, .. } => {
-                dns::look(&name, &record_type, server.as_deref()).await
+                dns::look(egress, &name, &record_type, server.as_deref()).await
             }
             // Lost echoes are an answer: the waiting is part of it.
-            NetRequest::Ping { host, count, .. } => ping::look(&host, count, wait).await,
+            NetRequest::Ping { host, count, .. } => {
+                ping::look(Target { egress, host: &host, port: 0, naming }, count, wait).await
+            }
         }
     };
     // A little more than the call was given, so that what ends by itself can say what it has.
     tokio::time::timeout(wait + Duration::from_millis(50), look).await.map_err(|_elapsed| Fault::TimedOut)?
 }
 
-/// Refuses what leads elsewhere than granted. Names to resolve and echoes have no port: there the host decides.
-fn check(request: &NetRequest, grants: &Grants) -> Result<(), Fault> {
+/// Refuses what leads elsewhere than granted, and says how the grant names the other end. Names to resolve and echoes have no
+/// port: there the host decides.
+fn check(request: &NetRequest, grants: &Grants) -> Result<Naming, Fault> {
     let hosts = grants.scope(Permission::Net).map(|scope| &scope.hosts).ok_or_else(|| denied("net"))?;
     let with_port = |host: &str, port: u16| match reach::host_is_within(hosts, host, port) {
-        true => Ok(()),
+        true => Ok(Naming::within(hosts, host, Some(port))),
         false => Err(denied(&format!("net {}:{port}", shorten(host)))),
     };
     let alone = |host: &str| match reach::host_is_within_at_any_port(hosts, host) {
-        true => Ok(()),
+        true => Ok(Naming::within(hosts, host, None)),
         false => Err(denied(&format!("net {}", shorten(host)))),
     };
     match request {
         NetRequest::Tcp { host, port, .. } | NetRequest::Tls { host, port, .. } => with_port(host, *port),
         NetRequest::Ping { host, .. } => alone(host),
         NetRequest::Dns { name, server, .. } => {
-            alone(name)?;
-            let Some(server) = server else { return Ok(()) };
+            let naming = alone(name)?;
+            let Some(server) = server else { return Ok(naming) };
             let address = dns::server_address(server)?;
             with_port(&address.ip().to_string(), address.port())
         }
@@ -111,7 +126,7 @@ mod tests {
             dns("example.com", None),
             dns("example.com", Some("192.0.2.53:53")),
         ] {
-            assert_eq!(check(&within, &grants), Ok(()), "{within:?}");
+            assert!(check(&within, &grants).is_ok(), "{within:?}");
             assert!(check(&within, &Grants::default()).is_err(), "{within:?}");
         }
         for outside in [

@@ -7,7 +7,7 @@ use fitment_domain::run::{Fault, NetAnswer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 
-use super::connect::{milliseconds, resolve};
+use super::connect::{Target, milliseconds};
 
 const COUNT_MAX: u32 = 20;
 /// The time between two requests.
@@ -15,12 +15,13 @@ const APART: Duration = Duration::from_millis(200);
 const PAYLOAD: &[u8; 16] = b"fitment ping \0\0\0";
 
 /// Sends `count` requests, one after the other; an answer that comes later than its share of the time is lost.
-pub(super) async fn look(host: &str, count: u32, wait: Duration) -> Result<NetAnswer, Fault> {
+pub(super) async fn look(target: Target<'_>, count: u32, wait: Duration) -> Result<NetAnswer, Fault> {
     if !(1..=COUNT_MAX).contains(&count) {
         return Err(Fault::Invalid(format!("count is {count}, it must be 1 to {COUNT_MAX}")));
     }
     let begun = Instant::now();
-    let address = resolve(host, 0).await?[0];
+    let Target { egress, host, port, naming } = target;
+    let address = egress.aim(host, port, naming).await.map_err(|error| error.fault("net"))?;
     let socket = open(address)?;
     let mut times_ms = Vec::new();
     for sequence in 0..count {

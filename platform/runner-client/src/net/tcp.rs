@@ -5,19 +5,19 @@ use std::time::{Duration, Instant};
 use fitment_domain::run::{Fault, NetAnswer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::connect::connect;
+use super::connect::Target;
 
 /// Connects, sends, and reads until enough came, the other side ended, or the time is over: a banner that is shorter than was
 /// asked for is an answer.
 pub(super) async fn look(
-    host: &str,
-    port: u16,
+    target: Target<'_>,
     send: &[u8],
     read_bytes_max: u64,
     wait: Duration,
 ) -> Result<NetAnswer, Fault> {
     let deadline = Instant::now() + wait;
-    let (mut stream, clock) = connect(host, port).await?;
+    let (mut stream, clock) = target.connect().await?;
+    let Target { host, port, .. } = target;
     let failed = |error: std::io::Error| Fault::Failed(format!("the connection to {host}:{port}: {error}"));
     if !send.is_empty() {
         stream.write_all(send).await.map_err(failed)?;

@@ -12,7 +12,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, Signatur
 use tokio_rustls::TlsConnector;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
-use super::connect::connect;
+use super::connect::Target;
 use crate::http::system_roots;
 
 const CHAIN_MAX: usize = 10;
@@ -20,13 +20,14 @@ const NAMES_MAX: usize = 100;
 const TEXT_CHARS_MAX: usize = 300;
 
 /// Shakes hands and reads what the server showed. Nothing is sent over the connection.
-pub(super) async fn look(host: &str, port: u16, server_name: Option<&str>) -> Result<NetAnswer, Fault> {
+pub(super) async fn look(target: Target<'_>, server_name: Option<&str>) -> Result<NetAnswer, Fault> {
+    let Target { host, port, .. } = target;
     let shown = server_name.unwrap_or(host).trim_start_matches('[').trim_end_matches(']').to_owned();
     let name = ServerName::try_from(shown)
         .map_err(|_| Fault::Invalid("server-name is neither a host name nor an address".to_owned()))?;
     let witness = Arc::new(Witness::new()?);
     let configuration = configuration(Arc::clone(&witness))?;
-    let (stream, clock) = connect(host, port).await?;
+    let (stream, clock) = target.connect().await?;
     let shaken = TlsConnector::from(Arc::new(configuration)).connect(name, stream).await;
     let seen = witness.seen();
     match (shaken, seen) {

@@ -6,10 +6,13 @@ use std::time::{Duration, Instant};
 
 use fitment_domain::capability::Grants;
 use fitment_domain::run::{Fault, HostRequest, RunNumber, RunReport, RunRequest, ToRunner, Told};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::host::{CallLimits, HostCalls, refused};
+
+/// Requests that leave the machine at a time, of one run. Guests ask one after the other; who breaks the runner does not.
+const CALLS_AT_ONCE_MAX: usize = 4;
 
 /// One run that has not ended.
 struct UnderWay {
@@ -19,6 +22,7 @@ struct UnderWay {
     deadline: Instant,
     /// Requests that leave the machine.
     calls_left: u64,
+    at_once: Arc<Semaphore>,
     acts_left: u64,
     body_bytes_max: u64,
     /// Dropped with the run, which ends calls that nobody waits for.
@@ -39,6 +43,7 @@ impl Runs {
             grants: Arc::new(request.grants.clone()),
             deadline: Instant::now() + Duration::from_millis(request.budget.wall_ms_max),
             calls_left: request.budget.http_calls_max,
+            at_once: Arc::new(Semaphore::new(CALLS_AT_ONCE_MAX)),
             acts_left: request.budget.host_calls_max,
             body_bytes_max: request.budget.http_body_bytes_max,
             calls: JoinSet::new(),
@@ -100,7 +105,10 @@ impl Runs {
             body_bytes_max: under_way.body_bytes_max,
         };
         let (host, grants, replies) = (Arc::clone(&under_way.host), Arc::clone(&under_way.grants), replies.clone());
+        let at_once = Arc::clone(&under_way.at_once);
         under_way.calls.spawn(async move {
+            // It is never closed. Whoever waits in vain ends with the run.
+            let _place = at_once.acquire().await.ok();
             let reply = host.call(request, &grants, limits).await;
             let _ = replies.send(ToRunner::Reply { run, call, reply });
         });
@@ -108,5 +116,67 @@ impl Runs {
 
     fn all(&self) -> MutexGuard<'_, HashMap<RunNumber, UnderWay>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use fitment_domain::budget::Budget;
+    use fitment_domain::run::{HostReply, HttpRequest, Invocation, State};
+    use fitment_domain::time::UnixMs;
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+
+    /// Notes how many calls are under way at once.
+    #[derive(Default)]
+    struct Busy(AtomicUsize, AtomicUsize);
+
+    impl HostCalls for Busy {
+        fn call<'a>(&'a self, request: HostRequest, _: &'a Grants, _: CallLimits) -> BoxFuture<'a, HostReply> {
+            Box::pin(async move {
+                self.1.fetch_max(self.0.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                self.0.fetch_sub(1, Ordering::SeqCst);
+                refused(&request, Fault::TimedOut)
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_broken_runner_has_four_requests_of_a_run_under_way_and_no_more() {
+        let (runs, busy) = (Runs::default(), Arc::new(Busy::default()));
+        let request = RunRequest {
+            run: 1,
+            artifact: String::new(),
+            invocation: Invocation::Check,
+            config: String::new(),
+            parameters: String::new(),
+            grants: Grants::default(),
+            budget: Budget::default_for_accessories(),
+            facts: Vec::new(),
+            now: UnixMs(0),
+            state: State::new(),
+            simulated: None,
+        };
+        let _report = runs.begin(&request, Arc::clone(&busy) as Arc<dyn HostCalls>);
+        let (replies, mut replied) = mpsc::unbounded_channel();
+        let http = || HttpRequest {
+            method: "GET".to_owned(),
+            url: String::new(),
+            headers: Vec::new(),
+            body: None,
+            timeout_ms: 1,
+            body_bytes_max: 1,
+        };
+        for call in 0..25 {
+            runs.answer(1, call, HostRequest::Http(http()), &replies);
+        }
+        for _ in 0..25 {
+            assert!(replied.recv().await.is_some());
+        }
+        assert_eq!(busy.1.load(Ordering::SeqCst), CALLS_AT_ONCE_MAX);
     }
 }

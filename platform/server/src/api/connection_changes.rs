@@ -67,7 +67,7 @@ async fn found(tx: &mut Tx, id: &str) -> Result<(Connection, Release), Problem> 
 #[utoipa::path(patch, path = "/api/v1/connections/{id}", tag = "ticketing", request_body = ConnectionChange, responses(
     (status = 200, body = Connected), (status = 404),
     (status = 409, description = "consent-needed, or changed-meanwhile"),
-    (status = 422, description = "invalid, secrets-needed, config-invalid, or connection-refused with the connector's words")))]
+    (status = 422, description = "invalid, secrets-needed, config-invalid, address-refused, or connection-refused with the connector's words")))]
 pub async fn change(
     State(app): State<Shared>,
     msp: Msp,

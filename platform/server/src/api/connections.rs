@@ -127,6 +127,7 @@ pub(super) async fn client_of(tx: &mut Tx, client: Option<&str>) -> Result<Optio
 }
 
 async fn describe(app: &App, msp: &Permitted, connection: &Connection) -> Result<Description, ConnectorError> {
+    app.connectors.check(&connection.url).await?;
     let opened = connector::open(app, &msp.access.tenant, connection).await?;
     match connector::call(app, &opened, Call::Describe).await? {
         Answer::Description(description) => Ok(description),
@@ -152,6 +153,7 @@ fn said_outside(error: ConnectorError) -> Result<ConnectorError, Problem> {
         | ConnectorError::Http(_)
         | ConnectorError::Prepare(_) => Err(Problem::internal(error)),
         ConnectorError::Url(_)
+        | ConnectorError::Barred(_)
         | ConnectorError::Ended { .. }
         | ConnectorError::WrongAnswer(_)
         | ConnectorError::Remote { .. } => Ok(error),
@@ -165,7 +167,9 @@ pub(super) async fn introduced(app: &App, msp: &Permitted, connection: &Connecti
         Err(error) => {
             app.connectors.forget(&connection.id);
             let error = said_outside(error)?;
-            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "connection-refused", error.to_string()))
+            let barred = matches!(error, ConnectorError::Barred(_));
+            let code = if barred { "address-refused" } else { "connection-refused" };
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, error.to_string()))
         }
     }
 }
@@ -174,7 +178,7 @@ pub(super) async fn introduced(app: &App, msp: &Permitted, connection: &Connecti
 #[utoipa::path(post, path = "/api/v1/connections", tag = "ticketing", request_body = NewConnection, responses(
     (status = 201, body = Connected),
     (status = 409, description = "consent-needed, or not-a-connector"),
-    (status = 422, description = "invalid, config-invalid, or connection-refused with the connector's words")))]
+    (status = 422, description = "invalid, config-invalid, address-refused where the address leads to a network that connections may not reach, or connection-refused with the connector's words")))]
 pub async fn add(
     State(app): State<Shared>,
     msp: Msp,

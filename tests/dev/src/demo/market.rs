@@ -88,6 +88,8 @@ impl<'a> Market<'a> {
         let mut serve = calls.program("fitment-server");
         serve.args(["serve", "--data"]).arg(&data);
         serve.args(["--listen", "127.0.0.1:0", "--agents-listen", &format!("{agents}:0")]);
+        // The ticketing system of the demo is on this machine.
+        serve.args(["--connections-may-reach", "127.0.0.0/8,::1/128"]);
         guard.spawn(state, "server", &serve)?;
         let url = wait(reporter, "the server's address", STEP_TIMEOUT, || {
             guard.all_run()?;

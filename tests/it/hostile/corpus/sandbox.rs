@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fitment_domain::bytes::Digest;
+use fitment_domain::egress::Policy;
 use fitment_domain::finding::{FindingLimits, check};
 use fitment_domain::run::{End, Invocation, Returned, RunReport, STATE_BYTES_MAX};
 use fitment_domain::ticket::remote::Call;
-use fitment_runner_client::{HttpHost, RunSpec, Secrets, Trust};
+use fitment_runner_client::{Egress, HttpHost, RunSpec, Secrets, Trust};
 use futures_util::StreamExt as _;
 
 use super::super::lab::{self, Lab};
@@ -30,7 +31,7 @@ fn spec(guest: &Guest, side: Side) -> RunSpec {
 
 async fn run(lab: &Lab, guest: &Guest, side: Side) -> RunReport {
     // Whatever reaches it, reaches the real one: what it dials would be seen in the time that it takes, and in its answer.
-    let host = Arc::new(HttpHost::new(Secrets::new(), &Trust::default()).unwrap());
+    let host = Arc::new(HttpHost::new(Secrets::new(), &Trust::default(), Egress::new(Policy::Device)).unwrap());
     lab.run_with(&guest.component(side), spec(guest, side), host).await
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fitment_domain::device::Facts;
 use fitment_domain::egress::Policy;
 use fitment_domain::protocol::ZeroBundle;
-use fitment_runner_client::{DeviceHost, Egress, HttpHost, HttpHostError, NoActs, Secrets, Trust};
+use fitment_runner_client::{Egress, HttpHost, HttpHostError, Secrets, Trust};
 use tokio::task::JoinSet;
 
 use crate::backoff::Backoff;
@@ -25,10 +25,11 @@ use crate::orders;
 use crate::outbox::Outbox;
 use crate::problem::Problem;
 use crate::roster::{Roster, Tools};
-use crate::runs::Runs;
+use crate::runs::{Outside, Runs};
 use crate::sandbox::LazySandbox;
 use crate::schedule::Schedule;
 use crate::sender::Sender;
+use crate::signed_set::SignedSet;
 use crate::spool::{Spool, SpoolError, SpoolLimits};
 use crate::status::{Board, Status, Topic};
 use crate::stop::{self, Stop};
@@ -160,7 +161,8 @@ async fn run_enrolled(
     let spool = Spool::open(&folder.spool(), SpoolLimits::standard())?;
     let outbox = Arc::new(Outbox::new(spool, board.clone()));
     let mac_key = identity::cache_mac_key(&folder)?;
-    let broker = Broker::new(&programs, folder.path()).map_err(AgentError::Broker)?;
+    let broker = || Broker::new(&programs, folder.path()).map(Arc::new).map_err(AgentError::Broker);
+    let (acting, looking) = (broker()?, broker()?);
     let sandbox = Arc::new(LazySandbox::new(programs, folder.compiled(), mac_key));
     let memory = Memory::at(folder.memory());
     let guard = Arc::new(Guard::open(folder.failures()));
@@ -168,7 +170,7 @@ async fn run_enrolled(
     let http = Arc::new(HttpHost::new(Secrets::new(), &Trust::default(), Egress::new(Policy::Device))?);
     let order_tools = orders::Tools {
         http: Arc::clone(&http),
-        broker: Arc::new(broker),
+        broker: acting,
         folder: folder.clone(),
         client: Arc::clone(&client),
         outbox: Arc::clone(&outbox),
@@ -181,7 +183,7 @@ async fn run_enrolled(
         trust: identity.trust(),
         guard: Arc::clone(&guard),
     };
-    let no_acts = DeviceHost::new(Arc::clone(&http), Arc::new(NoActs));
+    let signed = Arc::new(SignedSet::default());
     let (orders, desk) = orders::new(order_tools, Ledger::open(folder.orders(), clock::now())?);
     let runs = Runs::new(
         Arc::clone(&sandbox),
@@ -189,7 +191,7 @@ async fn run_enrolled(
         Arc::clone(&outbox),
         board.clone(),
         memory.clone(),
-        Arc::new(no_acts),
+        Outside { http, broker: looking, set: Arc::clone(&signed) },
         guard,
     );
     let schedule = Schedule::new(identity.me.device.clone(), Arc::new(runs));
@@ -205,7 +207,7 @@ async fn run_enrolled(
     };
     let roster = Roster::new(tools, schedule);
     let instructions =
-        Instructions::new(folder.clone(), identity.clone(), Arc::clone(&client), board.clone(), roster, desk);
+        Instructions::new(folder.clone(), identity.clone(), Arc::clone(&client), board.clone(), roster, desk, signed);
     let sender = Sender::new(Arc::clone(&client), outbox, board.clone());
     tracing::info!(device = %identity.me.device, server = identity.server, "the agent runs");
 

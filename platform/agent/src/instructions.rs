@@ -18,6 +18,7 @@ use crate::problem::{CallError, Problem};
 use crate::random::NoRandomness;
 use crate::roster::Roster;
 use crate::schedule::FirstRun;
+use crate::signed_set::SignedSet;
 use crate::status::{Board, Topic};
 use crate::stop::Stop;
 use crate::{clock, random};
@@ -51,6 +52,7 @@ pub struct Instructions {
     board: Board,
     roster: Roster,
     orders: Desk,
+    signed: Arc<SignedSet>,
     have: Option<SetTime>,
     /// The envelope of the set, while the disk does not take it.
     unsaved: Option<Vec<u8>>,
@@ -67,6 +69,7 @@ impl Instructions {
         board: Board,
         roster: Roster,
         orders: Desk,
+        signed: Arc<SignedSet>,
     ) -> Self {
         Self {
             folder,
@@ -75,6 +78,7 @@ impl Instructions {
             board,
             roster,
             orders,
+            signed,
             have: None,
             unsaved: None,
             asked: None,
@@ -110,8 +114,9 @@ impl Instructions {
             read => read.map_err(|e| e.to_string()),
         };
         match bytes.and_then(|bytes| self.open_kept(&bytes)) {
-            Ok(set) => {
+            Ok((set, envelope)) => {
                 self.have = Some(set.time);
+                self.signed.put(&envelope);
                 self.roster.replace(&set, FirstRun::InItsPlace).await;
             }
             Err(reason) => {
@@ -124,11 +129,12 @@ impl Instructions {
         }
     }
 
-    fn open_kept(&self, bytes: &[u8]) -> Result<InstructionSet, String> {
+    fn open_kept(&self, bytes: &[u8]) -> Result<(InstructionSet, Envelope), String> {
         let envelope: Envelope =
             serde_json::from_slice(bytes).map_err(|e| format!("the kept set does not read: {e}"))?;
-        instruction::open_kept_set(&envelope, &self.identity.instruction_key, &self.identity.me)
-            .map_err(|e| format!("the kept set is refused: {e}"))
+        let set = instruction::open_kept_set(&envelope, &self.identity.instruction_key, &self.identity.me)
+            .map_err(|e| format!("the kept set is refused: {e}"))?;
+        Ok((set, envelope))
     }
 
     /// One long poll and what follows from it.
@@ -177,6 +183,7 @@ impl Instructions {
     async fn take(&mut self, set: InstructionSet, envelope: &Envelope) {
         tracing::info!(epoch = set.time.epoch, t = %set.time.t, items = set.items.len(), "a new set replaces the old one");
         self.have = Some(set.time);
+        self.signed.put(envelope);
         self.unsaved = Some(envelope.to_json());
         self.save();
         self.board.solved(Topic::KeptSet);

@@ -29,6 +29,7 @@ pub mod cache;
 pub mod door;
 pub mod instructions;
 pub mod roster;
+pub mod signed_set;
 
 pub mod broker;
 pub mod crash;

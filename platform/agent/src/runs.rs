@@ -10,8 +10,9 @@ use fitment_domain::manifest::Kind;
 use fitment_domain::protocol::{Outcome, RunResult};
 use fitment_domain::reach;
 use fitment_domain::run::{End, Fact, Invocation, Returned};
-use fitment_runner_client::{HostCalls, RunSpec};
+use fitment_runner_client::{DeviceHost, HttpHost, RunSpec};
 
+use crate::broker::{Broker, ItemLooks};
 use crate::clock;
 use crate::crash::{Guard, LeftOut, Place};
 use crate::door::Admitted;
@@ -19,9 +20,25 @@ use crate::memory::Memory;
 use crate::outbox::Outbox;
 use crate::problem::Problem;
 use crate::sandbox::LazySandbox;
+use crate::signed_set::SignedSet;
 use crate::status::{Board, Topic};
 
 const MESSAGE_CHARS_MAX: usize = 4_000;
+
+/// Who answers what scheduled runs ask of the world outside.
+pub struct Outside {
+    pub http: Arc<HttpHost>,
+    /// Makes readings alone; acts have a broker process of their own, so that no reading waits for one.
+    pub broker: Arc<Broker>,
+    pub set: Arc<SignedSet>,
+}
+
+impl Outside {
+    fn of(&self, installation: &InstallationId) -> DeviceHost {
+        let looks = ItemLooks::new(Arc::clone(&self.broker), Arc::clone(&self.set), installation.clone());
+        DeviceHost::new(Arc::clone(&self.http), Arc::new(looks))
+    }
+}
 
 /// Runs items.
 pub struct Runs {
@@ -30,8 +47,7 @@ pub struct Runs {
     outbox: Arc<Outbox>,
     board: Board,
     memory: Memory,
-    /// Answers what runs ask of the world outside.
-    host: Arc<dyn HostCalls>,
+    outside: Outside,
     guard: Arc<Guard>,
 }
 
@@ -43,10 +59,10 @@ impl Runs {
         outbox: Arc<Outbox>,
         board: Board,
         memory: Memory,
-        host: Arc<dyn HostCalls>,
+        outside: Outside,
         guard: Arc<Guard>,
     ) -> Self {
-        Self { sandbox, facts, outbox, board, memory, host, guard }
+        Self { sandbox, facts, outbox, board, memory, outside, guard }
     }
 
     /// Forgets how an installation was stopped: it is another item now.
@@ -122,7 +138,7 @@ impl Runs {
             facts: self.facts.clone(),
             now: started,
         };
-        let report = sandbox.run(&admitted.component, spec, Arc::clone(&self.host)).await;
+        let report = sandbox.run(&admitted.component, spec, Arc::new(self.outside.of(&item.installation))).await;
         self.guard.left(item, place, &report);
         if let Some(state) = &report.state
             && let Err(error) = self.memory.keep(&item.installation, &item.grants, state)

@@ -1,32 +1,16 @@
 //! Files: what is known of them, what is in them, and the two ways to change them. No path is followed through a symbolic link,
 //! wherever in it the link stands: what a path says is where it leads.
 
-pub use fitment_domain::reading::FileKind;
+pub use fitment_domain::reading::{FileKind, Metadata};
 
 use crate::Unreadable;
 
 /// Entries of one folder that are listed.
 pub const ENTRIES_MAX: usize = 10_000;
 /// Bytes that one reading returns.
-pub const READ_BYTES_MAX: u64 = 1024 * 1024;
+pub const READ_BYTES_MAX: u64 = fitment_domain::look::READ_BYTES_MAX;
 /// Bytes that one writing writes.
 pub const WRITE_BYTES_MAX: usize = fitment_domain::act::WRITE_BYTES_MAX;
-
-/// What is known of one path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Metadata {
-    pub path: String,
-    pub kind: FileKind,
-    pub size_bytes: u64,
-    /// When its contents changed, as a copy keeps it, in milliseconds since 1970-01-01 UTC.
-    pub modified_ms: u64,
-    /// When anything of it changed: nobody sets that back.
-    pub changed_ms: u64,
-    /// Permission bits.
-    pub mode: u32,
-    /// The owner's number.
-    pub owner: u32,
-}
 
 /// Reads what is known of a path. A link at its end is told as a link.
 pub fn stat(path: &str) -> Result<Metadata, Unreadable> {

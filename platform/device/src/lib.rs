@@ -8,9 +8,12 @@ pub mod cpu;
 pub mod facts;
 pub mod files;
 pub mod filesystems;
+pub mod journal;
 pub mod memory;
 pub mod networks;
 pub mod packages;
+pub mod processes;
+pub mod programs;
 pub mod services;
 pub mod temperatures;
 pub mod uptime;
@@ -35,6 +38,9 @@ pub enum Unreadable {
     NotFound(String),
     #[error("{0}")]
     Denied(String),
+    /// The operating system says that this account may not: a mightier one may.
+    #[error("{0}")]
+    NotPermitted(String),
     #[error("{0}")]
     Invalid(String),
     #[error("{0} was reached")]
@@ -55,9 +61,10 @@ impl From<Unreadable> for Fault {
             Unreadable::Invalid(why) => Fault::Invalid(why),
             Unreadable::Exhausted(bound) => Fault::Exhausted(bound.to_owned()),
             Unreadable::TimedOut => Fault::TimedOut,
-            error @ (Unreadable::Io { .. } | Unreadable::Malformed { .. } | Unreadable::Failed(_)) => {
-                Fault::Failed(error.to_string())
-            }
+            error @ (Unreadable::Io { .. }
+            | Unreadable::Malformed { .. }
+            | Unreadable::NotPermitted(_)
+            | Unreadable::Failed(_)) => Fault::Failed(error.to_string()),
         }
     }
 }

@@ -11,6 +11,11 @@ use crate::run::Fault;
 
 /// The largest file that one act writes, in bytes.
 pub const WRITE_BYTES_MAX: usize = 1024 * 1024;
+/// The most words of one command, program included, and the most bytes of all of them together.
+pub const WORDS_MAX: usize = 100;
+pub const WORDS_BYTES_MAX: usize = 64 * 1024;
+/// The most bytes that a program is given to read.
+pub const STDIN_BYTES_MAX: usize = 1024 * 1024;
 
 /// Patterns that a refusal names before it only counts the rest, and characters of each.
 const NAMED_MAX: usize = 5;
@@ -30,6 +35,13 @@ pub enum Act {
     },
     RemoveFile {
         path: String,
+    },
+    /// Runs a program without a shell: the first word is its absolute path.
+    Run {
+        argv: Vec<String>,
+        #[serde(with = "serde_bytes")]
+        stdin: Option<Vec<u8>>,
+        timeout_ms: u32,
     },
 }
 
@@ -59,13 +71,14 @@ impl ServiceAction {
     }
 }
 
-/// As people say it: `restart nginx.service`, `write /path`, `remove /path`.
+/// As people say it: `restart nginx.service`, `write /path`, `remove /path`, `run /path argument`.
 impl fmt::Display for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Act::ControlService { unit, action } => write!(f, "{} {unit}", action.as_str()),
             Act::WriteFile { path, .. } => write!(f, "write {path}"),
             Act::RemoveFile { path } => write!(f, "remove {path}"),
+            Act::Run { argv, .. } => write!(f, "run {}", argv.join(" ")),
         }
     }
 }
@@ -76,16 +89,28 @@ pub enum Done {
     Nothing,
     /// Bytes that the removed file held.
     Removed(u64),
+    Ran(Output),
+}
+
+/// How a program ended and what it wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Output {
+    /// As a shell would say it: 128 and the signal's number where a signal ended the program.
+    pub exit_code: i32,
+    #[serde(with = "serde_bytes")]
+    pub stdout: Vec<u8>,
+    #[serde(with = "serde_bytes")]
+    pub stderr: Vec<u8>,
+    /// Whether it wrote more than was kept.
+    pub truncated: bool,
+    pub duration_ms: u64,
 }
 
 /// Refuses an act that is outside the grants, and says what is within.
 pub fn check(act: &Act, grants: &Grants) -> Result<(), Fault> {
-    if let Act::WriteFile { contents, .. } = act
-        && contents.len() > WRITE_BYTES_MAX
-    {
-        return Err(Fault::Exhausted(format!("a file that is written has at most {WRITE_BYTES_MAX} bytes")));
-    }
+    sized(act)?;
     let none = BTreeSet::new();
+    let command;
     let (permission, what, granted, within) = match act {
         Act::ControlService { unit, .. } => {
             let units = grants.scope(Permission::ServicesControl).map_or(&none, |scope| &scope.units);
@@ -95,12 +120,35 @@ pub fn check(act: &Act, grants: &Grants) -> Result<(), Fault> {
             let globs = grants.scope(Permission::FilesWrite).map_or(&none, |scope| &scope.globs);
             (Permission::FilesWrite, path, globs, reach::path_is_within(globs, path))
         }
+        Act::Run { argv, .. } => {
+            let commands = grants.scope(Permission::Exec).map_or(&none, |scope| &scope.commands);
+            command = argv.join(" ");
+            (Permission::Exec, &command, commands, reach::command_is_within(commands, argv))
+        }
     };
     if within { Ok(()) } else { Err(Fault::Denied(refusal(permission, what, granted))) }
 }
 
+fn sized(act: &Act) -> Result<(), Fault> {
+    let too_much = match act {
+        Act::WriteFile { contents, .. } if contents.len() > WRITE_BYTES_MAX => {
+            format!("a file that is written has at most {WRITE_BYTES_MAX} bytes")
+        }
+        Act::Run { argv, .. }
+            if argv.len() > WORDS_MAX || argv.iter().map(String::len).sum::<usize>() > WORDS_BYTES_MAX =>
+        {
+            format!("a command has at most {WORDS_MAX} words and {WORDS_BYTES_MAX} bytes")
+        }
+        Act::Run { stdin: Some(stdin), .. } if stdin.len() > STDIN_BYTES_MAX => {
+            format!("a program is given at most {STDIN_BYTES_MAX} bytes to read")
+        }
+        _ => return Ok(()),
+    };
+    Err(Fault::Exhausted(too_much))
+}
+
 /// The permission first, which programs read; then what was asked and what could have been.
-fn refusal(permission: Permission, what: &str, granted: &BTreeSet<String>) -> String {
+pub(crate) fn refusal(permission: Permission, what: &str, granted: &BTreeSet<String>) -> String {
     let short = |text: &str| -> String {
         text.chars().take(NAMED_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect()
     };

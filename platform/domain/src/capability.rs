@@ -27,10 +27,16 @@ pub enum Permission {
     Net,
     #[serde(rename = "state")]
     State,
+    #[serde(rename = "processes")]
+    Processes,
+    #[serde(rename = "logs")]
+    Logs,
+    #[serde(rename = "exec")]
+    Exec,
 }
 
 /// Permission names that the contract reserves for later versions.
-pub const RESERVED: &[&str] = &["processes", "logs", "exec", "mail", "sign", "fleet", "scan"];
+pub const RESERVED: &[&str] = &["mail", "sign", "fleet", "scan"];
 
 /// Why a permission name is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +49,7 @@ pub enum BadPermission {
 
 impl Permission {
     /// Every permission that this version hosts.
-    pub const ALL: [Permission; 9] = [
+    pub const ALL: [Permission; 12] = [
         Permission::Metrics,
         Permission::Http,
         Permission::ServicesRead,
@@ -53,6 +59,9 @@ impl Permission {
         Permission::Packages,
         Permission::Net,
         Permission::State,
+        Permission::Processes,
+        Permission::Logs,
+        Permission::Exec,
     ];
 
     /// Reads a permission by its name.
@@ -80,6 +89,9 @@ impl Permission {
             Permission::Packages => "packages",
             Permission::Net => "net",
             Permission::State => "state",
+            Permission::Processes => "processes",
+            Permission::Logs => "logs",
+            Permission::Exec => "exec",
         }
     }
 
@@ -95,22 +107,30 @@ impl Permission {
             Permission::Packages => "fitment:accessory/packages",
             Permission::Net => "fitment:accessory/net",
             Permission::State => "fitment:accessory/state",
+            Permission::Processes => "fitment:accessory/processes",
+            Permission::Logs => "fitment:accessory/logs",
+            Permission::Exec => "fitment:accessory/exec",
         }
     }
 
     /// Returns whether it lets an accessory change the device.
     pub fn changes_the_device(self) -> bool {
-        matches!(self, Permission::ServicesControl | Permission::FilesWrite)
+        matches!(self, Permission::ServicesControl | Permission::FilesWrite | Permission::Exec)
     }
 
     /// Returns which part of a scope says how far it reaches; none if it has no scope.
     pub fn reach(self) -> Option<Reach> {
         match self {
             Permission::Http => Some(Reach::Origins),
-            Permission::ServicesControl => Some(Reach::Units),
+            Permission::ServicesControl | Permission::Logs => Some(Reach::Units),
             Permission::FilesRead | Permission::FilesWrite => Some(Reach::Globs),
             Permission::Net => Some(Reach::Hosts),
-            Permission::Metrics | Permission::ServicesRead | Permission::Packages | Permission::State => None,
+            Permission::Exec => Some(Reach::Commands),
+            Permission::Metrics
+            | Permission::ServicesRead
+            | Permission::Packages
+            | Permission::State
+            | Permission::Processes => None,
         }
     }
 }
@@ -124,11 +144,13 @@ pub enum Reach {
     Units,
     Globs,
     Hosts,
+    Commands,
 }
 
 impl Reach {
     /// Every part. Frames carry them in this order.
-    pub const ALL: [Reach; 5] = [Reach::Origins, Reach::Secrets, Reach::Units, Reach::Globs, Reach::Hosts];
+    pub const ALL: [Reach; 6] =
+        [Reach::Origins, Reach::Secrets, Reach::Units, Reach::Globs, Reach::Hosts, Reach::Commands];
 
     /// Returns the field's name in `fitment.toml`.
     pub fn field(self) -> &'static str {
@@ -138,6 +160,7 @@ impl Reach {
             Reach::Units => "units",
             Reach::Globs => "globs",
             Reach::Hosts => "hosts",
+            Reach::Commands => "commands",
         }
     }
 }
@@ -154,7 +177,7 @@ pub struct Scope {
     /// `http`: names of the secrets that the host may put in, towards these origins only.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub secrets: BTreeSet<String>,
-    /// `services:control`: unit names; `*` stands for any run of characters. `config:KEY` as above.
+    /// `services:control`, `logs`: unit names; `*` stands for any run of characters. `config:KEY` as above.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub units: BTreeSet<String>,
     /// `files:read`, `files:write`: absolute paths; `*` stands for characters within one name, a last `/**` for everything below.
@@ -163,6 +186,10 @@ pub struct Scope {
     /// `net`: `host:port`, `host:*`, `*.example.com:443`; `target` and `config:KEY` as above.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub hosts: BTreeSet<String>,
+    /// `exec`: a program by its absolute path and its arguments, separated by single blanks; `*` stands for any run of characters of
+    /// one argument. `config:KEY` as above.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub commands: BTreeSet<String>,
 }
 
 impl Scope {
@@ -174,6 +201,7 @@ impl Scope {
             Reach::Units => &self.units,
             Reach::Globs => &self.globs,
             Reach::Hosts => &self.hosts,
+            Reach::Commands => &self.commands,
         }
     }
 
@@ -185,6 +213,7 @@ impl Scope {
             Reach::Units => &mut self.units,
             Reach::Globs => &mut self.globs,
             Reach::Hosts => &mut self.hosts,
+            Reach::Commands => &mut self.commands,
         }
     }
 }
@@ -298,7 +327,21 @@ pub fn sentence(permission: Permission, scope: &Scope) -> String {
         Permission::Packages => "May see which packages wait for an update.".to_owned(),
         Permission::Net => format!("May connect to {}.", list(Reach::Hosts)),
         Permission::State => "May keep a few kilobytes of its own on the device between runs.".to_owned(),
+        Permission::Processes => {
+            "May see which processes run, whose they are, and what processor time and memory they use; not how they were called."
+                .to_owned()
+        }
+        Permission::Logs => format!("May read what these services wrote to the system log: {}.", list(Reach::Units)),
+        Permission::Exec => {
+            let commands = scope.commands.iter().map(|entry| quoted(entry)).collect::<Vec<_>>().join(", ");
+            format!("May run these programs with the agent's rights (* stands for any text): {commands}.")
+        }
     }
+}
+
+/// A command has blanks in it: quotes say where it ends.
+fn quoted(command: &str) -> String {
+    if command.starts_with('/') { format!("\"{command}\"") } else { in_words(command) }
 }
 
 fn in_words(entry: &str) -> String {

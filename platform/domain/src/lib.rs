@@ -41,6 +41,7 @@ pub mod run;
 pub mod simulation;
 
 pub mod act;
+pub mod look;
 pub mod request;
 
 pub mod text;

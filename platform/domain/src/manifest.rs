@@ -139,6 +139,8 @@ pub struct PermissionAsked {
     pub globs: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
 }
 
 /// The whole manifest, as it travels.
@@ -311,6 +313,7 @@ fn asked(entry: &PermissionAsked) -> Result<(Permission, Scope), BadManifest> {
         units: set(&entry.units),
         globs: set(&entry.globs),
         hosts: set(&entry.hosts),
+        commands: set(&entry.commands),
     };
     let problem = crate::reach::problem(permission, &scope);
     match problem {

@@ -160,6 +160,71 @@ pub enum FileKind {
     Other,
 }
 
+/// What is known of one path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    pub path: String,
+    pub kind: FileKind,
+    pub size_bytes: u64,
+    /// When its contents changed, as a copy keeps it, in milliseconds since 1970-01-01 UTC.
+    pub modified_ms: u64,
+    /// When anything of it changed: nobody sets that back.
+    pub changed_ms: u64,
+    /// Permission bits.
+    pub mode: u32,
+    /// The owner's number.
+    pub owner: u32,
+}
+
+/// One process. How it was called is not told: arguments hold passwords.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Process {
+    pub pid: u32,
+    /// Zero for what the kernel started itself.
+    #[serde(default)]
+    pub parent: u32,
+    /// The kernel's name for it, at most 15 bytes.
+    pub name: String,
+    /// The account's name, or its number where it has none.
+    #[serde(default)]
+    pub user: String,
+    /// The share of one processor since the process was last looked at, or since it started.
+    #[serde(default)]
+    pub cpu: f64,
+    #[serde(default)]
+    pub rss_bytes: u64,
+    /// Milliseconds since 1970-01-01 UTC.
+    #[serde(default)]
+    pub started_ms: u64,
+}
+
+/// One entry of the system log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogEntry {
+    /// Milliseconds since 1970-01-01 UTC.
+    pub time_ms: u64,
+    /// The unit that wrote it, such as `ssh.service`.
+    pub unit: String,
+    /// 0 (emergency) to 7 (debug), as syslog counts.
+    #[serde(default = "informational")]
+    pub priority: u8,
+    pub message: String,
+}
+
+fn informational() -> u8 {
+    6
+}
+
+/// Entries of the system log, oldest first, and where to go on from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPage {
+    pub entries: Vec<LogEntry>,
+    /// Empty while the log holds nothing.
+    pub cursor: String,
+}
+
 /// One file of a simulated device, with what it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,6 +8,7 @@ use crate::act::{Act, Done};
 use crate::budget::{Budget, Usage};
 use crate::capability::Grants;
 use crate::finding::Finding;
+use crate::look::{Look, Seen};
 use crate::simulation::Simulation;
 use crate::ticket::remote;
 use crate::time::UnixMs;
@@ -132,6 +133,8 @@ pub enum HostRequest {
     Http(HttpRequest),
     Net(NetRequest),
     Act(Act),
+    /// A reading for which the runner's own account is not enough.
+    Look(Look),
 }
 
 /// One look at another machine.
@@ -221,6 +224,7 @@ pub enum HostReply {
     Http(Result<HttpResponse, Fault>),
     Net(Result<NetAnswer, Fault>),
     Act(Result<Done, Fault>),
+    Look(Result<Seen, Fault>),
 }
 
 /// A header value as the guest wrote it; the host puts secrets in.

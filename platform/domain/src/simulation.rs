@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::act::{Act, ServiceAction};
-use crate::reading::{Activity, Cpu, File, Filesystem, Memory, Network, Packages, Service, Temperature, Uptime};
+use crate::reading::{
+    Activity, Cpu, File, Filesystem, LogEntry, Memory, Network, Packages, Process, Service, Temperature, Uptime,
+};
 use crate::run::Fault;
 
 /// What a fixture says of one reading: a value, a fault to try the accessory with, or nothing.
@@ -25,6 +27,9 @@ pub struct Simulation {
     pub services: Simulated<Vec<Service>>,
     pub packages: Simulated<Packages>,
     pub files: Simulated<Vec<File>>,
+    pub processes: Simulated<Vec<Process>>,
+    /// Oldest first.
+    pub logs: Simulated<Vec<LogEntry>>,
     /// In which state an act leaves its service, where that is not the one asked for: `restart ssh.service` → failed.
     pub leaves: BTreeMap<String, Activity>,
 }
@@ -58,6 +63,8 @@ impl Simulation {
                     files.retain(|file| file.path != *path);
                 }
             }
+            // What a program changes is its own affair: a fixture says it in words of its own, or not at all.
+            Act::Run { .. } => {}
         }
     }
 }

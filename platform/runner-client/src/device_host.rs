@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use fitment_domain::act::{Act, Done};
 use fitment_domain::capability::Grants;
+use fitment_domain::look::{Look, Seen};
 use fitment_domain::run::{Fault, HostReply, HostRequest};
 use futures_util::future::BoxFuture;
 
@@ -15,6 +16,9 @@ use crate::net;
 pub trait Acts: Send + Sync {
     /// Does one act within the limits.
     fn act<'a>(&'a self, act: Act, limits: CallLimits) -> BoxFuture<'a, Result<Done, Fault>>;
+
+    /// Makes one reading for which the runner's account is not enough, within the limits.
+    fn look<'a>(&'a self, look: Look, limits: CallLimits) -> BoxFuture<'a, Result<Seen, Fault>>;
 }
 
 /// Does nothing: for runs that change nothing, such as monitors and probes.
@@ -24,6 +28,10 @@ pub struct NoActs;
 impl Acts for NoActs {
     fn act<'a>(&'a self, _act: Act, _limits: CallLimits) -> BoxFuture<'a, Result<Done, Fault>> {
         Box::pin(async { Err(Fault::Unsupported("acts in this place".to_owned())) })
+    }
+
+    fn look<'a>(&'a self, _look: Look, _limits: CallLimits) -> BoxFuture<'a, Result<Seen, Fault>> {
+        Box::pin(async { Err(Fault::Unsupported("this reading in this place".to_owned())) })
     }
 }
 
@@ -50,6 +58,12 @@ impl HostCalls for DeviceHost {
             HostRequest::Act(act) => Box::pin(async move {
                 HostReply::Act(match fitment_domain::act::check(&act, grants) {
                     Ok(()) => self.acts.act(act, limits).await,
+                    Err(fault) => Err(fault),
+                })
+            }),
+            HostRequest::Look(look) => Box::pin(async move {
+                HostReply::Look(match fitment_domain::look::check(&look, grants) {
+                    Ok(()) => self.acts.look(look, limits).await,
                     Err(fault) => Err(fault),
                 })
             }),

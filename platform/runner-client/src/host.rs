@@ -38,5 +38,6 @@ pub(crate) fn refused(request: &HostRequest, fault: Fault) -> HostReply {
         HostRequest::Http(_) => HostReply::Http(Err(fault)),
         HostRequest::Net(_) => HostReply::Net(Err(fault)),
         HostRequest::Act(_) => HostReply::Act(Err(fault)),
+        HostRequest::Look(_) => HostReply::Look(Err(fault)),
     }
 }

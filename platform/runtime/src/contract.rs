@@ -13,11 +13,14 @@ pub mod offered {
                 import fitment:accessory/clock@0.1.1;
                 import fitment:accessory/device@0.1.1;
                 import fitment:accessory/metrics@0.1.1;
+                import fitment:accessory/processes@0.1.1;
+                import fitment:accessory/logs@0.1.1;
                 import fitment:accessory/http@0.1.1;
                 import fitment:accessory/services@0.1.1;
                 import fitment:accessory/services-control@0.1.1;
                 import fitment:accessory/files@0.1.1;
                 import fitment:accessory/files-write@0.1.1;
+                import fitment:accessory/exec@0.1.1;
                 import fitment:accessory/packages@0.1.1;
                 import fitment:accessory/net@0.1.1;
                 import fitment:accessory/state@0.1.1;
@@ -28,6 +31,9 @@ pub mod offered {
         imports: {
             "fitment:accessory/http.send": async | trappable,
             "fitment:accessory/metrics.read-cpu": async | trappable,
+            "fitment:accessory/processes.list-processes": async | trappable,
+            "fitment:accessory/logs.read": async | trappable,
+            "fitment:accessory/exec.run": async | trappable,
             "fitment:accessory/services.list-services": async | trappable,
             "fitment:accessory/services.get-service": async | trappable,
             "fitment:accessory/services-control.control": async | trappable,

@@ -127,6 +127,9 @@ fn offer(linker: &mut Linker<RunState>, permission: Permission) -> wasmtime::Res
         Permission::Packages => offered::packages::add_to_linker::<_, HasSelf<_>>,
         Permission::Net => offered::net::add_to_linker::<_, HasSelf<_>>,
         Permission::State => offered::state::add_to_linker::<_, HasSelf<_>>,
+        Permission::Processes => offered::processes::add_to_linker::<_, HasSelf<_>>,
+        Permission::Logs => offered::logs::add_to_linker::<_, HasSelf<_>>,
+        Permission::Exec => offered::exec::add_to_linker::<_, HasSelf<_>>,
     };
     add(linker, |state| state)
 }

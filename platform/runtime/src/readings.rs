@@ -1,10 +1,12 @@
 //! Readings of the device in the contract's words: what the sandboxed host and the benchmark's peer both call.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use fitment_device::Unreadable;
 use fitment_device::cpu::{APART_MIN, EARLIER_AGE_MAX, Shares, Ticks};
+use fitment_device::processes::{Observed, Process};
 
 use crate::contract::offered::metrics::{Cpu, Filesystem, Memory, Network, Temperature, Uptime};
 use crate::contract::offered::types::Fault;
@@ -55,6 +57,48 @@ fn after(earlier: Reading) -> Result<Reading, Fault> {
 
 fn ticks() -> Result<Ticks, Fault> {
     fitment_device::cpu::ticks().map_err(unreadable)
+}
+
+/// The processes as they were looked at last: processor time in milliseconds and share, by number and start.
+static KNOWN: Mutex<Option<Processes>> = Mutex::new(None);
+
+struct Processes {
+    at: Instant,
+    by_start: HashMap<(u32, u64), (u64, f64)>,
+}
+
+/// Reads the processes, each with its share of a processor since the last look of this process, and since its start where that look
+/// did not show it. Two who ask at once get the same shares.
+pub fn processes() -> Result<Vec<Process>, Unreadable> {
+    let observed = fitment_device::processes::read()?;
+    let now = Instant::now();
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = known.take().filter(|known| now - known.at <= EARLIER_AGE_MAX);
+    let apart = before.as_ref().map(|known| now - known.at);
+    let fresh = apart.is_some_and(|apart| apart < APART_MIN);
+    let share = |one: &Observed| {
+        let earlier = before.as_ref().and_then(|known| known.by_start.get(&(one.process.pid, one.process.started_ms)));
+        match (earlier, apart) {
+            (Some((_, share)), _) if fresh => *share,
+            (Some((cpu_ms, _)), Some(apart)) => {
+                one.cpu_ms.saturating_sub(*cpu_ms) as f64 / apart.as_millis().max(1) as f64
+            }
+            _ => one.cpu_ms as f64 / one.age_ms.max(1) as f64,
+        }
+    };
+    let all: Vec<(u64, Process)> = observed
+        .into_iter()
+        .map(|one| {
+            let cpu = share(&one);
+            (one.cpu_ms, Process { cpu, ..one.process })
+        })
+        .collect();
+    let by_start = || all.iter().map(|(cpu_ms, one)| ((one.pid, one.started_ms), (*cpu_ms, one.cpu))).collect();
+    *known = match before {
+        Some(before) if fresh => Some(before),
+        _ => Some(Processes { at: now, by_start: by_start() }),
+    };
+    Ok(all.into_iter().map(|(_, process)| process).collect())
 }
 
 /// Reads the network interfaces.

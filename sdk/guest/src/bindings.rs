@@ -71,6 +71,8 @@ pub mod script {
             "fitment:accessory/clock@0.1.1": crate::bindings::monitor::fitment::accessory::clock,
             "fitment:accessory/device@0.1.1": crate::bindings::monitor::fitment::accessory::device,
             "fitment:accessory/metrics@0.1.1": crate::bindings::monitor::fitment::accessory::metrics,
+            "fitment:accessory/processes@0.1.1": crate::bindings::monitor::fitment::accessory::processes,
+            "fitment:accessory/logs@0.1.1": crate::bindings::monitor::fitment::accessory::logs,
             "fitment:accessory/services@0.1.1": crate::bindings::monitor::fitment::accessory::services,
             "fitment:accessory/files@0.1.1": crate::bindings::monitor::fitment::accessory::files,
             "fitment:accessory/packages@0.1.1": crate::bindings::monitor::fitment::accessory::packages,

@@ -9,12 +9,15 @@ mod panics;
 mod probe;
 
 pub mod device;
+pub mod exec;
 pub mod files;
 pub mod http;
 pub mod log;
+pub mod logs;
 pub mod metrics;
 pub mod net;
 pub mod packages;
+pub mod processes;
 pub mod script;
 pub mod services;
 pub mod state;

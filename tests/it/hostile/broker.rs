@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
-use fitment_agent::broker::{Asked, Broker, Duty, OrderActs, answer};
+use fitment_agent::broker::{Answer, Asked, Broker, Clerk, Duty, OrderActs, Right, What};
 use fitment_domain::act::{Act, Done, ServiceAction};
 use fitment_domain::budget::Budget;
 use fitment_domain::bytes::Digest;
@@ -92,7 +92,11 @@ impl Scene {
     }
 
     fn ask(&self, order: Envelope, act: &Act, now: UnixMs) -> Result<Done, Fault> {
-        answer(&self.duty(), &Asked { order, act: act.clone(), wait_ms: 5_000 }, now)
+        let asked = Asked { right: Right::Order(order), what: What::Act(act.clone()), wait_ms: 5_000 };
+        match Clerk::new(self.duty()).answer(&asked, now, &|| false) {
+            Answer::Act(done) => done,
+            other => panic!("{other:?}"),
+        }
     }
 }
 

@@ -71,6 +71,7 @@ fn some_of(permission: Permission) -> &'static [&'static str] {
         Some(Reach::Globs) => &["/tmp/**"],
         Some(Reach::Hosts) => &["localhost:80"],
         Some(Reach::Origins) => &["http://localhost"],
+        Some(Reach::Commands) => &["/bin/true"],
         Some(Reach::Secrets) | None => &[],
     }
 }

@@ -22,9 +22,11 @@ world monitor
   import files: stat, list-directory, read
   import http: send
   import logging: log
+  import logs: read
   import metrics: read-cpu, read-memory, read-filesystems, read-networks, read-temperatures, read-uptime
   import net: tcp, tls, dns, ping
   import packages: list-pending, refreshed-ms, reboot-required
+  import processes: list-processes
   import run-context: config, parameters, remaining-ms
   import services: list-services, get-service
   import state: get, set, remove
@@ -43,13 +45,16 @@ world script
   export script-run: run
   import clock: now-ms, monotonic-ns
   import device: get-fact, list-facts
+  import exec: run
   import files-write: write, remove
   import files: stat, list-directory, read
   import http: send
   import logging: log
+  import logs: read
   import metrics: read-cpu, read-memory, read-filesystems, read-networks, read-temperatures, read-uptime
   import net: tcp, tls, dns, ping
   import packages: list-pending, refreshed-ms, reboot-required
+  import processes: list-processes
   import run-context: config, parameters, remaining-ms
   import script-host: progress, automation-saved
   import services-control: control

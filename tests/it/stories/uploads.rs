@@ -158,6 +158,7 @@ fn permission(name: &str) -> PermissionAsked {
         secrets: Vec::new(),
         units: Vec::new(),
         globs: Vec::new(),
+        commands: Vec::new(),
         hosts: Vec::new(),
     }
 }

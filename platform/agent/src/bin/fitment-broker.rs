@@ -7,6 +7,7 @@ use fitment_agent::broker::{Duty, serve};
 use fitment_agent::clock;
 use fitment_agent::folder::StateFolder;
 use fitment_agent::identity;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
 fn main() -> ExitCode {
@@ -31,6 +32,14 @@ fn start() -> anyhow::Result<()> {
     let (me, instruction_key) = identity::whose_orders(&StateFolder::at(state))?;
     let duty = Duty { me, instruction_key };
     let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
-    serve(&duty, &mut input, &mut output, clock::now)?;
+    serve(duty, &mut input, &mut output, clock::now, nobody_waits)?;
     Ok(())
+}
+
+/// Returns whether the agent closed its end of the pipe.
+fn nobody_waits() -> bool {
+    let stdin = std::io::stdin();
+    let mut pipe = [PollFd::new(&stdin, PollFlags::empty())];
+    poll(&mut pipe, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+        && pipe[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
 }

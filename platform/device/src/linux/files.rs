@@ -30,7 +30,7 @@ fn refused(path: &str, error: Errno) -> Unreadable {
         Errno::LOOP => Unreadable::Denied(format!("{path} leads through a symbolic link: name the real path")),
         Errno::XDEV => Unreadable::Denied(format!("{path} lies beyond a mount: name it in a grant of its own")),
         Errno::ACCESS | Errno::PERM => {
-            Unreadable::Failed(format!("{path}: the operating system does not allow it ({error})"))
+            Unreadable::NotPermitted(format!("{path}: the operating system does not allow it ({error})"))
         }
         Errno::NOSYS => Unreadable::Unsupported("files (this kernel has no openat2)".to_owned()),
         other => Unreadable::Failed(format!("{path}: {other}")),

@@ -30,6 +30,8 @@ enum Pattern {
     Exact(String),
     /// `*` stands for any run of characters.
     Word(String),
+    /// A program and its arguments, word by word.
+    Command(Vec<String>),
     /// The names of a path, and whether what lies below is meant.
     Path(Vec<String>, bool),
     Endpoint(Endpoint),
@@ -58,6 +60,7 @@ impl Pattern {
         match reach {
             Reach::Secrets => exact(),
             Reach::Units => Pattern::Word(one_star(text)),
+            Reach::Commands => Pattern::Command(text.split(' ').map(one_star).collect()),
             Reach::Globs => {
                 let (names, below) = super::names_of(text);
                 Pattern::Path(names.map(str::to_owned).collect(), below)
@@ -77,6 +80,7 @@ impl Pattern {
                 _ if apart(one, two) => Meet::Nothing,
                 _ => Meet::Both,
             },
+            (Pattern::Command(one), Pattern::Command(two)) => meet_commands(one, two),
             (Pattern::Path(one, one_below), Pattern::Path(two, two_below)) => {
                 meet_paths((one, *one_below), (two, *two_below))
             }
@@ -97,6 +101,7 @@ impl fmt::Display for Pattern {
         match self {
             Pattern::Any => f.write_str(ANY),
             Pattern::Exact(text) | Pattern::Word(text) => f.write_str(text),
+            Pattern::Command(words) => f.write_str(&words.join(" ")),
             Pattern::Path(names, below) => {
                 f.write_str(&names.join("/"))?;
                 if *below { f.write_str("/**") } else { Ok(()) }
@@ -160,6 +165,24 @@ fn meet_paths(one: (&Vec<String>, bool), two: (&Vec<String>, bool)) -> Meet {
     };
     let names_exclude = one.0.iter().zip(two.0).any(|(one, two)| apart(one, two));
     if lengths_exclude || names_exclude { Meet::Nothing } else { Meet::Both }
+}
+
+/// As many words of each, and the one covers the other in all of them, or they overlap in all of them. A star at the beginning of a word
+/// stands for no `-`, so that such a word and one that begins with it have nothing in common.
+fn meet_commands(one: &[String], two: &[String]) -> Meet {
+    let dashed = |one: &str, two: &str| one.starts_with('*') && two.starts_with('-');
+    let within =
+        |inner: &[String], outer: &[String]| outer.iter().zip(inner).all(|(outer, inner)| covers(outer, inner));
+    let excluded = |(one, two): (&String, &String)| apart(one, two) || dashed(one, two) || dashed(two, one);
+    if one.len() != two.len() || one.iter().zip(two).any(excluded) {
+        Meet::Nothing
+    } else if within(one, two) {
+        Meet::One(Pattern::Command(one.to_vec()))
+    } else if within(two, one) {
+        Meet::One(Pattern::Command(two.to_vec()))
+    } else {
+        Meet::Both
+    }
 }
 
 fn read(reach: Reach, entry: &str) -> Option<Entry> {

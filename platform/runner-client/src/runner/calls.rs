@@ -91,7 +91,7 @@ impl Runs {
         let Some(under_way) = all.get_mut(&run) else { return };
         let (left, bound) = match &request {
             HostRequest::Http(_) | HostRequest::Net(_) => (&mut under_way.calls_left, "http_calls_max"),
-            HostRequest::Act(_) => (&mut under_way.acts_left, "host_calls_max"),
+            HostRequest::Act(_) | HostRequest::Look(_) => (&mut under_way.acts_left, "host_calls_max"),
         };
         if *left == 0 {
             let reply = refused(&request, Fault::Exhausted(bound.to_owned()));

@@ -1,10 +1,13 @@
 //! Readings of a device, a real one or a simulated one.
 
-use fitment_domain::reading;
+use fitment_domain::{act, reading};
 
-use crate::contract::offered::files::FileKind;
+use crate::contract::offered::exec::Output;
+use crate::contract::offered::files::{FileKind, Metadata};
+use crate::contract::offered::logs::{Entry, Page};
 use crate::contract::offered::metrics::{Cpu, Filesystem, Memory, Network, Temperature, Uptime};
 use crate::contract::offered::packages::Pending;
+use crate::contract::offered::processes::Process;
 use crate::contract::offered::services::{Activity, Service};
 
 impl From<reading::Cpu> for Cpu {
@@ -91,6 +94,50 @@ impl From<reading::FileKind> for FileKind {
             reading::FileKind::Directory => FileKind::Directory,
             reading::FileKind::Symlink => FileKind::Symlink,
             reading::FileKind::Other => FileKind::Other,
+        }
+    }
+}
+
+impl From<reading::Metadata> for Metadata {
+    fn from(metadata: reading::Metadata) -> Self {
+        Self {
+            path: metadata.path,
+            kind: metadata.kind.into(),
+            size: metadata.size_bytes,
+            modified_ms: metadata.modified_ms,
+            changed_ms: metadata.changed_ms,
+            mode: metadata.mode,
+            owner: metadata.owner,
+        }
+    }
+}
+
+impl From<reading::Process> for Process {
+    fn from(process: reading::Process) -> Self {
+        let reading::Process { pid, parent, name, user, cpu, rss_bytes, started_ms } = process;
+        Self { pid, parent, name, user, cpu, rss_bytes, started_ms }
+    }
+}
+
+impl From<reading::LogPage> for Page {
+    fn from(page: reading::LogPage) -> Self {
+        let entry = |entry: reading::LogEntry| {
+            let reading::LogEntry { time_ms, unit, priority, message } = entry;
+            Entry { time_ms, unit, priority, message }
+        };
+        Self { entries: page.entries.into_iter().map(entry).collect(), cursor: page.cursor }
+    }
+}
+
+impl From<act::Output> for Output {
+    fn from(output: act::Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            exit_code: output.exit_code,
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+            truncated: output.truncated,
+            duration_ms: output.duration_ms,
         }
     }
 }

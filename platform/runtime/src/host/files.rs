@@ -1,15 +1,18 @@
-//! `files` and `files-write`: paths within the grant only. What is read is read here, under the rights of this process's account.
+//! `files` and `files-write`: paths within the grant only. What is read is read here where this process's account may, and else by
+//! the broker.
 
-use fitment_device::files as device;
+use fitment_device::{Unreadable, files as device};
 use fitment_domain::act::{Act, Done};
 use fitment_domain::capability::Permission;
+use fitment_domain::look::{Look, Seen};
 use fitment_domain::reach;
 use fitment_domain::reading::File;
 
-use super::fixture;
+use super::{fixture, unanswered};
 use crate::contract::offered::files::{Host, Metadata};
 use crate::contract::offered::files_write;
 use crate::contract::offered::types::Fault;
+use crate::readings::unreadable;
 use crate::state::RunState;
 
 /// What one entry of a list costs besides its path, when it crosses to the guest.
@@ -24,7 +27,11 @@ impl Host for RunState {
         if let Some(device) = self.fixture() {
             return Ok(fixture::named(&device.files, "files", |file: &File| file.path == path, &path));
         }
-        Ok(self.reading(move || device::stat(&path)).await.map(Metadata::from))
+        let look = Look::Stat { path: path.clone() };
+        Ok(match self.here_or_by_the_broker(move || device::stat(&path), Seen::Metadata, look).await {
+            Ok(Seen::Metadata(metadata)) => Ok(metadata.into()),
+            other => Err(not_seen(other)),
+        })
     }
 
     async fn list_directory(&mut self, path: String) -> wasmtime::Result<Result<Vec<Metadata>, Fault>> {
@@ -36,8 +43,11 @@ impl Host for RunState {
         let listed = match self.fixture() {
             Some(device) => fixture::folder(device, &path),
             None => {
-                let entries = self.reading(move || device::list(&path)).await;
-                entries.map(|entries| entries.into_iter().map(Metadata::from).collect())
+                let look = Look::List { path: path.clone() };
+                match self.here_or_by_the_broker(move || device::list(&path), Seen::Entries, look).await {
+                    Ok(Seen::Entries(entries)) => Ok(entries.into_iter().map(Metadata::from).collect()),
+                    other => Err(not_seen(other)),
+                }
             }
         };
         Ok(listed.and_then(|entries: Vec<Metadata>| {
@@ -61,7 +71,12 @@ impl Host for RunState {
         if let Some(device) = self.fixture() {
             return Ok(fixture::contents(device, &path, offset, length));
         }
-        Ok(self.reading(move || device::read(&path, offset, length)).await)
+        let look = Look::Read { path: path.clone(), offset_bytes: offset, length_bytes: length };
+        let here = move || device::read(&path, offset, length);
+        Ok(match self.here_or_by_the_broker(here, Seen::Bytes, look).await {
+            Ok(Seen::Bytes(bytes)) => Ok(bytes),
+            other => Err(not_seen(other)),
+        })
     }
 }
 
@@ -75,12 +90,32 @@ impl files_write::Host for RunState {
         self.host_call()?;
         Ok(self.act(Act::RemoveFile { path }).await.map(|done| match done {
             Done::Removed(bytes) => bytes,
-            Done::Nothing => 0,
+            Done::Nothing | Done::Ran(_) => 0,
         }))
     }
 }
 
+/// Another answer than was asked for is none.
+fn not_seen(seen: Result<Seen, Fault>) -> Fault {
+    seen.err().unwrap_or_else(unanswered)
+}
+
 impl RunState {
+    /// Reads here, and has the broker read what this process's account may not.
+    async fn here_or_by_the_broker<T: Send + 'static>(
+        &mut self,
+        read: impl FnOnce() -> Result<T, Unreadable> + Send + 'static,
+        seen: fn(T) -> Seen,
+        look: Look,
+    ) -> Result<Seen, Fault> {
+        match tokio::task::spawn_blocking(read).await {
+            Ok(Ok(read)) => Ok(seen(read)),
+            Ok(Err(Unreadable::NotPermitted(_))) => self.by_the_broker(look).await,
+            Ok(Err(other)) => Err(unreadable(other)),
+            Err(_) => Err(Fault::Failed("the reading was given up".to_owned())),
+        }
+    }
+
     fn may_read(&self, path: &str) -> Result<(), Fault> {
         let scope = self.grants.scope(Permission::FilesRead);
         if scope.is_some_and(|scope| reach::path_is_within(&scope.globs, path)) { Ok(()) } else { Err(outside()) }
@@ -89,18 +124,4 @@ impl RunState {
 
 fn outside() -> Fault {
     Fault::Denied(Permission::FilesRead.name().to_owned())
-}
-
-impl From<device::Metadata> for Metadata {
-    fn from(metadata: device::Metadata) -> Self {
-        Self {
-            path: metadata.path,
-            kind: metadata.kind.into(),
-            size: metadata.size_bytes,
-            modified_ms: metadata.modified_ms,
-            changed_ms: metadata.changed_ms,
-            mode: metadata.mode,
-            owner: metadata.owner,
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! A simulated device: the fixture of the run answers in the place of the system, and what it lacks is said by name.
 
-use fitment_domain::reading::File;
+use fitment_domain::look::Look;
+use fitment_domain::reading::{File, LogEntry, LogPage};
 use fitment_domain::simulation::{Simulated, Simulation, answer};
 
 use crate::contract::offered::files::Metadata;
@@ -49,6 +50,28 @@ pub(super) fn folder(device: &Simulation, path: &str) -> Result<Vec<Metadata>, F
     files.retain(|file| file.path.rsplit_once('/').is_some_and(|(folder, _)| folder == path.trim_end_matches('/')));
     files.sort_by(|left, right| left.path.cmp(&right.path));
     Ok(files.into_iter().map(Metadata::from).collect())
+}
+
+/// Reads the simulated log as the real one is read; a cursor is the number of entries up to it.
+pub(super) fn log(device: &Simulation, look: &Look) -> Result<LogPage, Fault> {
+    let Look::Logs { unit, cursor, limit } = look else {
+        return Err(Fault::Invalid("a question about the log".to_owned()));
+    };
+    let all = answer(&device.logs, "logs").map_err(Fault::from)?;
+    let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
+    let of_unit = |(_, entry): &(usize, &LogEntry)| entry.unit == *unit;
+    let mine: Vec<(usize, &LogEntry)> = all.iter().enumerate().filter(of_unit).collect();
+    let chosen: Vec<(usize, &LogEntry)> = match cursor {
+        None => mine[mine.len().saturating_sub(limit)..].to_vec(),
+        Some(cursor) => {
+            let unknown = |_| Fault::Invalid(format!("{cursor:?} is no cursor of the simulated log"));
+            let after: usize = cursor.parse().map_err(unknown)?;
+            mine.into_iter().filter(|(at, _)| *at >= after).take(limit).collect()
+        }
+    };
+    let last = chosen.last().map(|(at, _)| (at + 1).to_string());
+    let cursor = last.or_else(|| cursor.clone()).unwrap_or_else(|| all.len().to_string());
+    Ok(LogPage { entries: chosen.into_iter().map(|(_, entry)| entry.clone()).collect(), cursor })
 }
 
 impl From<File> for Metadata {

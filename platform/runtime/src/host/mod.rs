@@ -2,13 +2,16 @@
 
 mod clock;
 mod device;
+mod exec;
 mod files;
 mod fixture;
 mod http;
 pub(crate) mod logging;
+mod logs;
 mod metrics;
 mod net;
 mod packages;
+mod processes;
 mod run_context;
 pub(crate) mod script_host;
 mod services;
@@ -16,6 +19,7 @@ mod state;
 
 use fitment_device::Unreadable;
 use fitment_domain::act::{self, Act, Done};
+use fitment_domain::look::{self, Look, Seen};
 use fitment_domain::run::{HostReply, HostRequest};
 
 use crate::contract::offered::types::Fault;
@@ -51,7 +55,16 @@ impl RunState {
                 }
                 done.map_err(Fault::from)
             }
-            _ => Err(Fault::Failed("the supervisor did not answer".to_owned())),
+            _ => Err(unanswered()),
+        }
+    }
+
+    /// Has the broker look, by way of the supervisor, if it is within the grant; the broker checks the grant again.
+    async fn by_the_broker(&mut self, look: Look) -> Result<Seen, Fault> {
+        look::check(&look, &self.grants)?;
+        match self.supervisor.call(self.run, HostRequest::Look(look)).await {
+            Some(HostReply::Look(seen)) => seen.map_err(Fault::from),
+            _ => Err(unanswered()),
         }
     }
 
@@ -69,4 +82,9 @@ impl RunState {
         let remaining_ms = u32::try_from(self.remaining_ms()).unwrap_or(u32::MAX);
         if asked_ms == 0 { remaining_ms } else { asked_ms.min(remaining_ms) }
     }
+}
+
+/// Another answer than was asked for is none.
+fn unanswered() -> Fault {
+    Fault::Failed("the supervisor did not answer".to_owned())
 }

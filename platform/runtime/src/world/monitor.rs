@@ -13,6 +13,8 @@ pub(super) const WORLD: World = World {
     name: "monitor",
     permissions: &[
         Permission::Metrics,
+        Permission::Processes,
+        Permission::Logs,
         Permission::ServicesRead,
         Permission::FilesRead,
         Permission::Packages,

@@ -16,10 +16,13 @@ pub(super) const WORLD: World = World {
     name: "script",
     permissions: &[
         Permission::Metrics,
+        Permission::Processes,
+        Permission::Logs,
         Permission::ServicesRead,
         Permission::ServicesControl,
         Permission::FilesRead,
         Permission::FilesWrite,
+        Permission::Exec,
         Permission::Packages,
         Permission::Net,
         Permission::Http,

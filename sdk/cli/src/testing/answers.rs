@@ -147,7 +147,8 @@ pub struct Ping {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ActAnswer {
-    /// `start`, `stop`, `restart`, `reload`, `enable` or `disable` and a unit; `write` or `remove` and a path.
+    /// `start`, `stop`, `restart`, `reload`, `enable` or `disable` and a unit; `write` or `remove` and a path; `run` and a
+    /// command.
     pub act: String,
     /// Bytes that a removed file held; without it as many as the file in `files` has.
     #[serde(default)]
@@ -155,6 +156,13 @@ pub struct ActAnswer {
     /// In which state the service is afterwards, where that is not the one asked for.
     #[serde(default)]
     pub leaves: Option<Activity>,
+    /// How a program ended and what it wrote.
+    #[serde(default)]
+    pub exit_code: i32,
+    #[serde(default)]
+    pub stdout: String,
+    #[serde(default)]
+    pub stderr: String,
     #[serde(default)]
     pub fault: Option<Fault>,
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use fitment_domain::budget::Usage;
-use fitment_domain::reading::{Cpu, File, Filesystem, Memory, Network, Packages, Service, Temperature, Uptime};
+use fitment_domain::reading::{
+    Cpu, File, Filesystem, LogEntry, Memory, Network, Packages, Process, Service, Temperature, Uptime,
+};
 use fitment_domain::run::{Fact, Fault};
 use fitment_domain::simulation::{Simulated, Simulation};
 use fitment_domain::ticket::remote;
@@ -55,6 +57,8 @@ struct Document {
     services: Option<Vec<Service>>,
     packages: Option<Packages>,
     files: Option<Vec<File>>,
+    processes: Option<Vec<Process>>,
+    logs: Option<Vec<LogEntry>>,
     #[serde(default)]
     faults: Faults,
     #[serde(default)]
@@ -105,6 +109,8 @@ struct Faults {
     services: Option<Fault>,
     packages: Option<Fault>,
     files: Option<Fault>,
+    processes: Option<Fault>,
+    logs: Option<Fault>,
 }
 
 /// What the run may cost in this case, below what the manifest allows.
@@ -186,6 +192,8 @@ impl Fixture {
             services: simulated(document.services, faults.services),
             packages: simulated(document.packages, faults.packages),
             files: simulated(document.files, faults.files),
+            processes: simulated(document.processes, faults.processes),
+            logs: simulated(document.logs, faults.logs),
             leaves: document.acts.iter().filter_map(|act| Some((act.act.clone(), act.leaves?))).collect(),
         };
         let mut acts = document.acts;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use fitment_domain::act::{Act, Done};
+use fitment_domain::act::{Act, Done, Output};
 use fitment_domain::capability::{Grants, Permission};
 use fitment_domain::origin::Origin;
 use fitment_domain::run::{
@@ -130,7 +130,16 @@ impl SimulatedHost {
         let answer = self.answers.acts.iter().find(|answer| answer.act == said);
         let answer = answer.ok_or_else(|| lacks(&format!("acts entry {said:?}")))?;
         failed(answer.fault.as_ref())?;
-        Ok(if matches!(act, Act::RemoveFile { .. }) { Done::Removed(answer.bytes.unwrap_or(0)) } else { Done::Nothing })
+        Ok(match act {
+            Act::RemoveFile { .. } => Done::Removed(answer.bytes.unwrap_or(0)),
+            Act::Run { .. } => Done::Ran(Output {
+                exit_code: answer.exit_code,
+                stdout: answer.stdout.clone().into_bytes(),
+                stderr: answer.stderr.clone().into_bytes(),
+                ..Output::default()
+            }),
+            Act::ControlService { .. } | Act::WriteFile { .. } => Done::Nothing,
+        })
     }
 }
 
@@ -170,6 +179,8 @@ impl HostCalls for SimulatedHost {
                 HostRequest::Http(request) => HostReply::Http(self.http(request, grants)),
                 HostRequest::Net(request) => HostReply::Net(within(request, grants).and_then(|()| self.net(request))),
                 HostRequest::Act(act) => HostReply::Act(self.act(act, grants)),
+                // A simulated device's own readings hold everything that can be seen of it.
+                HostRequest::Look(_) => HostReply::Look(Err(lacks("such reading"))),
             }
         })
     }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestCaseResult;
 
-use super::super::{host_is_within, path_is_within, unit_is_within};
+use super::super::{command_is_within, host_is_within, path_is_within, unit_is_within};
 use super::*;
 
 type Part = BTreeSet<String>;
@@ -33,6 +33,15 @@ fn globs() -> impl Strategy<Value = Part> {
         let below = if below { "/**" } else { "" };
         format!("/{}{below}", names.join("/"))
     }))
+}
+
+fn commands() -> impl Strategy<Value = Part> {
+    let word = select(&["a", "-a", "*", "-*", "a*", "*a", "-*a", "*a*", "a*a"][..]);
+    let program = select(&["/x", "/y"][..]);
+    part(
+        (program, proptest::collection::vec(word, 0..3))
+            .prop_map(|(program, words)| [program].into_iter().chain(words).collect::<Vec<_>>().join(" ")),
+    )
 }
 
 const HOSTS: &[&str] = &["a.b", "c.a.b", "b", "*.b", "*.a.b", "A.b", "b.", "*", "[::1]"];
@@ -93,6 +102,16 @@ proptest! {
     fn what_two_sets_of_globs_have_in_common_is_what_both_cover(sets in [globs(), globs(), globs()]) {
         let names = words(&["/a", "/b", "/ab", "/ba", "/aab"], 4);
         holds(Reach::Globs, &sets, &names, |part, name| path_is_within(part, name))?;
+    }
+
+    #[test]
+    fn what_two_sets_of_commands_have_in_common_is_what_both_cover(sets in [commands(), commands(), commands()]) {
+        let arguments = ["", "a", "b", "-", "-a", "aa", "ab", "ba", "-ba", "a b", "a-a"];
+        let argv = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let mut all: Vec<Vec<String>> = ["/x", "/y"].map(|program| argv(&[program])).into();
+        all.extend(arguments.map(|one| argv(&["/x", one])));
+        all.extend(arguments.into_iter().flat_map(|one| arguments.map(|two| argv(&["/x", one, two]))));
+        holds(Reach::Commands, &sets, &all, |part, argv| command_is_within(part, argv))?;
     }
 
     #[test]

@@ -1,0 +1,206 @@
+//! A child in a process group of its own, read by two threads, killed as a group.
+
+use std::io::{Read, Write as _};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+
+use crate::Unreadable;
+use crate::programs::{Bounds, Output};
+
+/// Nothing is looked for by name, but many programs start others.
+const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+const LANG: &str = "C.UTF-8";
+/// How often it is looked whether the program has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How long the end of the output is waited for when the program has ended: whoever left its group may hold the pipe.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+pub(crate) fn run(
+    argv: &[String],
+    stdin: &[u8],
+    bounds: Bounds,
+    give_up: &dyn Fn() -> bool,
+) -> Result<Output, Unreadable> {
+    let Some((program, arguments)) = argv.split_first().filter(|(program, _)| program.starts_with('/')) else {
+        return Err(Unreadable::Invalid("a program is named by its absolute path".to_owned()));
+    };
+    let began = Instant::now();
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().env("PATH", PATH).env("LANG", LANG).current_dir("/").process_group(0);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().map_err(|error| not_started(program, &error))?;
+    let mut group = Group { child };
+    feed(group.child.stdin.take(), stdin.to_vec());
+    let stdout = collect(group.child.stdout.take(), bounds.stdout_bytes_max);
+    let stderr = collect(group.child.stderr.take(), bounds.stderr_bytes_max);
+    let status = group.wait(began + bounds.wait_max, give_up)?;
+    let last_words = Instant::now() + LAST_WORDS;
+    let (stdout, more_stdout) = taken(stdout, last_words);
+    let (stderr, more_stderr) = taken(stderr, last_words);
+    let exit_code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
+    let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(Output { exit_code, stdout, stderr, truncated: more_stdout || more_stderr, duration_ms })
+}
+
+fn not_started(program: &str, error: &std::io::Error) -> Unreadable {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => Unreadable::NotFound(program.to_owned()),
+        std::io::ErrorKind::PermissionDenied => {
+            Unreadable::NotPermitted(format!("{program}: the operating system does not allow it ({error})"))
+        }
+        _ => Unreadable::Failed(format!("{program}: {error}")),
+    }
+}
+
+/// A program and what it starts, unless that leaves the group; killed when it is dropped.
+struct Group {
+    child: Child,
+}
+
+impl Group {
+    /// Waits for the program's end, and ends what it left behind in its group: whoever holds the pipes goes with it.
+    fn wait(&mut self, deadline: Instant, give_up: &dyn Fn() -> bool) -> Result<ExitStatus, Unreadable> {
+        let failed = |error: std::io::Error| Unreadable::Failed(format!("waiting for the program: {error}"));
+        while !self.has_ended().map_err(failed)? {
+            if Instant::now() >= deadline || give_up() {
+                return Err(Unreadable::TimedOut);
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        self.kill();
+        self.child.wait().map_err(failed)
+    }
+
+    fn leader(&self) -> Option<Pid> {
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
+    }
+
+    /// Looks without taking the leader away: as long as it is there, its number is nobody else's.
+    fn has_ended(&self) -> std::io::Result<bool> {
+        let Some(leader) = self.leader() else { return Ok(true) };
+        let how = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        Ok(waitid(WaitId::Pid(leader), how)?.is_some())
+    }
+
+    fn kill(&self) {
+        if let Some(leader) = self.leader() {
+            // A group that is gone already is what was wanted.
+            let _ = kill_process_group(leader, Signal::KILL);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // One that was waited for is gone, and its number may be somebody else's.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Writes beside everything else: a program that does not read must not stop us.
+fn feed(pipe: Option<std::process::ChildStdin>, bytes: Vec<u8>) {
+    if let Some(mut pipe) = pipe {
+        // A program that ends without reading all of it breaks the pipe, and that is its affair.
+        thread::spawn(move || pipe.write_all(&bytes));
+    }
+}
+
+/// What a program wrote so far, and whether there was more.
+type Written = Arc<Mutex<(Vec<u8>, bool)>>;
+
+fn written(at: &Written) -> MutexGuard<'_, (Vec<u8>, bool)> {
+    at.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads to the end in a thread, and keeps the beginning.
+fn collect(pipe: Option<impl Read + Send + 'static>, bytes_max: usize) -> (Written, JoinHandle<()>) {
+    let kept = Written::default();
+    let here = Arc::clone(&kept);
+    let reader = thread::spawn(move || {
+        let Some(mut pipe) = pipe else { return };
+        let mut buffer = vec![0; 16 * 1024];
+        while let Ok(length @ 1..) = pipe.read(&mut buffer) {
+            let mut kept = written(&here);
+            let taken = length.min(bytes_max.saturating_sub(kept.0.len()));
+            kept.0.extend_from_slice(&buffer[..taken]);
+            kept.1 |= taken < length;
+        }
+    });
+    (kept, reader)
+}
+
+/// Takes what was read; whoever left the group and holds the pipe is not waited for.
+fn taken((kept, reader): (Written, JoinHandle<()>), deadline: Instant) -> (Vec<u8>, bool) {
+    while !reader.is_finished() && Instant::now() < deadline {
+        thread::sleep(LOOK_EVERY);
+    }
+    std::mem::take(&mut *written(&kept))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, wait_ms: u64, stdin: &[u8]) -> Result<Output, Unreadable> {
+        let argv = ["/bin/sh", "-c", script].map(str::to_owned);
+        let bounds =
+            Bounds { wait_max: Duration::from_millis(wait_ms), stdout_bytes_max: 1_000, stderr_bytes_max: 100 };
+        run(&argv, stdin, bounds, &|| false)
+    }
+
+    #[test]
+    fn a_program_is_given_its_words_and_its_input_and_nothing_else() {
+        let output = shell("cat; echo; pwd; env | sort; echo oops >&2; exit 3", 5_000, b"in").expect("it ran");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.starts_with("in\n/\nLANG=C.UTF-8\n"), "{said}");
+        let foreign = said.lines().skip(2).find(|line| {
+            !["LANG=", "PATH=", "PWD=", "SHLVL=", "_=", "OLDPWD="].iter().any(|name| line.starts_with(name))
+        });
+        assert_eq!(foreign, None);
+        assert_eq!((output.exit_code, output.stderr.as_slice(), output.truncated), (3, &b"oops\n"[..], false));
+        assert_eq!(shell("kill -9 $$", 5_000, b"").expect("it ran").exit_code, 137);
+    }
+
+    #[test]
+    fn a_program_that_writes_without_end_is_kept_short_and_does_not_wait_for_us() {
+        let output = shell("head -c 300000 /dev/zero; head -c 300000 /dev/zero >&2", 5_000, b"").expect("it ran");
+        assert_eq!((output.stdout.len(), output.stderr.len(), output.truncated), (1_000, 100, true));
+        // It reads nothing of what it is given.
+        assert_eq!(shell("exit 0", 5_000, &[b'x'; 1_000_000]).expect("it ran").exit_code, 0);
+    }
+
+    #[test]
+    fn at_the_end_of_its_time_a_program_is_killed_with_what_it_started() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mark = folder.path().join("mark");
+        let script = format!("(sleep 1; touch {}) & sleep 60", mark.display());
+        let began = Instant::now();
+        assert!(matches!(shell(&script, 200, b""), Err(Unreadable::TimedOut)));
+        // One that ends by itself takes along what it left behind.
+        shell(&format!("(sleep 1; touch {}) & exit 0", mark.display()), 5_000, b"").expect("it ran");
+        assert!(began.elapsed() < Duration::from_secs(4));
+        thread::sleep(Duration::from_millis(1_300));
+        assert!(!mark.exists());
+        // And whoever asked may lose interest.
+        let argv = ["/bin/sleep", "60"].map(str::to_owned);
+        let bounds = Bounds { wait_max: Duration::from_secs(60), stdout_bytes_max: 10, stderr_bytes_max: 10 };
+        assert!(matches!(run(&argv, b"", bounds, &|| true), Err(Unreadable::TimedOut)));
+    }
+
+    #[test]
+    fn a_program_is_named_by_its_path() {
+        let bounds = Bounds { wait_max: Duration::from_secs(1), stdout_bytes_max: 10, stderr_bytes_max: 10 };
+        let run = |program: &str| run(&[program.to_owned()], b"", bounds, &|| false);
+        assert!(matches!(run("true"), Err(Unreadable::Invalid(_))));
+        assert!(matches!(run("/no/such"), Err(Unreadable::NotFound(_))));
+        assert!(matches!(run("/etc/passwd"), Err(Unreadable::NotPermitted(_))));
+    }
+}

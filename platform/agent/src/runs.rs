@@ -128,6 +128,7 @@ impl Runs {
             }
         };
         self.board.solved(Topic::Sandbox);
+        self.board.confined(sandbox.lacks());
         let spec = RunSpec {
             invocation,
             config: item.config.to_string(),

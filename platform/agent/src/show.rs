@@ -28,6 +28,7 @@ pub fn lines(folder: &StateFolder, now: UnixMs) -> Result<Vec<String>, BadIdenti
     lines.push(line("last contact", &contact));
     lines.extend(set_lines(&status, now));
     lines.push(line("spool", &spool_words(&status)));
+    lines.push(line("sandbox", &sandbox_words(&status)));
     if status.instructions_refused > 0 {
         lines.push(line("refused", &format!("{} answers about instructions", status.instructions_refused)));
     }
@@ -107,6 +108,14 @@ fn spool_words(status: &Status) -> String {
         words.push_str(&format!(", {count} {what}"));
     }
     words
+}
+
+fn sandbox_words(status: &Status) -> String {
+    match status.sandbox_lacks.as_deref() {
+        None => "not started: nothing ran yet".to_owned(),
+        Some([]) => "confined".to_owned(),
+        Some(lacks) => format!("confined LESS than it should be, it lacks: {}", lacks.join("; ")),
+    }
 }
 
 fn problem_lines(status: &Status, now: UnixMs) -> Vec<String> {

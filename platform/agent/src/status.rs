@@ -40,6 +40,9 @@ pub struct Status {
     pub last_contact: Option<UnixMs>,
     /// Since the agent started: answers about instructions that were not taken.
     pub instructions_refused: u64,
+    /// What this machine's kernel lacks of the sandbox's confinement; none before the sandbox was started.
+    #[serde(default)]
+    pub sandbox_lacks: Option<Vec<String>>,
     /// What is wrong now, by topic.
     pub problems: BTreeMap<Topic, Problem>,
 }
@@ -137,6 +140,11 @@ impl Board {
             }
             status.problems.insert(topic, Problem { since, ..problem });
         });
+    }
+
+    /// Notes what the sandbox's confinement lacks on this machine.
+    pub fn confined(&self, lacks: &[String]) {
+        self.update(|status| status.sandbox_lacks = Some(lacks.to_vec()));
     }
 
     /// Takes a problem back.

@@ -93,9 +93,10 @@ pub enum ToRunner {
 /// What the runner tells the supervisor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum FromRunner {
-    /// The first frame: which engine this runner holds.
+    /// The first frame: which engine this runner holds, and what of its confinement the kernel lacks.
     Ready {
         engine: String,
+        lacks: Vec<String>,
     },
     Loaded {
         artifact: ArtifactKey,

@@ -106,6 +106,11 @@ impl Sandbox {
         Ok(Self(Arc::new(Inner { compiler, artifacts, runner })))
     }
 
+    /// Returns what this machine's kernel lacks of the runner's confinement, in words; nothing where it is whole.
+    pub fn lacks(&self) -> &[String] {
+        self.0.runner.lacks()
+    }
+
     /// Inspects a component without running or compiling it. Never fails: a crash is a problem in the answer.
     pub async fn inspect(&self, component: Arc<[u8]>) -> Inspection {
         self.0.compiler.inspect(&component).await

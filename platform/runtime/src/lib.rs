@@ -3,6 +3,8 @@
 //! Three programs share it. `fitment-compiler` inspects and compiles in a process that may die of it, `fitment-runner` runs
 //! compiled code and holds no compiler, `fitment-bare` is the benchmark's peer. One engine configuration serves all three.
 
+#[cfg(all(target_os = "linux", any(feature = "runner", feature = "compiler")))]
+pub mod confine;
 pub mod contract;
 pub mod engine;
 #[cfg(any(feature = "runner", feature = "bare"))]

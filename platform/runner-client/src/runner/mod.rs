@@ -37,6 +37,7 @@ pub enum RunnerError {
 pub(crate) struct Runner {
     config: RunnerConfig,
     engine: String,
+    lacks: Vec<String>,
     current: Mutex<Current>,
 }
 
@@ -49,14 +50,19 @@ impl Runner {
     /// Starts the process and waits until it is ready.
     pub(crate) async fn start(config: RunnerConfig) -> Result<Self, RunnerError> {
         let process = Process::start(&config).await?;
-        let engine = process.engine().to_owned();
+        let (engine, lacks) = (process.engine().to_owned(), process.lacks().to_vec());
         let current = Mutex::new(Current { process, started: Instant::now() });
-        Ok(Self { config, engine, current })
+        Ok(Self { config, engine, lacks, current })
     }
 
     /// Returns which engine the first process held; a later one of another build is refused.
     pub(crate) fn engine(&self) -> &str {
         &self.engine
+    }
+
+    /// Returns what the kernel lacks of the process's confinement, in words.
+    pub(crate) fn lacks(&self) -> &[String] {
+        &self.lacks
     }
 
     /// Returns the living process, and starts one if the last has died.

@@ -29,6 +29,7 @@ type Loading = HashMap<ArtifactKey, oneshot::Sender<Result<(), String>>>;
 /// A running runner.
 pub(crate) struct Process {
     engine: String,
+    lacks: Vec<String>,
     frames: mpsc::UnboundedSender<ToRunner>,
     shared: Arc<Shared>,
     places: Semaphore,
@@ -59,24 +60,31 @@ impl Process {
         tokio::spawn(relay(errors));
         let mut output = BufReader::with_capacity(64 * 1024, output);
         let ready = tokio::time::timeout(READY_WAIT_MAX, wire::read(&mut output, &mut Vec::new())).await;
-        let engine = match ready {
-            Ok(Ok(FromRunner::Ready { engine })) => engine,
+        let (engine, lacks) = match ready {
+            Ok(Ok(FromRunner::Ready { engine, lacks })) => (engine, lacks),
             Ok(Ok(_)) => return Err(spawn("its first frame was not `Ready`".to_owned())),
             Ok(Err(reason)) => return Err(spawn(reason)),
             Err(_elapsed) => return Err(spawn(format!("it was not ready within {} s", READY_WAIT_MAX.as_secs()))),
         };
+        if !lacks.is_empty() {
+            tracing::warn!(lacks = lacks.join("; "), "the runner is confined less than it should be");
+        }
         let (frames, outgoing) = mpsc::unbounded_channel();
         let (life, ended) = oneshot::channel();
         let shared = Arc::new(Shared::default());
         let reading = read(Arc::clone(&shared), frames.downgrade(), output);
         tokio::spawn(watch(Arc::clone(&shared), child, ended, reading, wire::write_all(outgoing, input)));
         let process =
-            Self { engine, frames, shared, places: Semaphore::new(RUNS_MAX), next_run: AtomicU64::new(1), _life: life };
+            Self { engine, lacks, frames, shared, places: Semaphore::new(RUNS_MAX), next_run: AtomicU64::new(1), _life: life };
         Ok(Arc::new(process))
     }
 
     pub(super) fn engine(&self) -> &str {
         &self.engine
+    }
+
+    pub(super) fn lacks(&self) -> &[String] {
+        &self.lacks
     }
 
     /// Returns why the process is gone, if it is.

@@ -11,6 +11,7 @@ use std::io::{Read, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
+use fitment_runtime::confine::{self, Bounds, Needs};
 use fitment_runtime::engine::{Placement, configuration, engine_identity};
 use fitment_runtime::inspect::{self, COMPONENT_BYTES_MAX};
 use rustix::process::{Resource, Rlimit, nice, setrlimit};
@@ -19,6 +20,9 @@ use wasmtime::Engine;
 const ADDRESS_SPACE_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 const CPU_SECONDS_MAX: u64 = 60;
 const NICENESS: i32 = 10;
+/// Pipes alone are open; whoever compiles by hand may write the code into a file.
+const BOUNDS: Bounds =
+    Bounds { open_files_max: 16, file_bytes_max: 64 * 1024 * 1024, more_address_space_bytes_max: None };
 
 fn main() -> ExitCode {
     match start() {
@@ -45,15 +49,16 @@ fn start() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Compiling is where a small upload can ask for hours and gigabytes: the kernel ends it.
+/// Compiling is where a small upload can ask for hours and gigabytes: the kernel ends it. And a compiler that an upload breaks has no
+/// file, no network and no program left.
 fn confine() -> anyhow::Result<()> {
     let limit = |resource, value| setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) });
     limit(Resource::As, ADDRESS_SPACE_BYTES_MAX)?;
     limit(Resource::Cpu, CPU_SECONDS_MAX)?;
-    limit(Resource::Core, 0)?;
-    rustix::thread::set_no_new_privs(true)?;
     // Where even a lower priority is refused the work is still bounded.
     let _ = nice(NICENESS);
+    // What the kernel lacks the runner tells, which gives up the same and is asked.
+    confine::confine(Needs::Nothing, BOUNDS)?;
     Ok(())
 }
 

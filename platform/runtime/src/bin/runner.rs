@@ -1,26 +1,34 @@
 //! `fitment-runner`: runs compiled accessories for a supervisor that speaks frames over this process's standard streams.
 //!
 //! It holds no key, no secret and no compiler, opens no connection but the system bus's, and ends when its standard input closes.
-//! Started with `--simulate` it takes every reading from the run's fixture and none from the device.
+//! Before it reads its first frame it gives up what it does not need (`confine`), and says in `Ready` what the kernel did not let it
+//! give up. Started with `--simulate` it takes every reading from the run's fixture, and may read nothing of the device;
+//! `--probe-confinement` takes no frames at all, and says what a confined runner can still do.
 
+use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use fitment_domain::budget::Budget;
 use fitment_domain::run::{FromRunner, RunRequest, ToRunner};
+use fitment_runtime::confine::{self, Bounds, Needs};
 use fitment_runtime::engine::{CONCURRENT_RUNS_MAX, Placement, engine_identity, running_engine, start_ticker};
 use fitment_runtime::prepare::Library;
 use fitment_runtime::supervisor::Supervisor;
 use fitment_runtime::{frames, run};
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use tokio::io::BufReader;
 use tokio::net::unix::pipe;
 use tokio::sync::Semaphore;
 
 /// Readings that may wait at a time; the next one waits for its turn, under the time of its run.
 const READERS_MAX: usize = 4;
+/// What 512 loaded components keep open of their memories, and a little.
+const OPEN_FILES_MAX: u64 = 1_088;
+/// What compiled code and our own bookkeeping may take on top of the pool, in bytes of address space.
+const MORE_ADDRESS_SPACE_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
 
 /// Where this process takes readings from, for all of its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +38,14 @@ enum Source {
 }
 
 impl Source {
+    /// Returns what is still needed once the engine is made.
+    fn needs(self) -> Needs {
+        match self {
+            Source::Device => Needs::Device,
+            Source::Fixture => Needs::Threads,
+        }
+    }
+
     /// Refuses a fixture where devices are read, and a run without one where nothing else may be read.
     fn accepts(self, request: &RunRequest) -> Result<(), String> {
         match (self, &request.simulated) {
@@ -51,12 +67,22 @@ fn main() -> ExitCode {
 }
 
 fn start() -> anyhow::Result<()> {
-    let source = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
-        [] => Source::Device,
-        [only] if only == "--simulate" => Source::Fixture,
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (source, probe) = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => (Source::Device, None),
+        ["--simulate"] => (Source::Fixture, None),
+        ["--probe-confinement", ..] => (Source::Device, Some(&arguments[1..])),
         _ => anyhow::bail!("usage: fitment-runner [--simulate], with a supervisor on the standard streams"),
     };
-    confine().context("giving up privileges")?;
+    let (engine, placement) = running_engine().map_err(|e| anyhow::anyhow!("making the engine: {e:#}"))?;
+    if placement == Placement::OnDemand {
+        eprintln!("there is too little address space for the instance pool: runs start more slowly");
+    }
+    let lacks = confine::confine(source.needs(), bounds(placement)).context("giving up privileges")?;
+    if let Some(paths) = probe {
+        return tell(&lacks, &confine::probe::lines(paths));
+    }
+    start_ticker(&engine)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -66,27 +92,34 @@ fn start() -> anyhow::Result<()> {
         // The pipe is looked at between every few polls, so that guests that compute do not keep others from starting.
         .event_interval(8)
         .build()?;
-    runtime.block_on(serve(source))
+    runtime.block_on(serve(source, engine, lacks))
 }
 
-/// Leaves nothing to be won by breaking out: no new privileges, no core dump with a guest's data, no reading by a debugger.
-fn confine() -> anyhow::Result<()> {
-    rustix::thread::set_no_new_privs(true)?;
-    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
-    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+/// The pool takes most of the address space that there is; where there was too little for it, little is left to bound.
+fn bounds(placement: Placement) -> Bounds {
+    Bounds {
+        open_files_max: OPEN_FILES_MAX,
+        file_bytes_max: Budget::ceiling().memory_bytes_max,
+        more_address_space_bytes_max: (placement == Placement::Pooled).then_some(MORE_ADDRESS_SPACE_BYTES_MAX),
+    }
+}
+
+fn tell(lacks: &[String], lines: &[String]) -> anyhow::Result<()> {
+    let mut output = std::io::stdout().lock();
+    for lack in lacks {
+        writeln!(output, "lacks {lack}")?;
+    }
+    for line in lines {
+        writeln!(output, "{line}")?;
+    }
     Ok(())
 }
 
-async fn serve(source: Source) -> anyhow::Result<()> {
-    let (engine, placement) = running_engine().map_err(|e| anyhow::anyhow!("making the engine: {e:#}"))?;
-    if placement == Placement::OnDemand {
-        eprintln!("there is too little address space for the instance pool: runs start more slowly");
-    }
-    start_ticker(&engine)?;
+async fn serve(source: Source, engine: wasmtime::Engine, lacks: Vec<String>) -> anyhow::Result<()> {
     let input = pipe::Receiver::from_owned_fd(owned(std::io::stdin())?).context("standard input must be a pipe")?;
     let output = pipe::Sender::from_owned_fd(owned(std::io::stdout())?).context("standard output must be a pipe")?;
     let (supervisor, outgoing) = Supervisor::new();
-    supervisor.send(FromRunner::Ready { engine: engine_identity() });
+    supervisor.send(FromRunner::Ready { engine: engine_identity(), lacks });
     let mut writer = tokio::spawn(frames::write_all(outgoing, output));
     let mut reader = std::pin::pin!(read(engine, supervisor, input, source));
     tokio::select! {

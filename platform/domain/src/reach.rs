@@ -1,5 +1,6 @@
 //! How far a scoped permission reaches: the shape of its patterns, what they match, and what placeholders stand for.
 
+mod command;
 mod endpoint;
 mod pattern;
 
@@ -7,6 +8,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+pub use command::command_is_within;
+use command::is_command;
 use endpoint::Endpoint;
 pub use pattern::{COMBINED_MAX, TooManyPatterns, both};
 
@@ -109,18 +112,6 @@ pub fn is_well_formed_ceiling(reach: Reach, entry: &str) -> bool {
     entry == ANY || is_well_formed(reach, entry) || (wide && entry.len() <= ENTRY_CHARS_MAX)
 }
 
-/// A program is named once and for all: no wildcard, no shell that would look for it, no second way to write the same path.
-fn is_program(text: &str) -> bool {
-    text.strip_prefix('/').is_some_and(|names| {
-        names.split('/').all(|name| !matches!(name, "" | "." | "..")) && !text.contains(['*', '\0', '\n'])
-    })
-}
-
-fn is_command(text: &str) -> bool {
-    let mut words = text.split(' ');
-    words.next().is_some_and(is_program) && words.all(|word| !word.is_empty() && !word.contains(char::is_whitespace))
-}
-
 fn is_unit(text: &str, pattern: bool) -> bool {
     // A pattern of stars alone would be every service there is.
     !text.is_empty()
@@ -153,30 +144,6 @@ fn split_host(text: &str) -> Option<(&str, &str)> {
 /// Returns whether a unit is within the grant.
 pub fn unit_is_within(units: &BTreeSet<String>, unit: &str) -> bool {
     is_unit(unit, false) && units.iter().any(|entry| members(entry).all(|p| stars(p.as_bytes(), unit.as_bytes())))
-}
-
-/// Returns whether a program with its arguments is within the grant. Each argument is one word, whatever is in it: nothing splits it.
-/// A `*` at the beginning of a word does not stand for a `-`, so that no option comes in where a value was meant.
-pub fn command_is_within(commands: &BTreeSet<String>, argv: &[String]) -> bool {
-    let Some((program, arguments)) = argv.split_first() else { return false };
-    let plain = !argv.iter().any(|word| word.contains(['\0', '\n', '\r']));
-    plain
-        && is_program(program)
-        && commands.iter().any(|entry| members(entry).all(|pattern| command_matches(pattern, program, arguments)))
-}
-
-fn command_matches(pattern: &str, program: &str, arguments: &[String]) -> bool {
-    let mut words = pattern.split(' ');
-    if words.next() != Some(program) {
-        return false;
-    }
-    let words: Vec<&str> = words.collect();
-    words.len() == arguments.len() && words.iter().zip(arguments).all(|(word, argument)| word_matches(word, argument))
-}
-
-fn word_matches(word: &str, argument: &str) -> bool {
-    let sneaks_in = word.starts_with('*') && argument.starts_with('-');
-    !sneaks_in && stars(word.as_bytes(), argument.as_bytes())
 }
 
 /// Returns whether an absolute path is within the grant. Paths with empty names, `.` or `..` are in none.
@@ -449,69 +416,6 @@ mod tests {
         }
         for entry in ["https://*.example.com/x", "https://a*", "ftp://*", "https://*:x", "https://"] {
             assert!(!is_well_formed_ceiling(Reach::Origins, entry), "{entry}");
-        }
-    }
-
-    #[test]
-    fn a_command_is_in_a_grant_word_by_word() {
-        let commands =
-            set(&["/usr/bin/apt-get update", "/usr/sbin/lvs --noheadings *", "/bin/echo a-*-z", "/bin/kill -*"]);
-        let within = |argv: &[&str]| {
-            let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
-            command_is_within(&commands, &argv)
-        };
-        for inside in [
-            &["/usr/bin/apt-get", "update"][..],
-            &["/usr/sbin/lvs", "--noheadings", "vg0/root"],
-            // One word, blanks and all: no shell takes it apart.
-            &["/usr/sbin/lvs", "--noheadings", "a b; reboot"],
-            &["/usr/sbin/lvs", "--noheadings", ""],
-            &["/bin/echo", "a-b c-z"],
-            &["/bin/kill", "-9"],
-        ] {
-            assert!(within(inside), "{inside:?}");
-        }
-        for outside in [
-            &[][..],
-            &["/usr/bin/apt-get"],
-            &["/usr/bin/apt-get", "update", ""],
-            &["/usr/bin/apt-get", "upgrade"],
-            &["/usr/bin/apt-get update"],
-            &["apt-get", "update"],
-            &["/usr/bin/../bin/apt-get", "update"],
-            &["/usr/bin//apt-get", "update"],
-            &["/usr/sbin/lvs", "--noheadings", "--config=x"],
-            &["/usr/sbin/lvs", "--noheadings", "a", "b"],
-            &["/usr/sbin/lvs", "--noheadings", "a\nb"],
-            &["/usr/sbin/lvs", "--noheadings", "a\0b"],
-            &["/usr/sbin/lvs", "*", "a"],
-            &["/bin/echo", "a-z"],
-        ] {
-            assert!(!within(outside), "{outside:?}");
-        }
-    }
-
-    #[test]
-    fn a_command_pattern_names_its_program_outright() {
-        for good in ["/bin/true", "/usr/bin/systemctl show *", "/bin/a --x=*"] {
-            assert!(is_well_formed(Reach::Commands, good), "{good}");
-        }
-        for bad in [
-            "",
-            "*",
-            "true",
-            "/bin/*",
-            "/bin/ true",
-            "/bin/true  x",
-            "/bin/true ",
-            " /bin/true",
-            "/bin/../true",
-            "/bin/true\tx",
-            "/bin/true x\ny",
-            "/bin/true x\u{a0}y",
-            "/",
-        ] {
-            assert!(!is_well_formed(Reach::Commands, bad), "{bad:?}");
         }
     }
 

@@ -11,7 +11,8 @@ use fitment_domain::bytes::Digest;
 use fitment_domain::capability::{Grants, Permission, Scope};
 use fitment_domain::egress::Policy;
 use fitment_domain::id::{DeviceId, InstallationId, TenantId, TransactionId};
-use fitment_domain::instruction::{Addressee, Item};
+use fitment_domain::instruction::{Addressee, InstructionSet, Item, SET_TYPE, SetTime};
+use fitment_domain::look::{Look, Seen};
 use fitment_domain::manifest::AccessoryName;
 use fitment_domain::request::{ORDER_TYPE, Order};
 use fitment_domain::run::{Fault, RunReport};
@@ -100,7 +101,7 @@ impl Scene {
     }
 }
 
-fn refused(answer: Result<Done, Fault>, words: &str) {
+fn refused<T: std::fmt::Debug>(answer: Result<T, Fault>, words: &str) {
     match answer {
         Err(fault) => assert!(fault.to_string().contains(words), "{fault} does not say {words:?}"),
         Ok(done) => panic!("{done:?} instead of {words:?}"),
@@ -214,4 +215,120 @@ async fn a_script_acts_through_the_broker_process_and_only_where_its_order_lets_
     denied(&run(REMOVE, &path("others/file"), wide.clone()).await, "files:write: ", "/mine/**");
     denied(&run(RESTART, "ssh.service", wide).await, "services:control: ", "ssh.service is not within mine-*.service");
     assert!(scene.root().join("others/file").exists());
+}
+
+/// Gives a scene's item these scopes.
+fn granting(scene: &Scene, grants: impl IntoIterator<Item = (Permission, Scope)>) -> Order {
+    let mut order = scene.order();
+    order.item.grants = Grants(grants.into_iter().collect());
+    order
+}
+
+fn reading(scene: &Scene) -> (Permission, Scope) {
+    let globs = [format!("{}/logs/*.log", scene.root().display())].into();
+    (Permission::FilesRead, Scope { globs, ..Scope::default() })
+}
+
+fn looked(answer: Answer) -> Result<Seen, Fault> {
+    match answer {
+        Answer::Look(seen) => seen,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_runs_on_a_schedule_is_read_for_by_the_platforms_own_set_and_changes_nothing() {
+    let scene = Scene::new();
+    let item = granting(&scene, [reading(&scene)]).item;
+    let set = |t: i64, me: &Addressee, items: &[Item]| InstructionSet {
+        tenant: me.tenant.clone(),
+        device: me.device.clone(),
+        time: SetTime { epoch: 1, t: UnixMs(t) },
+        group: String::new(),
+        // A device that its server does not reach goes on with what it has.
+        expires: UnixMs(0),
+        items: items.to_vec(),
+    };
+    let sign = |set: &InstructionSet, key: &SigningKey| Envelope::sign(SET_TYPE, set, key).unwrap();
+    std::fs::create_dir_all(scene.root().join("logs")).unwrap();
+    std::fs::write(scene.root().join("logs/a.log"), "a line").unwrap();
+    std::fs::write(scene.root().join("logs/key"), "secret").unwrap();
+    let read = |path: &str| Look::Read {
+        path: scene.root().join(path).to_str().unwrap().to_owned(),
+        offset_bytes: 2,
+        length_bytes: 100,
+    };
+    let mut clerk = Clerk::new(scene.duty());
+    let mut ask = |set: &Envelope, shown: bool, installation: &InstallationId, what: What| {
+        let right = Right::Item {
+            set: Digest::of(&set.to_json()),
+            shown: shown.then(|| set.clone()),
+            installation: installation.clone(),
+        };
+        clerk.answer(&Asked { right, what, wait_ms: 5_000 }, NOW, &|| false)
+    };
+    let mine = &item.installation;
+    let good = sign(&set(10, &scene.me, std::slice::from_ref(&item)), &scene.platform);
+
+    assert_eq!(ask(&good, false, mine, What::Look(read("logs/a.log"))), Answer::ShowSet);
+    assert_eq!(looked(ask(&good, true, mine, What::Look(read("logs/a.log")))), Ok(Seen::Bytes(b"line".to_vec())));
+    // It is remembered from then on.
+    assert_eq!(looked(ask(&good, false, mine, What::Look(read("logs/a.log")))), Ok(Seen::Bytes(b"line".to_vec())));
+    refused(looked(ask(&good, false, mine, What::Look(read("logs/key")))), "files:read");
+    refused(looked(ask(&good, false, mine, What::Look(read("../etc/shadow")))), "files:read");
+    let stranger = InstallationId::from_random([5; 16]);
+    refused(looked(ask(&good, false, &stranger, What::Look(read("logs/a.log")))), "not in the set");
+    // Of a folder that is only the way to a grant, nothing else is told.
+    let folder = Look::List { path: scene.root().join("logs").to_str().unwrap().to_owned() };
+    match looked(ask(&good, false, mine, What::Look(folder))) {
+        Ok(Seen::Entries(entries)) => assert_eq!(entries.len(), 1, "{entries:?}"),
+        other => panic!("{other:?}"),
+    }
+    // Only an order changes the device.
+    match ask(&good, false, mine, What::Act(scene.removal("mine/file"))) {
+        Answer::Act(done) => refused(done, "only an order"),
+        other => panic!("{other:?}"),
+    }
+    assert!(scene.root().join("mine/file").exists());
+    // Another's set, another device's, an older one, and one under another's digest.
+    let other = Addressee { device: DeviceId::from_random([9; 16]), ..scene.me.clone() };
+    let forged = sign(&set(20, &scene.me, std::slice::from_ref(&item)), &SigningKey::from_bytes(&[8; 32]));
+    let look = || What::Look(read("logs/a.log"));
+    refused(looked(ask(&forged, true, mine, look())), "signature");
+    refused(looked(ask(&sign(&set(20, &other, &[]), &scene.platform), true, mine, look())), "another device");
+    refused(looked(ask(&sign(&set(9, &scene.me, &[]), &scene.platform), true, mine, look())), "older");
+    let right = Right::Item { set: Digest::of(b"another"), shown: Some(good.clone()), installation: mine.clone() };
+    let asked = Asked { right, what: look(), wait_ms: 5_000 };
+    refused(looked(Clerk::new(scene.duty()).answer(&asked, NOW, &|| false)), "another one than is named");
+}
+
+#[test]
+fn a_program_runs_only_as_the_order_names_it() {
+    let scene = Scene::new();
+    let commands = ["/bin/echo granted *".to_owned()].into();
+    let order = scene.sign(&granting(&scene, [(Permission::Exec, Scope { commands, ..Scope::default() })]));
+    let run = |argv: &[&str]| {
+        let argv = argv.iter().map(|word| (*word).to_owned()).collect();
+        scene.ask(order.clone(), &Act::Run { argv, stdin: None, timeout_ms: 5_000 }, NOW)
+    };
+    match run(&["/bin/echo", "granted", "$HOME; reboot"]) {
+        Ok(Done::Ran(output)) => assert_eq!(output.stdout, b"granted $HOME; reboot\n"),
+        other => panic!("{other:?}"),
+    }
+    for outside in [
+        &["/bin/sh", "-c", "echo granted x"][..],
+        &["/bin/echo", "granted"],
+        &["/bin/echo", "granted", "x", "y"],
+        &["/bin/echo", "granted x"],
+        &["/bin/echo", "granted", "-x"],
+        &["/bin/../bin/echo", "granted", "x"],
+        &["echo", "granted", "x"],
+        &["/bin/echo", "granted", "x\ny"],
+        &[],
+    ] {
+        refused(run(outside), "exec");
+    }
+    // Another permission's order lets nothing run.
+    let act = Act::Run { argv: vec!["/bin/true".to_owned()], stdin: None, timeout_ms: 5_000 };
+    refused(scene.ask(scene.sign(&scene.order()), &act, NOW), "exec: nothing is granted");
 }

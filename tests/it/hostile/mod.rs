@@ -7,6 +7,7 @@
 mod asking;
 mod broker;
 mod cache;
+mod confinement;
 mod corpus;
 mod egress;
 mod grants;

@@ -72,17 +72,14 @@ fn start() -> anyhow::Result<()> {
         [] => (Source::Device, None),
         ["--simulate"] => (Source::Fixture, None),
         ["--probe-confinement", ..] => (Source::Device, Some(&arguments[1..])),
+        ["--simulate", "--probe-confinement", ..] => (Source::Fixture, Some(&arguments[2..])),
         _ => anyhow::bail!("usage: fitment-runner [--simulate], with a supervisor on the standard streams"),
     };
     let (engine, placement) = running_engine().map_err(|e| anyhow::anyhow!("making the engine: {e:#}"))?;
     if placement == Placement::OnDemand {
         eprintln!("there is too little address space for the instance pool: runs start more slowly");
     }
-    let lacks = confine::confine(source.needs(), bounds(placement)).context("giving up privileges")?;
-    if let Some(paths) = probe {
-        return tell(&lacks, &confine::probe::lines(paths));
-    }
-    start_ticker(&engine)?;
+    // Its descriptors are made while they may be; its threads come when a reading wants one.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -92,6 +89,11 @@ fn start() -> anyhow::Result<()> {
         // The pipe is looked at between every few polls, so that guests that compute do not keep others from starting.
         .event_interval(8)
         .build()?;
+    let lacks = confine::confine(source.needs(), bounds(placement)).context("giving up privileges")?;
+    if let Some(paths) = probe {
+        return tell(&lacks, &confine::probe::lines(paths));
+    }
+    start_ticker(&engine)?;
     runtime.block_on(serve(source, engine, lacks))
 }
 

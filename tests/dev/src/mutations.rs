@@ -130,7 +130,16 @@ impl Copy {
         shell::run(build, &log("build")?, |_| {})?.ok("building the tests without the check")?;
         if let Some(program) = &mutation.program {
             let mut build = self.cargo(workspace);
-            build.args(["build", "-p", program]);
+            match program.as_str() {
+                // Two programs of one crate, each with a feature of its own.
+                "fitment-runner" => {
+                    build.args(["build", "-p", "fitment-runtime", "--bin", program, "--features", "runner"])
+                }
+                "fitment-compiler" => {
+                    build.args(["build", "-p", "fitment-runtime", "--bin", program, "--features", "compiler"])
+                }
+                _ => build.args(["build", "-p", program]),
+            };
             shell::run(build, &log("program")?, |_| {})?.ok("building the program without the check")?;
         }
         let mut test = self.cargo(workspace);

@@ -32,6 +32,11 @@ const fn function(
 
 pub(super) const READ_CPU: Function = function(Permission::Metrics, "metrics", "read-cpu", &[], 8);
 pub(super) const READ_UPTIME: Function = function(Permission::Metrics, "metrics", "read-uptime", &[], 8);
+pub(super) const LIST_PROCESSES: Function = function(Permission::Processes, "processes", "list-processes", &[], 4);
+/// The newest ten entries of a unit.
+pub(super) const LOGS: Function = function(Permission::Logs, "logs", "read", &["t", "0", "0", "0", "10"], 4);
+/// A command of one word, which stands where the configuration was put, with nothing to read.
+pub(super) const RUN: Function = function(Permission::Exec, "exec", "run", &["0", "1", "0", "0", "0", "5000"], 8);
 pub(super) const LIST_SERVICES: Function = function(Permission::ServicesRead, "services", "list-services", &[], 4);
 pub(super) const RESTART: Function =
     function(Permission::ServicesControl, "services-control", "control", &["t", "2"], 4);
@@ -51,6 +56,9 @@ pub(super) const STATE_GET: Function = function(Permission::State, "state", "get
 pub(super) const ALL: &[Function] = &[
     READ_CPU,
     READ_UPTIME,
+    LIST_PROCESSES,
+    LOGS,
+    RUN,
     LIST_SERVICES,
     RESTART,
     STAT,

@@ -1,10 +1,12 @@
 //! The broker believes nobody: not the supervisor that starts it, not the runner whose act it is asked to do.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use ed25519_dalek::SigningKey;
-use fitment_agent::broker::{Answer, Asked, Broker, Clerk, Duty, OrderActs, Right, What};
+use fitment_agent::broker::{Answer, Asked, Broker, Clerk, Duty, ItemLooks, OrderActs, Right, What};
+use fitment_agent::signed_set::SignedSet;
 use fitment_domain::act::{Act, Done, ServiceAction};
 use fitment_domain::budget::Budget;
 use fitment_domain::bytes::Digest;
@@ -18,10 +20,11 @@ use fitment_domain::request::{ORDER_TYPE, Order};
 use fitment_domain::run::{Fault, RunReport};
 use fitment_domain::signature::{Envelope, PublicKey};
 use fitment_domain::time::UnixMs;
-use fitment_runner_client::{DeviceHost, Egress, HttpHost, Secrets, Trust};
+use fitment_runner_client::{Acts, CallLimits, DeviceHost, Egress, HostCalls, HttpHost, Secrets, Trust};
+use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 
-use super::asking::{REMOVE, RESTART, WRITE, fault};
+use super::asking::{LIST, LOGS, READ, REMOVE, RESTART, RUN, STAT, WRITE, fault};
 use super::lab::Lab;
 use crate::support::programs::programs;
 
@@ -52,7 +55,11 @@ impl Scene {
         let globs = [format!("{}/mine/**", self.root().display())].into();
         let files = Scope { globs, ..Scope::default() };
         let services = Scope { units: ["mine-*.service".to_owned()].into(), ..Scope::default() };
-        Grants([(Permission::FilesWrite, files), (Permission::ServicesControl, services)].into())
+        let programs = Scope { commands: ["/bin/true".to_owned()].into(), ..Scope::default() };
+        Grants(
+            [(Permission::FilesWrite, files), (Permission::ServicesControl, services), (Permission::Exec, programs)]
+                .into(),
+        )
     }
 
     fn order(&self) -> Order {
@@ -84,6 +91,32 @@ impl Scene {
         Envelope::sign(ORDER_TYPE, order, &self.platform).unwrap()
     }
 
+    /// Returns the broker process of this device; it is started by the first question.
+    fn broker(&self) -> Arc<Broker> {
+        let state = self.root().join("state");
+        std::fs::create_dir_all(state.join("identity")).unwrap();
+        let key = PublicKey::of(&self.platform);
+        let identity = serde_json::json!({
+            "tenant": self.me.tenant, "device": self.me.device, "server": "https://localhost:1", "server_ca_pem": "",
+            "instruction_key": key, "release_key": key,
+        });
+        std::fs::write(state.join("identity/identity.json"), identity.to_string()).unwrap();
+        Arc::new(Broker::new(&programs(), &state).unwrap())
+    }
+
+    /// Signs a set of these items. It has expired: a device that its server does not reach goes on with what it has.
+    fn set(&self, t: i64, me: &Addressee, items: &[Item]) -> Envelope {
+        let set = InstructionSet {
+            tenant: me.tenant.clone(),
+            device: me.device.clone(),
+            time: SetTime { epoch: 1, t: UnixMs(t) },
+            group: String::new(),
+            expires: UnixMs(0),
+            items: items.to_vec(),
+        };
+        Envelope::sign(SET_TYPE, &set, &self.platform).unwrap()
+    }
+
     /// Makes a file and returns the act that removes it.
     fn removal(&self, path: &str) -> Act {
         let path = self.root().join(path);
@@ -99,6 +132,10 @@ impl Scene {
             other => panic!("{other:?}"),
         }
     }
+}
+
+fn http_host() -> HttpHost {
+    HttpHost::new(Secrets::new(), &Trust::default(), Egress::new(Policy::Device)).unwrap()
 }
 
 fn refused<T: std::fmt::Debug>(answer: Result<T, Fault>, words: &str) {
@@ -172,22 +209,14 @@ fn the_broker_does_nothing_outside_the_orders_grants() {
 #[tokio::test]
 async fn a_script_acts_through_the_broker_process_and_only_where_its_order_lets_it() {
     let (scene, lab) = (Scene::new(), Lab::new().await);
-    let state = scene.root().join("state");
-    std::fs::create_dir_all(state.join("identity")).unwrap();
-    let key = PublicKey::of(&scene.platform);
-    let identity = serde_json::json!({
-        "tenant": scene.me.tenant, "device": scene.me.device, "server": "https://localhost:1", "server_ca_pem": "",
-        "instruction_key": key, "release_key": key,
-    });
-    std::fs::write(state.join("identity/identity.json"), identity.to_string()).unwrap();
-    let broker = Arc::new(Broker::new(&programs(), &state).unwrap());
+    let broker = scene.broker();
     // The broker's clock is the machine's.
     let now = crate::support::wire::now().0;
     let mut order = scene.order();
     order.deliver_by = UnixMs(now + 60_000);
     let order = scene.sign(&order);
     let run = async |function: super::asking::Function, text: &str, grants: Grants| {
-        let http = Arc::new(HttpHost::new(Secrets::new(), &Trust::default(), Egress::new(Policy::Device)).unwrap());
+        let http = Arc::new(http_host());
         let acts = Arc::new(OrderActs::new(Arc::clone(&broker), order.clone()));
         let mut spec = function.spec(text);
         spec.grants = grants;
@@ -199,6 +228,7 @@ async fn a_script_acts_through_the_broker_process_and_only_where_its_order_lets_
     assert_eq!(fault(&run(WRITE, &path("mine/new"), scene.grants()).await), None);
     assert_eq!(std::fs::read_to_string(path("mine/new")).unwrap(), path("mine/new"));
     assert_eq!(fault(&run(REMOVE, &path("mine/old"), scene.grants()).await), None);
+    assert_eq!(fault(&run(RUN, "/bin/true", scene.grants()).await), None);
     assert!(!scene.root().join("mine/old").exists());
     // A runner that was broken grants itself everything: the order still says what it says.
     scene.removal("others/file");
@@ -206,6 +236,7 @@ async fn a_script_acts_through_the_broker_process_and_only_where_its_order_lets_
     for scope in wide.0.values_mut() {
         scope.globs = [format!("{}/**", scene.root().display())].into();
         scope.units = ["*.service".to_owned()].into();
+        scope.commands = ["/bin/false".to_owned()].into();
     }
     let denied = |report: &RunReport, name: &str, what: &str| {
         let fault = fault(report);
@@ -213,6 +244,7 @@ async fn a_script_acts_through_the_broker_process_and_only_where_its_order_lets_
         assert!(said, "{name} {what}: {fault:?}");
     };
     denied(&run(REMOVE, &path("others/file"), wide.clone()).await, "files:write: ", "/mine/**");
+    denied(&run(RUN, "/bin/false", wide.clone()).await, "exec: ", "/bin/false is not within /bin/true");
     denied(&run(RESTART, "ssh.service", wide).await, "services:control: ", "ssh.service is not within mine-*.service");
     assert!(scene.root().join("others/file").exists());
 }
@@ -240,16 +272,6 @@ fn looked(answer: Answer) -> Result<Seen, Fault> {
 fn what_runs_on_a_schedule_is_read_for_by_the_platforms_own_set_and_changes_nothing() {
     let scene = Scene::new();
     let item = granting(&scene, [reading(&scene)]).item;
-    let set = |t: i64, me: &Addressee, items: &[Item]| InstructionSet {
-        tenant: me.tenant.clone(),
-        device: me.device.clone(),
-        time: SetTime { epoch: 1, t: UnixMs(t) },
-        group: String::new(),
-        // A device that its server does not reach goes on with what it has.
-        expires: UnixMs(0),
-        items: items.to_vec(),
-    };
-    let sign = |set: &InstructionSet, key: &SigningKey| Envelope::sign(SET_TYPE, set, key).unwrap();
     std::fs::create_dir_all(scene.root().join("logs")).unwrap();
     std::fs::write(scene.root().join("logs/a.log"), "a line").unwrap();
     std::fs::write(scene.root().join("logs/key"), "secret").unwrap();
@@ -268,7 +290,8 @@ fn what_runs_on_a_schedule_is_read_for_by_the_platforms_own_set_and_changes_noth
         clerk.answer(&Asked { right, what, wait_ms: 5_000 }, NOW, &|| false)
     };
     let mine = &item.installation;
-    let good = sign(&set(10, &scene.me, std::slice::from_ref(&item)), &scene.platform);
+    let items = std::slice::from_ref(&item);
+    let good = scene.set(10, &scene.me, items);
 
     assert_eq!(ask(&good, false, mine, What::Look(read("logs/a.log"))), Answer::ShowSet);
     assert_eq!(looked(ask(&good, true, mine, What::Look(read("logs/a.log")))), Ok(Seen::Bytes(b"line".to_vec())));
@@ -276,8 +299,8 @@ fn what_runs_on_a_schedule_is_read_for_by_the_platforms_own_set_and_changes_noth
     assert_eq!(looked(ask(&good, false, mine, What::Look(read("logs/a.log")))), Ok(Seen::Bytes(b"line".to_vec())));
     refused(looked(ask(&good, false, mine, What::Look(read("logs/key")))), "files:read");
     refused(looked(ask(&good, false, mine, What::Look(read("../etc/shadow")))), "files:read");
-    let stranger = InstallationId::from_random([5; 16]);
-    refused(looked(ask(&good, false, &stranger, What::Look(read("logs/a.log")))), "not in the set");
+    let foreign = InstallationId::from_random([5; 16]);
+    refused(looked(ask(&good, false, &foreign, What::Look(read("logs/a.log")))), "not in the set");
     // Of a folder that is only the way to a grant, nothing else is told.
     let folder = Look::List { path: scene.root().join("logs").to_str().unwrap().to_owned() };
     match looked(ask(&good, false, mine, What::Look(folder))) {
@@ -292,14 +315,96 @@ fn what_runs_on_a_schedule_is_read_for_by_the_platforms_own_set_and_changes_noth
     assert!(scene.root().join("mine/file").exists());
     // Another's set, another device's, an older one, and one under another's digest.
     let other = Addressee { device: DeviceId::from_random([9; 16]), ..scene.me.clone() };
-    let forged = sign(&set(20, &scene.me, std::slice::from_ref(&item)), &SigningKey::from_bytes(&[8; 32]));
+    let stranger = Scene {
+        platform: SigningKey::from_bytes(&[8; 32]),
+        me: scene.me.clone(),
+        folder: tempfile::tempdir().unwrap(),
+    };
+    let forged = stranger.set(20, &scene.me, items);
     let look = || What::Look(read("logs/a.log"));
     refused(looked(ask(&forged, true, mine, look())), "signature");
-    refused(looked(ask(&sign(&set(20, &other, &[]), &scene.platform), true, mine, look())), "another device");
-    refused(looked(ask(&sign(&set(9, &scene.me, &[]), &scene.platform), true, mine, look())), "older");
+    refused(looked(ask(&scene.set(20, &other, &[]), true, mine, look())), "another device");
+    refused(looked(ask(&scene.set(9, &scene.me, &[]), true, mine, look())), "older");
     let right = Right::Item { set: Digest::of(b"another"), shown: Some(good.clone()), installation: mine.clone() };
     let asked = Asked { right, what: look(), wait_ms: 5_000 };
     refused(looked(Clerk::new(scene.duty()).answer(&asked, NOW, &|| false)), "another one than is named");
+}
+
+#[tokio::test]
+async fn a_monitor_reads_what_its_own_account_may_not_and_only_where_its_set_lets_it() {
+    let (scene, lab) = (Scene::new(), Lab::new().await);
+    let logs = Scope { units: ["app-*.service".to_owned()].into(), ..Scope::default() };
+    let item = granting(&scene, [reading(&scene), (Permission::Logs, logs)]).item;
+    let set = Arc::new(SignedSet::default());
+    let looks = ItemLooks::new(scene.broker(), Arc::clone(&set), item.installation.clone());
+    let http = Arc::new(http_host());
+    let host: Arc<dyn HostCalls> = Arc::new(DeviceHost::new(http, Arc::new(looks)));
+    let path = |path: &str| scene.root().join(path).to_str().unwrap().to_owned();
+    std::fs::create_dir_all(path("logs")).unwrap();
+    for file in ["logs/a.log", "key"] {
+        std::fs::write(path(file), "secret").unwrap();
+        std::fs::set_permissions(path(file), std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let run = async |function: super::asking::Function, what: &str, grants: &Grants| {
+        let text = if function.permission == Permission::Logs { what.to_owned() } else { path(what) };
+        let mut spec = function.spec(&text);
+        spec.grants = grants.clone();
+        fault(&lab.run_with(&function.guest(), spec, Arc::clone(&host)).await).cloned()
+    };
+    let granted = &item.grants;
+    assert!(
+        matches!(run(READ, "logs/a.log", granted).await, Some(Fault::Failed(words)) if words.contains("no instruction set"))
+    );
+    set.put(&scene.set(10, &scene.me, std::slice::from_ref(&item)));
+    for (function, file) in [(READ, "logs/a.log"), (STAT, "logs/a.log"), (LIST, "logs")] {
+        assert_eq!(run(function, file, granted).await, None, "{} {file}", function.name);
+    }
+    // A newer set is shown without being asked for, and the one before counts no more.
+    let mut narrower = item.clone();
+    narrower.grants = Grants::default();
+    set.put(&scene.set(11, &scene.me, &[narrower]));
+    assert!(
+        matches!(run(READ, "logs/a.log", granted).await, Some(Fault::Denied(words)) if words.starts_with("files:read: nothing"))
+    );
+    set.put(&scene.set(12, &scene.me, std::slice::from_ref(&item)));
+    // A runner that was broken grants itself everything: the set still says what it says.
+    let mut wide = item.grants.clone();
+    for scope in wide.0.values_mut() {
+        scope.globs = [format!("{}/**", scene.root().display())].into();
+        scope.units = ["*.service".to_owned()].into();
+    }
+    let said = run(LOGS, "ssh.service", &wide).await;
+    assert!(matches!(&said, Some(Fault::Denied(words)) if words.contains("app-*.service")), "{said:?}");
+    let said = run(LOGS, "app-1.service", granted).await;
+    assert!(matches!(said, None | Some(Fault::Unsupported(_))), "{said:?}");
+    assert!(matches!(run(READ, "key", &wide).await, Some(Fault::Denied(words)) if words.contains("logs/*.log")));
+    assert_eq!(run(READ, "logs/a.log", &wide).await, None);
+}
+
+/// The broker's own checks and readings within this process, for a script with these grants.
+struct BrokerHere {
+    clerk: Mutex<Clerk>,
+    order: Envelope,
+}
+
+impl Acts for BrokerHere {
+    fn act<'a>(&'a self, _act: Act, _limits: CallLimits) -> BoxFuture<'a, Result<Done, Fault>> {
+        Box::pin(async { Err(Fault::Unsupported("acts here".to_owned())) })
+    }
+
+    fn look<'a>(&'a self, look: Look, _limits: CallLimits) -> BoxFuture<'a, Result<Seen, Fault>> {
+        let asked = Asked { right: Right::Order(self.order.clone()), what: What::Look(look), wait_ms: 5_000 };
+        let answer = self.clerk.lock().unwrap().answer(&asked, NOW, &|| false);
+        Box::pin(async { looked(answer) })
+    }
+}
+
+/// Returns a host whose broker has an order with these grants.
+pub(super) fn host_by_an_order(grants: Grants) -> Arc<dyn HostCalls> {
+    let scene = Scene::new();
+    let order = scene.sign(&granting(&scene, grants.0));
+    let acts = BrokerHere { clerk: Mutex::new(Clerk::new(scene.duty())), order };
+    Arc::new(DeviceHost::new(Arc::new(http_host()), Arc::new(acts)))
 }
 
 #[test]
@@ -330,5 +435,5 @@ fn a_program_runs_only_as_the_order_names_it() {
     }
     // Another permission's order lets nothing run.
     let act = Act::Run { argv: vec!["/bin/true".to_owned()], stdin: None, timeout_ms: 5_000 };
-    refused(scene.ask(scene.sign(&scene.order()), &act, NOW), "exec: nothing is granted");
+    refused(scene.ask(scene.sign(&granting(&scene, [reading(&scene)])), &act, NOW), "exec: nothing is granted");
 }

@@ -89,7 +89,8 @@ fn a_runner_that_was_broken_reads_figures_and_does_nothing_else() {
     let open = folder.path().join("open");
     std::fs::write(&open, "x").unwrap();
     std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o666)).unwrap();
-    let paths = [state.as_path(), &open, folder.path(), Path::new("/var/log"), Path::new("/root"), Path::new("/etc/shadow")];
+    let paths =
+        [state.as_path(), &open, folder.path(), Path::new("/var/log"), Path::new("/root"), Path::new("/etc/shadow")];
 
     let mut done = probe(&[], &paths);
     done.sort();

@@ -17,8 +17,17 @@ const COMPONENT_BYTES_MAX: usize = 120 * 1024;
 /// Cases on simulated devices: at the least one that is well and one that is not.
 const CASES_MIN: usize = 2;
 
-const MONITORS: [&str; 8] =
-    ["cpu", "memory", "disk-space", "service-health", "uptime", "load", "network-errors", "pending-updates"];
+const MONITORS: [&str; 9] = [
+    "cpu",
+    "memory",
+    "disk-space",
+    "process-watch",
+    "service-health",
+    "uptime",
+    "load",
+    "network-errors",
+    "pending-updates",
+];
 const PROBES: [&str; 5] = ["http", "tcp", "dns", "tls-certificate", "ping"];
 const SCRIPTS: [&str; 2] = ["restart-service", "clean-temp"];
 

@@ -74,8 +74,15 @@ impl Process {
         let shared = Arc::new(Shared::default());
         let reading = read(Arc::clone(&shared), frames.downgrade(), output);
         tokio::spawn(watch(Arc::clone(&shared), child, ended, reading, wire::write_all(outgoing, input)));
-        let process =
-            Self { engine, lacks, frames, shared, places: Semaphore::new(RUNS_MAX), next_run: AtomicU64::new(1), _life: life };
+        let process = Self {
+            engine,
+            lacks,
+            frames,
+            shared,
+            places: Semaphore::new(RUNS_MAX),
+            next_run: AtomicU64::new(1),
+            _life: life,
+        };
         Ok(Arc::new(process))
     }
 

@@ -89,12 +89,14 @@ fn start() -> anyhow::Result<()> {
         // The pipe is looked at between every few polls, so that guests that compute do not keep others from starting.
         .event_interval(8)
         .build()?;
-    let lacks = confine::confine(source.needs(), bounds(placement)).context("giving up privileges")?;
+    let give_up = || confine::confine(source.needs(), bounds(placement)).context("giving up privileges");
     if let Some(paths) = probe {
-        return tell(&lacks, &confine::probe::lines(paths));
+        return tell(&give_up()?, &confine::probe::lines(paths));
     }
+    let pipes = Pipes::of_this_process(&runtime)?;
+    let lacks = give_up()?;
     start_ticker(&engine)?;
-    runtime.block_on(serve(source, engine, lacks))
+    runtime.block_on(serve(source, engine, pipes, lacks))
 }
 
 /// The pool takes most of the address space that there is; where there was too little for it, little is left to bound.
@@ -117,9 +119,24 @@ fn tell(lacks: &[String], lines: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn serve(source: Source, engine: wasmtime::Engine, lacks: Vec<String>) -> anyhow::Result<()> {
-    let input = pipe::Receiver::from_owned_fd(owned(std::io::stdin())?).context("standard input must be a pipe")?;
-    let output = pipe::Sender::from_owned_fd(owned(std::io::stdout())?).context("standard output must be a pipe")?;
+/// The way to the supervisor and back.
+struct Pipes {
+    input: pipe::Receiver,
+    output: pipe::Sender,
+}
+
+impl Pipes {
+    fn of_this_process(runtime: &tokio::runtime::Runtime) -> anyhow::Result<Self> {
+        let _inside = runtime.enter();
+        let input = pipe::Receiver::from_owned_fd(owned(std::io::stdin())?).context("standard input must be a pipe")?;
+        let output =
+            pipe::Sender::from_owned_fd(owned(std::io::stdout())?).context("standard output must be a pipe")?;
+        Ok(Self { input, output })
+    }
+}
+
+async fn serve(source: Source, engine: wasmtime::Engine, pipes: Pipes, lacks: Vec<String>) -> anyhow::Result<()> {
+    let Pipes { input, output } = pipes;
     let (supervisor, outgoing) = Supervisor::new();
     supervisor.send(FromRunner::Ready { engine: engine_identity(), lacks });
     let mut writer = tokio::spawn(frames::write_all(outgoing, output));

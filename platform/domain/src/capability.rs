@@ -118,6 +118,12 @@ impl Permission {
         matches!(self, Permission::ServicesControl | Permission::FilesWrite | Permission::Exec)
     }
 
+    /// Returns the parts that its scope has.
+    pub fn parts(self) -> impl Iterator<Item = Reach> {
+        let secrets = (self == Permission::Http).then_some(Reach::Secrets);
+        self.reach().into_iter().chain(secrets)
+    }
+
     /// Returns which part of a scope says how far it reaches; none if it has no scope.
     pub fn reach(self) -> Option<Reach> {
         match self {

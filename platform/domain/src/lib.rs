@@ -22,6 +22,7 @@ pub mod budget;
 pub mod capability;
 pub mod reach;
 
+pub mod ceiling;
 pub mod egress;
 
 pub mod release;

@@ -35,6 +35,8 @@ pub enum Mismatch {
     Arch { needs: String, has: String },
     #[error("the device's certificates are revoked")]
     Revoked,
+    #[error("not permitted here: {why}")]
+    NotPermitted { why: String },
     #[error("no agent runs on it yet: it was entered by hand or imported")]
     NoAgent,
 }

@@ -73,7 +73,8 @@ fn example(reach: Reach) -> &'static str {
     }
 }
 
-fn is_placeholder(reach: Reach, entry: &str) -> bool {
+/// Returns whether an entry stands for something that the configuration or a connection says.
+pub fn is_placeholder(reach: Reach, entry: &str) -> bool {
     let config = entry.strip_prefix("config:").is_some_and(|key| !key.is_empty() && !key.contains(['/', '.', ':']));
     match reach {
         Reach::Origins => config || entry == "connection" || entry == "target",

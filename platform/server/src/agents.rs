@@ -16,7 +16,6 @@ use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get, post, put};
 use fitment_domain::bytes::Digest;
 use fitment_domain::device::Facts;
-use fitment_domain::id::JobId;
 use fitment_domain::instruction::{InstructionSet, SET_TYPE};
 use fitment_domain::protocol::route;
 use fitment_domain::signature::Signer;
@@ -24,8 +23,7 @@ use fitment_domain::signature::Signer;
 pub(crate) use self::gate::Peer;
 use self::gate::{Gate, Opens};
 use crate::app::Shared;
-use crate::clock;
-use crate::job::JobKind;
+use crate::job;
 use crate::locate;
 use crate::problem::{self, Body, Problem};
 
@@ -103,7 +101,7 @@ async fn facts(
     device.peer = Some(address.ip().to_canonical().to_string());
     if device != before {
         locate::settle(&mut tx, &mut device, now).await?;
-        tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Assign.as_str(), device.id.as_str(), now).await?;
+        job::assign(&mut tx, &device.id, now).await?;
     }
     tx.touch_device(&device.id, now).await?;
     tx.commit().await?;

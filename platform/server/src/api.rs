@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod ceilings;
 pub mod connection_changes;
 pub mod connections;
 pub mod device_life;
@@ -20,6 +21,7 @@ pub mod mapping;
 pub mod networks;
 pub mod openapi;
 pub mod people;
+pub mod plans;
 pub mod releases;
 pub mod requests;
 pub mod retention;
@@ -86,7 +88,13 @@ pub fn router(app: Shared) -> Router {
         .route("/api/v1/accounts", get(accounts::list).post(accounts::add))
         .route("/api/v1/tenants/{id}/retention", get(retention::show).put(retention::decide))
         .route("/api/v1/releases/{publisher}/{name}/{version}/rejection", post(life::reject))
+        .route("/api/v1/plans", get(plans::list))
+        .route("/api/v1/plans/{name}", get(plans::show).put(plans::define).delete(plans::remove))
+        .route("/api/v1/tenants/{id}/plan", get(plans::of_tenant).put(plans::assign))
         // MSPs.
+        .route("/api/v1/permission-ceilings", get(ceilings::list))
+        .route("/api/v1/permission-ceilings/{subject}", get(ceilings::show).put(ceilings::set).delete(ceilings::remove))
+        .route("/api/v1/devices/{id}/permissions", get(ceilings::of_device))
         .route("/api/v1/people", get(people::list).post(people::add))
         .route("/api/v1/people/{id}", put(people::change).delete(people::disable))
         .route("/api/v1/people/{id}/password", put(people::let_in_again))

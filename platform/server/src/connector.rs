@@ -17,6 +17,7 @@ use fitment_store::{Connection, StoreError};
 
 use crate::app::App;
 use crate::door::{self, Refused};
+use crate::limits::Limits;
 use crate::sealed::{self, SealError};
 
 /// Milliseconds after the end of a run's time within which the sandbox has surely killed it.
@@ -43,6 +44,8 @@ pub enum ConnectorError {
     Prepare(#[from] PrepareError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("{0}")]
+    NotPermitted(String),
     #[error("{call}: the connector ended without an answer: {end}")]
     Ended { call: &'static str, end: String, maybe_written: bool },
     #[error("{0}: the connector returned something else than asked")]
@@ -93,18 +96,25 @@ impl Opened {
 
 /// Opens a connection: reads its release through the door, unseals its credential.
 pub async fn open(app: &App, tenant: &TenantId, connection: &Connection) -> Result<Opened, ConnectorError> {
-    let release = app.store.read(Scope::Tenant(tenant.clone())).await?.release(&connection.release).await?;
+    let mut tx = app.store.read(Scope::Tenant(tenant.clone())).await?;
+    let (release, limits) = (tx.release(&connection.release).await?, Limits::read(&mut tx).await?);
+    drop(tx);
     let release = release.ok_or(ConnectorError::NoRelease)?;
     let passed = door::open_for(app, tenant, &release).await?;
     let manifest = &passed.verified.package.manifest;
     let origin = Origin::of_url(&connection.url).map_err(|e| ConnectorError::Url(e.to_string()))?;
+    let asked = manifest.asked()?.bind_origin("connection", origin.as_str());
+    let verdict = limits.judge_for_client(manifest, &asked, connection.client.as_ref());
+    if let Some(reason) = verdict.reasons.first() {
+        return Err(ConnectorError::NotPermitted(reason.to_string()));
+    }
     let host = app.connectors.host(app, tenant, connection, &origin)?;
     let component = ComponentRef { digest: release.digest.clone(), bytes: passed.component.clone() };
     // Compiling counts for nobody's time: a call that begins is a call that runs.
     app.sandbox.prepare(&component).await?;
     Ok(Opened {
         component,
-        grants: manifest.asked()?.bind_origin("connection", origin.as_str()),
+        grants: verdict.judgement.grants,
         budget: manifest.budget()?,
         config: connection.config.to_string(),
         host,

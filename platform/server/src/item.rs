@@ -1,6 +1,6 @@
 //! What a device is handed to run: an item made from an installation and its release, behind the second door.
 
-use fitment_domain::capability::{Ceiling, effective};
+use fitment_domain::capability::{Ceiling, Grants, effective};
 use fitment_domain::device::Device;
 use fitment_domain::id::TenantId;
 use fitment_domain::installation::Installation;
@@ -12,6 +12,7 @@ use fitment_store::Release;
 
 use crate::app::App;
 use crate::door::{self, Refused};
+use crate::limits::Limits;
 
 /// Returns every reason why a release does not run on a device now; empty if it does.
 pub fn mismatches(app: &App, device: &Device, release: &Release) -> Vec<Mismatch> {
@@ -24,33 +25,42 @@ pub fn mismatches(app: &App, device: &Device, release: &Release) -> Vec<Mismatch
     reasons
 }
 
-/// Makes the item; nothing where the release does not run on the device.
+/// Returns what an installation was agreed to and asks now, with the values of its configuration in their places.
+///
+/// The agreement was given with these values: only what is bound alike can be compared.
+pub fn agreed(release: &Release, installation: &Installation) -> Option<Grants> {
+    let bound = bind_config(release.manifest.asked().ok()?, &installation.config);
+    match effective(&bound, [&Ceiling::Only(installation.grants.clone())]) {
+        Ok(agreed) => Some(agreed),
+        Err(error) => {
+            tracing::error!(installation = %installation.id, %error, "what an installation may do cannot be worked out");
+            None
+        }
+    }
+}
+
+/// Makes the item, under every layer that limits what runs on the device; where it does not run, every reason why.
 pub async fn make(
     app: &App,
     tenant: &TenantId,
     device: &Device,
     installation: &Installation,
     release: &Release,
-) -> Result<Option<Item>, Refused> {
-    let (Ok(kind), Ok(asked), Ok(budget)) =
-        (release.manifest.kind(), release.manifest.asked(), release.manifest.budget())
+    limits: &Limits,
+) -> Result<Result<Item, Vec<Mismatch>>, Refused> {
+    let (Ok(kind), Some(agreed), Ok(budget)) =
+        (release.manifest.kind(), agreed(release, installation), release.manifest.budget())
     else {
-        return Ok(None);
+        return Ok(Err(Vec::new()));
     };
-    if !kind.runs_on_devices() || !mismatches(app, device, release).is_empty() {
-        return Ok(None);
+    let verdict = limits.judge(&release.manifest, &agreed, device);
+    let mut reasons = mismatches(app, device, release);
+    reasons.extend(verdict.reasons);
+    if !kind.runs_on_devices() || !reasons.is_empty() {
+        return Ok(Err(reasons));
     }
     let passed = door::open_for(app, tenant, release).await?;
-    // The agreement was given with the configuration's values in their places: only what is bound alike can be compared.
-    let bound = bind_config(asked, &installation.config);
-    let grants = match effective(&bound, [&Ceiling::Only(installation.grants.clone())]) {
-        Ok(grants) => grants,
-        Err(error) => {
-            tracing::error!(installation = %installation.id, %error, "what an installation may do cannot be worked out");
-            return Ok(None);
-        }
-    };
-    Ok(Some(Item {
+    Ok(Ok(Item {
         installation: installation.id.clone(),
         accessory: release.accessory.clone(),
         version: release.version.clone(),
@@ -63,7 +73,7 @@ pub async fn make(
         publisher_key: passed.publisher_key,
         config: installation.config.clone(),
         interval_s: installation.interval_s,
-        grants,
+        grants: verdict.judgement.grants,
         budget,
     }))
 }

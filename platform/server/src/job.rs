@@ -1,5 +1,30 @@
 //! The kinds of background work: one list for whoever asks for work, does it and counts it.
 
+use fitment_domain::id::{DeviceId, JobId};
+use fitment_domain::time::UnixMs;
+use fitment_store::{StoreError, Tx};
+
+use crate::clock;
+
+/// Asks, in this transaction, for a new instruction set of a device.
+pub async fn assign(tx: &mut Tx, device: &DeviceId, now: UnixMs) -> Result<(), StoreError> {
+    enqueue(tx, JobKind::Assign, device.as_str(), now).await
+}
+
+/// Asks, in this transaction, for new instruction sets of every device of the tenant.
+pub async fn assign_all(tx: &mut Tx, now: UnixMs) -> Result<(), StoreError> {
+    for device in tx.devices().await? {
+        assign(tx, &device.id, now).await?;
+    }
+    Ok(())
+}
+
+/// Asks, in this transaction, for work.
+pub async fn enqueue(tx: &mut Tx, kind: JobKind, subject: &str, now: UnixMs) -> Result<(), StoreError> {
+    let random = clock::random().map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    tx.enqueue(&JobId::from_random(random), kind.as_str(), subject, now).await
+}
+
 /// What a job does; what its subject is depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobKind {
@@ -11,14 +36,16 @@ pub enum JobKind {
     Sync,
     /// Puts a client's devices where its networks say; the subject is the client.
     Relocate,
+    /// Asks for new sets of all devices whose MSP has a plan; the subject is the plan.
+    Replan,
     /// Rolls samples up, and lets go what is old; the subject is the platform.
     Retain,
 }
 
 impl JobKind {
     /// Every kind: one that is missing here is not done either.
-    pub const ALL: [JobKind; 5] =
-        [JobKind::Assign, JobKind::Deliver, JobKind::Sync, JobKind::Relocate, JobKind::Retain];
+    pub const ALL: [JobKind; 6] =
+        [JobKind::Assign, JobKind::Deliver, JobKind::Sync, JobKind::Relocate, JobKind::Replan, JobKind::Retain];
 
     /// Returns the word that the queue and the counters use.
     pub const fn as_str(self) -> &'static str {
@@ -27,6 +54,7 @@ impl JobKind {
             JobKind::Deliver => "deliver",
             JobKind::Sync => "sync",
             JobKind::Relocate => "relocate",
+            JobKind::Replan => "replan",
             JobKind::Retain => "retain",
         }
     }
@@ -43,7 +71,9 @@ mod tests {
 
     #[test]
     fn every_kind_of_work_is_known_by_its_word() {
-        for kind in [JobKind::Assign, JobKind::Deliver, JobKind::Sync, JobKind::Relocate, JobKind::Retain] {
+        for kind in
+            [JobKind::Assign, JobKind::Deliver, JobKind::Sync, JobKind::Relocate, JobKind::Replan, JobKind::Retain]
+        {
             assert_eq!(JobKind::parse(kind.as_str()), Some(kind), "a kind that is missing in ALL would never be done");
         }
         assert_eq!(JobKind::parse("other"), None);

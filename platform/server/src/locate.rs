@@ -3,15 +3,14 @@
 use std::net::IpAddr;
 
 use fitment_domain::device::{Device, fact};
-use fitment_domain::id::{ClientId, JobId};
+use fitment_domain::id::ClientId;
 use fitment_domain::location::{Evidence, Network, Place, decide};
 use fitment_domain::run::Fact;
 use fitment_domain::time::UnixMs;
 use fitment_store::Tx;
 
-use crate::clock;
 use crate::closing;
-use crate::job::JobKind;
+use crate::job;
 use crate::observe::ObserveError;
 
 /// What a client's devices are located by.
@@ -66,7 +65,7 @@ pub async fn settle_by(tx: &mut Tx, device: &mut Device, tables: &Tables, now: U
     if moved {
         tracing::info!(device = %device.id, location = %device.location, source = source.as_str(), "a device is located");
         closing::of_uncovered(tx, device, now).await?;
-        tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Assign.as_str(), device.id.as_str(), now).await?;
+        job::assign(tx, &device.id, now).await?;
     }
     Ok(moved)
 }

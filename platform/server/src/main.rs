@@ -18,6 +18,7 @@ mod item;
 mod job;
 mod keys;
 mod known_keys;
+mod limits;
 mod locate;
 mod lock;
 mod metrics;

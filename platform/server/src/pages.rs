@@ -5,6 +5,7 @@ mod account;
 mod alerts;
 mod assets;
 mod audit;
+mod ceilings;
 mod chart;
 mod devices;
 mod fault;
@@ -66,6 +67,8 @@ pub fn router() -> Router<Shared> {
         .route("/people", get(people::list).post(people::add))
         .route("/people/{id}", post(people::change))
         .route("/people/{id}/disable", post(people::disable))
+        .route("/ceilings", get(ceilings::list).post(ceilings::set))
+        .route("/ceilings/{subject}/remove", post(ceilings::remove))
         .route("/audit", get(audit::list))
         .route("/devices", get(devices::list))
         .route("/devices/{id}", get(devices::one::show))

@@ -1,13 +1,13 @@
 //! After a restored backup: a new epoch, so that the sets that are made now are newer than whatever agents run, and what may have
 //! been delivered since the backup is looked for before it is delivered.
 
-use fitment_domain::id::{JobId, TenantId};
+use fitment_domain::id::TenantId;
 use fitment_domain::tenant::Scope;
 use fitment_domain::time::UnixMs;
 use fitment_store::{Store, StoreError};
 
-use crate::clock::{self, NoRandomness};
-use crate::job::JobKind;
+use crate::clock::NoRandomness;
+use crate::job;
 
 /// Why not every device was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -37,9 +37,7 @@ pub async fn new_epoch(store: &Store, now: UnixMs) -> Result<i64, RestoreError> 
 async fn begin_anew(store: &Store, tenant: TenantId, now: UnixMs) -> Result<(), RestoreError> {
     let mut tx = store.begin(Scope::Tenant(tenant)).await?;
     tx.doubt_deliveries(now).await?;
-    for device in tx.devices().await? {
-        tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Assign.as_str(), device.id.as_str(), now).await?;
-    }
+    job::assign_all(&mut tx, now).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -3,7 +3,8 @@
 pub mod assign;
 pub mod deliver;
 pub mod relocate;
-pub mod retain;
+pub mod replan;
+mod retain;
 pub mod sync;
 
 use std::sync::Arc;
@@ -183,6 +184,7 @@ async fn execute(app: &App, job: &Job) -> Result<Next, JobError> {
         JobKind::Relocate => {
             relocate::run(app, tenant()?, &ClientId::parse(&job.subject).map_err(|_| subject())?).await
         }
+        JobKind::Replan => replan::run(app, &job.subject).await,
         JobKind::Retain => retain::run(app).await,
     }
 }

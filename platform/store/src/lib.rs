@@ -16,6 +16,7 @@ mod account;
 mod alert;
 mod audit;
 mod backup;
+mod ceiling;
 mod connection;
 mod counts;
 mod device;
@@ -51,6 +52,7 @@ pub use crate::account::{Account, AccountSummary, TokenRow};
 pub use crate::alert::AlertRow;
 pub use crate::audit::{AUDIT_PAGE_MAX, AuditPage};
 pub use crate::backup::Shape;
+pub use crate::ceiling::{CeilingRow, Plan};
 pub use crate::connection::Connection;
 pub use crate::counts::Counts;
 pub use crate::device::{CertificateRow, DeviceName};
@@ -86,6 +88,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (11, "requests", include_str!("../migrations/0011_requests.sql")),
     (12, "result_keys", include_str!("../migrations/0012_result_keys.sql")),
     (13, "lists", include_str!("../migrations/0013_lists.sql")),
+    (15, "ceilings", include_str!("../migrations/0015_ceilings.sql")),
 ];
 
 /// The store. Clones share their connections.

@@ -31,9 +31,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::commands::{
-    accounts, alerts, approve, audit, build, categories, check, clients, connections, devices, findings, fit, install,
-    installations, keygen, life, locations, login, new, people, publish, releases, requests, series, sign, test,
-    test_tenant, tickets, zero_certificates,
+    accounts, alerts, approve, audit, build, categories, ceilings, check, clients, connections, devices, findings, fit,
+    install, installations, keygen, life, locations, login, new, people, publish, releases, requests, series, sign,
+    test, test_tenant, tickets, zero_certificates,
 };
 use crate::context::Context;
 use crate::failure::Failure;
@@ -101,6 +101,16 @@ enum Command {
     Accounts {
         #[command(subcommand)]
         command: Option<accounts::Command>,
+    },
+    /// Operator: what MSPs may let accessories do at most
+    Plans {
+        #[command(subcommand)]
+        command: Option<ceilings::Plans>,
+    },
+    /// MSP: what accessories may do at most, everywhere, at a client or on a device
+    Ceilings {
+        #[command(subcommand)]
+        command: Option<ceilings::Command>,
     },
     /// MSP: its people and what each of them may do
     People {
@@ -232,6 +242,8 @@ async fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Categories { command } => categories::run(context, command.as_ref()).await,
         Command::Rules { command } => commands::rules::run(context, command.as_ref()).await,
         Command::Accounts { command } => accounts::run(context, command.as_ref()).await,
+        Command::Plans { command } => ceilings::plans(context, command.as_ref()).await,
+        Command::Ceilings { command } => ceilings::run(context, command.as_ref()).await,
         Command::People { command } => people::run(context, command.as_ref()).await,
         Command::Password => accounts::change_password(context).await,
         Command::Audit => audit::run(context).await,

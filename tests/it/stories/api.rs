@@ -40,6 +40,7 @@ pub(crate) fn filled(path: &str) -> String {
         .replace("{name}", "disk-space")
         .replace("{version}", "0.1.0")
         .replace("{id}", "x")
+        .replace("{subject}", "x")
 }
 
 fn references(value: &Value, found: &mut BTreeSet<String>) {

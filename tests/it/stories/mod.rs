@@ -7,6 +7,7 @@ pub(crate) mod alerts;
 pub(crate) mod api;
 pub(crate) mod author;
 pub(crate) mod backup;
+mod ceilings;
 pub(crate) mod certificates;
 mod changes;
 pub(crate) mod clients;

@@ -76,6 +76,8 @@ pub enum Action {
     ManageClients,
     /// Connections to ticketing systems, categories and rules.
     ManageTicketing,
+    /// What accessories may do at most, on the MSP's devices, a client's or one of them.
+    LimitPermissions,
     /// The MSP's people and what each of them may do.
     ManagePeople,
     /// The audit log of the own tenant, publisher or platform.
@@ -90,7 +92,7 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Action; 14] = [
+    pub const ALL: [Action; 15] = [
         Action::SeeDevices,
         Action::SeeSetup,
         Action::SeeReleases,
@@ -100,6 +102,7 @@ impl Action {
         Action::WorkTickets,
         Action::ManageClients,
         Action::ManageTicketing,
+        Action::LimitPermissions,
         Action::ManagePeople,
         Action::SeeAudit,
         Action::Publish,
@@ -119,6 +122,7 @@ impl Action {
             Action::WorkTickets => "work on alerts and tickets",
             Action::ManageClients => "manage clients",
             Action::ManageTicketing => "manage ticketing",
+            Action::LimitPermissions => "limit what accessories may do",
             Action::ManagePeople => "manage people",
             Action::SeeAudit => "see the audit log",
             Action::Publish => "publish",
@@ -146,7 +150,9 @@ pub fn may(kind: AccountKind, role: Role, action: Action) -> bool {
         Action::ManageDevices | Action::Install | Action::RunScripts | Action::WorkTickets => {
             matches!((kind, role), (Msp, Owner | Technician))
         }
-        Action::ManageClients | Action::ManageTicketing | Action::ManagePeople => matches!((kind, role), (Msp, Owner)),
+        Action::ManageClients | Action::ManageTicketing | Action::LimitPermissions | Action::ManagePeople => {
+            matches!((kind, role), (Msp, Owner))
+        }
         Action::SeeAudit => matches!((kind, role), (Msp | Publisher | Operator, Owner)),
         Action::Publish => matches!((kind, role), (Publisher, Owner)),
         Action::Review => matches!((kind, role), (Operator, Owner | Reviewer)),

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use fitment_domain::device::{Device, Facts, Origin, fact};
-use fitment_domain::id::{DeviceId, JobId, TenantId};
+use fitment_domain::id::{DeviceId, TenantId};
 use fitment_domain::protocol::{Enrol, Enrolled, Renew, Renewed, refusal};
 use fitment_domain::tenant::{Location, Scope};
 use fitment_domain::time::UnixMs;
@@ -16,7 +16,7 @@ use super::gate::{Newcomer, Renewer, refuse};
 use crate::app::{App, Shared};
 use crate::authority::{AuthorityError, Issued, Request};
 use crate::clock;
-use crate::job::JobKind;
+use crate::job;
 use crate::locate;
 use crate::problem::{Body, Problem};
 
@@ -110,7 +110,7 @@ pub(super) async fn enrol(
     let issued = issue(&app, &mut tx, &newcomer.tenant, &device, &request).await?;
     let details = serde_json::json!({ "zero": newcomer.zero.id, "known_before": known });
     tx.append_audit(newcomer.zero.id.as_str(), "device.enrol", device.as_str(), &details, now).await?;
-    tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Assign.as_str(), device.as_str(), now).await?;
+    job::assign(&mut tx, &device, now).await?;
     // A device that is never told the development key takes nothing that it signed.
     let tried = tx.is_test_tenant().await?;
     tx.commit().await?;

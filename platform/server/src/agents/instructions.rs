@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
-use fitment_domain::id::JobId;
 use fitment_domain::instruction::{
     Currency, InstructionSet, SET_LIFETIME_MS, SET_TYPE, SetTime, UP_TO_DATE_LIFETIME_MS, UP_TO_DATE_TYPE, UpToDate,
     currency,
@@ -15,8 +14,7 @@ use fitment_domain::signature::{Envelope, Signer};
 
 use super::{Peer, transactions};
 use crate::app::{App, Shared};
-use crate::clock;
-use crate::job::JobKind;
+use crate::job;
 use crate::locate;
 use crate::problem::{Body, Problem};
 
@@ -83,7 +81,7 @@ pub(super) async fn ask(
     let now = app.now();
     if stored.expires.since_ms(now) < SET_LIFETIME_MS / 2 {
         let mut tx = app.store.begin(peer.scope()).await?;
-        tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Assign.as_str(), peer.device.as_str(), now).await?;
+        job::assign(&mut tx, &peer.device, now).await?;
         tx.commit().await?;
         app.wake.notify_one();
     }

@@ -18,6 +18,7 @@ use super::Peer;
 use crate::app::{App, Shared};
 use crate::door::Refused;
 use crate::item;
+use crate::limits::Limits;
 use crate::problem::{Body, Problem};
 
 fn not_found() -> Problem {
@@ -92,29 +93,31 @@ pub(super) async fn offer(app: &App, peer: &Peer) -> Result<Vec<TransactionId>, 
 }
 
 /// Why an order is not handed out any more.
-async fn withdrawn(tx: &mut Tx, peer: &Peer, request: &RequestRow) -> Result<Result<Ready, &'static str>, Problem> {
+async fn withdrawn(tx: &mut Tx, peer: &Peer, request: &RequestRow) -> Result<Result<Ready, String>, Problem> {
     let device = tx.device(&peer.device).await?.ok_or_else(not_found)?;
     let Some(installation) = tx.installation(&request.installation).await? else {
-        return Ok(Err("the installation was removed after the request"));
+        return Ok(Err("the installation was removed after the request".to_owned()));
     };
     if installation.release != request.release {
-        return Ok(Err("the installation was changed to another release after the request"));
+        return Ok(Err("the installation was changed to another release after the request".to_owned()));
     }
     if !installation.target.covers(&device.client, &device.location, &device.id) {
-        return Ok(Err("the device left the scope of the installation after the request"));
+        return Ok(Err("the device left the scope of the installation after the request".to_owned()));
     }
     let Some(release) = tx.release(&request.release).await? else {
-        return Ok(Err("the release is gone"));
+        return Ok(Err("the release is gone".to_owned()));
     };
     // What was asked is what runs, also if the configuration changed since.
     let installation = Installation { config: request.config.clone(), interval_s: 1, ..installation };
-    Ok(Ok(Ready { device, installation, release }))
+    let limits = Limits::read(tx).await?;
+    Ok(Ok(Ready { device, installation, release, limits }))
 }
 
 struct Ready {
     device: Device,
     installation: Installation,
     release: Release,
+    limits: Limits,
 }
 
 /// Hands out the signed order, as often as it is asked for, until it is started.
@@ -130,7 +133,7 @@ pub(super) async fn fetch(
     drop(tx);
     // Who may run what was decided when it was asked; it is decided again now.
     let item = match ready {
-        Ok(ready) => make(&app, &peer.tenant, &ready).await?.ok_or("the accessory does not fit the device any more"),
+        Ok(ready) => make(&app, &peer.tenant, &ready).await?,
         Err(reason) => Err(reason),
     };
     let mut tx = app.store.begin(peer.scope()).await?;
@@ -139,7 +142,7 @@ pub(super) async fn fetch(
     let item = match item {
         Ok(item) => item,
         Err(reason) => {
-            execution.ending = Some(withdrawal(reason));
+            execution.ending = Some(withdrawal(&reason));
             let step = advance(&mut tx, &request, &mut execution, Event::Withdraw, now).await?;
             tx.commit().await?;
             app.orders.remove(&peer.device, &execution.id);
@@ -169,17 +172,22 @@ fn withdrawal(reason: &str) -> execution::Ending {
     execution::Ending::Failed { kind: "withdrawn".to_owned(), message: reason.to_owned() }
 }
 
-async fn make(app: &App, tenant: &TenantId, ready: &Ready) -> Result<Option<Item>, Problem> {
-    let made = item::make(app, tenant, &ready.device, &ready.installation, &ready.release).await;
-    let item = match made {
-        Ok(item) => item,
-        Err(Refused::Store(error)) => return Err(error.into()),
-        Err(error) => {
-            tracing::error!(release = %ready.release.id, %error, "a stored release is refused; the order is withdrawn");
-            None
+/// Makes the item, or says why not: under the layers as they are now.
+async fn make(app: &App, tenant: &TenantId, ready: &Ready) -> Result<Result<Item, String>, Problem> {
+    let gone = "the accessory does not fit the device any more";
+    let Ready { device, installation, release, limits } = ready;
+    match item::make(app, tenant, device, installation, release, limits).await {
+        Ok(Ok(item)) => Ok(Ok(item)),
+        Ok(Err(reasons)) => {
+            let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+            Ok(Err([gone.to_owned()].into_iter().chain(reasons).collect::<Vec<_>>().join(": ")))
         }
-    };
-    Ok(item)
+        Err(Refused::Store(error)) => Err(error.into()),
+        Err(error) => {
+            tracing::error!(release = %release.id, %error, "a stored release is refused; the order is withdrawn");
+            Ok(Err(gone.to_owned()))
+        }
+    }
 }
 
 /// Lets a device start, once.

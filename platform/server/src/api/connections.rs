@@ -147,6 +147,7 @@ fn said_outside(error: ConnectorError) -> Result<ConnectorError, Problem> {
     match error {
         ConnectorError::Store(error) => Err(error.into()),
         ConnectorError::Refused(error) => Err(error.into()),
+        ConnectorError::NotPermitted(said) => Err(Problem::conflict("not-permitted", said)),
         ConnectorError::NoRelease
         | ConnectorError::Manifest(_)
         | ConnectorError::Seal(_)

@@ -5,7 +5,6 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use fitment_domain::alert::Closing;
 use fitment_domain::device::{Device, Facts, Kinship, kinship};
-use fitment_domain::id::JobId;
 use fitment_domain::tenant::Action;
 use fitment_domain::time::UnixMs;
 use fitment_store::Tx;
@@ -16,9 +15,8 @@ use utoipa::ToSchema;
 use super::devices::{DeviceView, in_use, view};
 use crate::app::Shared;
 use crate::auth::Msp;
-use crate::clock;
 use crate::closing;
-use crate::job::JobKind;
+use crate::job;
 use crate::locate;
 use crate::observe::ObserveError;
 use crate::problem::{Body, Problem};
@@ -175,7 +173,6 @@ async fn go_on(tx: &mut Tx, device: &mut Device, newer: Device, now: UnixMs) -> 
     (device.home, device.peer, device.enrolled, device.last_seen) =
         (newer.home, newer.peer, newer.enrolled, newer.last_seen);
     locate::settle(tx, device, now).await?;
-    let job = JobId::from_random(clock::random()?);
-    tx.enqueue(&job, JobKind::Assign.as_str(), device.id.as_str(), now).await?;
+    job::assign(tx, &device.id, now).await?;
     Ok(())
 }

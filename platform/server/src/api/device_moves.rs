@@ -2,12 +2,13 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use fitment_domain::ceiling::Subject;
 use fitment_domain::device::Device;
-use fitment_domain::id::{DeviceId, JobId};
+use fitment_domain::id::DeviceId;
 use fitment_domain::location::LocationSource;
 use fitment_domain::tenant::{Action, Location};
 use fitment_domain::time::UnixMs;
-use fitment_store::Tx;
+use fitment_store::{CeilingRow, Tx};
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -17,7 +18,7 @@ use super::devices::{DeviceView, in_use, location, view};
 use crate::app::Shared;
 use crate::auth::Msp;
 use crate::clock;
-use crate::job::JobKind;
+use crate::job;
 use crate::locate;
 use crate::problem::{Body, Problem};
 
@@ -98,7 +99,12 @@ async fn go_to(tx: &mut Tx, device: &Device, there: &Location, now: UnixMs) -> R
     };
     tx.insert_device(&moved).await?;
     tx.hand_over_agent(&device.id, &moved.id).await?;
+    // What it was limited to goes with it: a move lets nothing do more.
+    let own = Subject::Device(device.id.clone());
+    if let Some(row) = tx.ceilings().await?.into_iter().find(|row| row.subject == own) {
+        tx.put_ceiling(&CeilingRow { subject: Subject::Device(moved.id.clone()), ..row }).await?;
+    }
     put_away(tx, device, now).await?;
-    tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Assign.as_str(), moved.id.as_str(), now).await?;
+    job::assign(tx, &moved.id, now).await?;
     Ok(moved)
 }

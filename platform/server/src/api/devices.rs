@@ -7,7 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use fitment_domain::alert::Closing;
 use fitment_domain::device::{Device, Facts, Origin};
-use fitment_domain::id::{DeviceId, JobId, LocationId};
+use fitment_domain::id::{DeviceId, LocationId};
 use fitment_domain::run::Fact;
 use fitment_domain::tenant::{Action, Location, check_display_name};
 use fitment_store::Tx;
@@ -19,7 +19,7 @@ use crate::app::Shared;
 use crate::auth::Msp;
 use crate::clock;
 use crate::closing;
-use crate::job::JobKind;
+use crate::job;
 use crate::locate;
 use crate::problem::{Body, Problem};
 
@@ -257,7 +257,7 @@ pub async fn change(
     }
     device.facts.check().map_err(|e| Problem::invalid(format!("facts: {e}")))?;
     locate::settle(&mut tx, &mut device, app.now()).await?;
-    tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Assign.as_str(), device.id.as_str(), app.now()).await?;
+    job::assign(&mut tx, &device.id, app.now()).await?;
     let details = json!({ "name": device.name, "facts": names });
     tx.append_audit(msp.account.as_str(), "device.change", device.id.as_str(), &details, app.now()).await?;
     tx.commit().await?;

@@ -24,6 +24,7 @@ use super::{find_release, verified_for};
 use crate::app::Shared;
 use crate::auth::Msp;
 use crate::closing;
+use crate::limits::Limits;
 use crate::problem::{Body, Problem};
 
 /// What changes; what is left out stays.
@@ -81,7 +82,7 @@ fn grants(
 /// Changes an installation. Devices that it means no more lose it, and their alerts of it close.
 #[utoipa::path(patch, path = "/api/v1/installations/{id}", tag = "marketplace", request_body = InstallationChange, responses(
     (status = 200, body = Installed), (status = 404),
-    (status = 409, description = "consent-needed (`added` says what is new), does-not-fit or does-not-verify"),
+    (status = 409, description = "consent-needed (`added` says what is new), does-not-fit, not-permitted or does-not-verify"),
     (status = 422, description = "invalid, or config-invalid: the configuration breaks the schema of this version")))]
 pub async fn change(
     State(app): State<Shared>,
@@ -116,12 +117,12 @@ pub async fn change(
         None => before.target.clone(),
     };
     may_target(&msp, &target)?;
-    let devices = tx.devices().await?;
+    let (devices, limits) = (tx.devices().await?, Limits::read(&mut tx).await?);
     // What runs may be changed where it runs, whatever became of its release and of its devices.
     let goes_on = release.version == before.version && before.target.includes(&target);
     let fit = match goes_on {
-        true => judge(&app, &release, &devices, &target)?,
-        false => fitting(&app, &release, &devices, &target)?,
+        true => judge(&app, &release, &devices, &target, &limits, Some(&config))?,
+        false => fitting(&app, &release, (&devices, &target), &limits, &config)?,
     };
     let after = Installation {
         release: release.id.clone(),

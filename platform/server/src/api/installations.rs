@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use fitment_domain::capability::{effective, sentence};
 use fitment_domain::device::Device;
 use fitment_domain::form::with_defaults;
-use fitment_domain::id::{ClientId, DeviceId, InstallationId, JobId, LocationId};
+use fitment_domain::id::{ClientId, DeviceId, InstallationId, LocationId};
 use fitment_domain::installation::{Installation, TARGETS_MAX, Target, check_config, check_consent};
 use fitment_domain::manifest::{AccessoryName, Kind};
 use fitment_domain::reach::bind_config;
@@ -24,10 +24,13 @@ use crate::app::{App, Shared};
 use crate::auth::{Msp, Permitted};
 use crate::clock;
 use crate::closing;
-use crate::job::JobKind;
+use crate::job;
+use crate::limits::Limits;
 use crate::problem::{Body, Problem};
 
 const INTERVAL_S_MAX: u64 = 86_400;
+/// Reasons of devices that a refusal as a whole repeats.
+const SAID_MAX: usize = 5;
 
 /// What to install where.
 #[derive(Deserialize, ToSchema)]
@@ -195,7 +198,7 @@ pub(super) fn interval(kind: Kind, release: &Release, asked: Option<u64>) -> Res
 /// there, nothing is installed. Devices that enrol later get it if it fits them.
 #[utoipa::path(post, path = "/api/v1/installations", tag = "marketplace", request_body = NewInstallation, responses(
     (status = 201, body = Installed),
-    (status = 409, description = "consent-needed, does-not-fit, does-not-verify or not-for-devices"),
+    (status = 409, description = "consent-needed, does-not-fit, not-permitted, does-not-verify or not-for-devices"),
     (status = 422, description = "the configuration breaks the accessory's schema")))]
 pub async fn install(
     State(app): State<Shared>,
@@ -221,7 +224,8 @@ pub async fn install(
     let target = target(&mut tx, &new.target).await?;
     may_target(&msp, &target)?;
     let devices = tx.devices().await?;
-    let mut fit = fitting(&app, &release, &devices, &target)?;
+    let limits = Limits::read(&mut tx).await?;
+    let mut fit = fitting(&app, &release, (&devices, &target), &limits, &config)?;
     // One accessory may well be there twice, with two configurations.
     let there = tx.installations().await?;
     let twice =
@@ -266,8 +270,14 @@ pub async fn install(
 }
 
 /// Judges a release against the devices of a target, and refuses what fits none of those that are there.
-pub(super) fn fitting(app: &App, release: &Release, devices: &[Device], target: &Target) -> Result<FitView, Problem> {
-    let fit = judge(app, release, devices, target)?;
+pub(super) fn fitting(
+    app: &App,
+    release: &Release,
+    (devices, target): (&[Device], &Target),
+    limits: &Limits,
+    config: &Value,
+) -> Result<FitView, Problem> {
+    let fit = judge(app, release, devices, target, limits, Some(config))?;
     let nowhere = nowhere(app, release);
     if nowhere.is_empty() && (fit.of == 0 || fit.fits > 0) {
         return Ok(fit);
@@ -278,6 +288,16 @@ pub(super) fn fitting(app: &App, release: &Release, devices: &[Device], target: 
     if let Some(notice) = &release.notice {
         detail.push_str(&format!("; its publisher says: {}", notice.reason));
     }
+    // Where nothing but a ceiling is in the way, that is what has to be said.
+    let only_limits =
+        |device: &DeviceFit| device.reasons.iter().all(|reason| reason.starts_with("not permitted here: "));
+    if nowhere.is_empty() && fit.devices.iter().all(only_limits) {
+        let reasons: BTreeSet<&str> = fit.devices.iter().flat_map(|d| &d.reasons).map(String::as_str).collect();
+        let said = reasons.into_iter().take(SAID_MAX).collect::<Vec<_>>().join("; ");
+        let detail =
+            format!("{accessory} {version} is permitted on none of the {} devices in this target: {said}", fit.of);
+        return Err(Problem::conflict("not-permitted", detail).with("devices", fit.devices));
+    }
     Err(Problem::conflict("does-not-fit", detail).with("devices", fit.devices))
 }
 
@@ -285,8 +305,7 @@ pub(super) fn fitting(app: &App, release: &Release, devices: &[Device], target: 
 pub(super) async fn reassign(app: &Shared, tx: &mut Tx, target: &Target) -> Result<(), Problem> {
     for device in tx.devices().await? {
         if target.covers(&device.client, &device.location, &device.id) {
-            tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Assign.as_str(), device.id.as_str(), app.now())
-                .await?;
+            job::assign(tx, &device.id, app.now()).await?;
         }
     }
     Ok(())

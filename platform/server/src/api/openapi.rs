@@ -5,9 +5,9 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::{
-    accounts, audit, connection_changes, connections, device_life, device_moves, devices, facts, findings, fit, forms,
-    health, import, installation_changes, installations, life, mapping, networks, people, releases, requests,
-    retention, series, sessions, sync, tenants, test_tenants, tickets, uploads, zero_certificates,
+    accounts, audit, ceilings, connection_changes, connections, device_life, device_moves, devices, facts, findings,
+    fit, forms, health, import, installation_changes, installations, life, mapping, networks, people, plans, releases,
+    requests, retention, series, sessions, sync, tenants, test_tenants, tickets, uploads, zero_certificates,
 };
 
 /// OpenAPI of the web listener. Errors are `application/problem+json` with `code` and `request_id`.
@@ -37,6 +37,8 @@ use super::{
         tickets::change::create, tickets::change::change, tickets::note::add,
         mapping::categories, mapping::add_category, mapping::change_category,
         mapping::rules, mapping::add_rule, mapping::remove_rule,
+        ceilings::list, ceilings::show, ceilings::set, ceilings::remove, ceilings::of_device,
+        plans::list, plans::show, plans::define, plans::remove, plans::of_tenant, plans::assign,
         audit::list,
     )
 )]

@@ -26,6 +26,7 @@ use crate::app::Shared;
 use crate::auth::Msp;
 use crate::clock;
 use crate::item;
+use crate::limits::Limits;
 use crate::problem::{Body, Problem};
 
 /// Devices of one request.
@@ -136,6 +137,10 @@ async fn reasons(
         reasons.push("the device is outside the scope of the installation".to_owned());
     }
     reasons.extend(item::mismatches(app, device, release).iter().map(ToString::to_string));
+    if let Some(agreed) = item::agreed(release, installation) {
+        let verdict = Limits::read(tx).await?.judge(&release.manifest, &agreed, device);
+        reasons.extend(verdict.reasons.iter().map(ToString::to_string));
+    }
     if reasons.is_empty() && tx.open_executions_of(&device.id, app.now()).await? >= WAITING_MAX {
         reasons.push(format!("{WAITING_MAX} orders wait for the device already"));
     }

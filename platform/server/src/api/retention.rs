@@ -26,7 +26,7 @@ pub struct RetentionBody {
 }
 
 /// Finds the tenant that a path names.
-async fn found(app: &App, id: &str) -> Result<Scope, Problem> {
+pub(super) async fn found(app: &App, id: &str) -> Result<Scope, Problem> {
     let not_found = || Problem::not_found("tenant");
     let tenant = TenantId::parse(id).map_err(|_| not_found())?;
     let known = app.store.read(Scope::Platform).await?.tenants().await?.contains(&tenant);

@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use fitment_domain::id::JobId;
 use fitment_domain::release::{DEVELOPMENT_TYPE, DevelopmentStatement, Publication};
 use fitment_domain::signature::Envelope;
 use fitment_domain::tenant::{AccountKind, Role, Scope};
@@ -14,9 +13,8 @@ use super::{accessory, find_release};
 use crate::accounts::{self, NewAccount};
 use crate::app::Shared;
 use crate::auth::Publisher;
-use crate::clock;
 use crate::door;
-use crate::job::JobKind;
+use crate::job;
 use crate::problem::{Body, Problem};
 
 /// Who signs in to the test tenant.
@@ -104,9 +102,7 @@ pub async fn try_release(
     let details =
         serde_json::json!({ "accessory": release.accessory, "version": release.version, "digest": release.digest });
     tx.append_audit(publisher.account.as_str(), "release.test", release.id.as_str(), &details, now).await?;
-    for device in tx.devices().await? {
-        tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Assign.as_str(), device.id.as_str(), now).await?;
-    }
+    job::assign_all(&mut tx, now).await?;
     tx.commit().await?;
     app.wake.notify_one();
     let (accessory, version) = (release.accessory.to_string(), release.version.to_string());

@@ -171,6 +171,14 @@ impl Msp {
     }
 }
 
+impl Msp {
+    /// Goes on if this person decides what accessories may do.
+    pub fn limits(self) -> Result<Self, Problem> {
+        allowed(&self.account, Action::LimitPermissions)?;
+        Ok(self)
+    }
+}
+
 impl Permitted {
     /// Returns the scope of its requests: the tenant, or the part of it that hangs on this person's clients.
     pub fn scope(&self) -> Scope {

@@ -156,6 +156,7 @@ const ENTRIES: &[(AccountKind, &str, &str, Option<Action>)] = &[
     (AccountKind::Msp, "/devices", "Devices", Some(Action::SeeDevices)),
     (AccountKind::Msp, "/alerts", "Alerts", Some(Action::SeeDevices)),
     (AccountKind::Msp, "/tickets", "Tickets", Some(Action::SeeDevices)),
+    (AccountKind::Msp, "/ceilings", "Ceilings", Some(Action::LimitPermissions)),
     (AccountKind::Msp, "/people", "People", Some(Action::ManagePeople)),
     (AccountKind::Msp, "/audit", "Audit log", Some(Action::SeeAudit)),
     (AccountKind::Publisher, "/", "Home", None),
@@ -174,6 +175,7 @@ fn told(word: &str) -> Option<&'static str> {
         "added" => Some("Added: the person can sign in now, and should choose an own password."),
         "changed" => Some("Changed, from the next request on."),
         "disabled" => Some("Disabled: every session of that person is over."),
+        "limited" => Some("Changed. Devices do so as soon as they ask."),
         "asked" => Some("Asked: each device runs it at most once, as soon as it is there."),
         "asked-some" => {
             Some("Asked where it can run. Devices outside its scope, or that it does not fit, were left out.")

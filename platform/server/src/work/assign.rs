@@ -13,6 +13,7 @@ use super::{JobError, Next};
 use crate::app::App;
 use crate::door::Refused;
 use crate::item;
+use crate::limits::Limits;
 
 /// Recomputes the set of one device. Does nothing if nothing changed and the set is fresh enough.
 pub async fn run(app: &App, tenant: &TenantId, device: &DeviceId) -> Result<Next, JobError> {
@@ -28,6 +29,7 @@ pub async fn run(app: &App, tenant: &TenantId, device: &DeviceId) -> Result<Next
             wanted.push((installation, release));
         }
     }
+    let limits = Limits::read(&mut tx).await?;
     drop(tx);
     let (mut items, mut refused) = (Vec::new(), None);
     for (installation, release) in &wanted {
@@ -35,8 +37,12 @@ pub async fn run(app: &App, tenant: &TenantId, device: &DeviceId) -> Result<Next
         if !release.manifest.kind().is_ok_and(Kind::is_scheduled) {
             continue;
         }
-        match item::make(app, tenant, &device, installation, release).await {
-            Ok(item) => items.extend(item),
+        match item::make(app, tenant, &device, installation, release, &limits).await {
+            Ok(Ok(item)) => items.push(item),
+            Ok(Err(reasons)) => {
+                let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+                tracing::info!(device = %device.id, installation = %installation.id, reasons = reasons.join("; "), "not assigned");
+            }
             // A store that is away, or lacks an object, says nothing against the release: the device keeps what it runs.
             Err(Refused::Store(error)) => return Err(error.into()),
             Err(error @ Refused::Missing(_)) => return Err(error.into()),

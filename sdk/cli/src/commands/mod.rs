@@ -6,6 +6,7 @@ pub mod approve;
 pub mod audit;
 pub mod build;
 pub mod categories;
+pub mod ceilings;
 pub mod check;
 pub mod clients;
 pub mod connections;

@@ -14,7 +14,7 @@ const PEOPLE: [(AccountKind, Role); 7] = [
 ];
 
 /// Every cell, in the order of `PEOPLE`: written a second time and in another form, so that a slip in the table is seen.
-const CELLS: [(Action, &str); 14] = [
+const CELLS: [(Action, &str); 15] = [
     (Action::SeeDevices, "- xxxx --"),
     (Action::SeeSetup, "- xxx- --"),
     (Action::SeeReleases, "x xxx- xx"),
@@ -24,6 +24,7 @@ const CELLS: [(Action, &str); 14] = [
     (Action::WorkTickets, "- xx-- --"),
     (Action::ManageClients, "- x--- --"),
     (Action::ManageTicketing, "- x--- --"),
+    (Action::LimitPermissions, "- x--- --"),
     (Action::ManagePeople, "- x--- --"),
     (Action::SeeAudit, "x x--- x-"),
     (Action::Publish, "x ---- --"),

@@ -10,6 +10,7 @@ use fitment_domain::time::DAY_MS;
 use serde::Deserialize;
 
 use super::{Line, Names, plain};
+use crate::api::ceilings::{self, InstalledPermissions};
 use crate::api::devices::{self, DeviceView};
 use crate::api::findings::{self, AlertView, FindingRowView, OfDevice, RunView, WhichAlerts};
 use crate::api::installations::{self, InstallationView};
@@ -68,6 +69,8 @@ struct DevicePage {
     choices: Vec<Choice>,
     spans: Vec<(&'static str, &'static str, bool)>,
     chart: Option<Chart>,
+    /// What a plan or a ceiling takes away from what is installed for this device.
+    limited: Vec<InstalledPermissions>,
     /// Scripts that may run here: installation, and what it is.
     scripts: Vec<(String, String)>,
 }
@@ -113,6 +116,11 @@ pub(in crate::pages) async fn show(
     };
     let chosen = chosen.map(|one| one.id.clone());
     let line = names.line(&device, app.now());
+    let mut limited = match view.may(Action::SeeSetup) {
+        true => permissions(&app, &view, &device.id).await?,
+        false => Vec::new(),
+    };
+    limited.retain(|one| !one.taken.is_empty());
     page(&DevicePage {
         frame: view.frame(&device.name),
         line,
@@ -127,8 +135,14 @@ pub(in crate::pages) async fn show(
             .collect(),
         spans: SPANS.iter().map(|one| (one.0, one.2, one.0 == span.0)).collect(),
         chart,
+        limited,
         scripts,
     })
+}
+
+async fn permissions(app: &Shared, view: &Page, id: &str) -> Result<Vec<InstalledPermissions>, Problem> {
+    let Some(msp) = view.msp() else { return Ok(Vec::new()) };
+    Ok(ceilings::of_device(State(app.clone()), msp, Path(id.to_owned())).await?.0.installations)
 }
 
 /// Returns the scripts whose scope holds the device: installation, and what it is.

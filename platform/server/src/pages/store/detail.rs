@@ -13,6 +13,7 @@ use crate::api::fit::{DeviceFit, judge};
 use crate::api::releases::{PermissionView, listing, permissions};
 use crate::api::{accessory, find_release};
 use crate::app::Shared;
+use crate::limits::Limits;
 use crate::pages::markdown::{self, Markup};
 use crate::pages::view::{Frame, Page};
 use crate::pages::{page, words};
@@ -85,10 +86,13 @@ pub(in crate::pages) async fn show(
     let on_devices = release.manifest.kind().is_ok_and(Kind::runs_on_devices);
     let mut tx = app.store.read(scope).await?;
     let versions = tx.releases_of(&accessory).await?;
-    let devices = if msp.is_some() && on_devices { Some(tx.devices().await?) } else { None };
+    let devices = match msp.is_some() && on_devices {
+        true => Some((tx.devices().await?, Limits::read(&mut tx).await?)),
+        false => None,
+    };
     drop(tx);
     let fit = match devices {
-        Some(devices) => Some(fit(judge(&app, &release, &devices, &Target::All)?)),
+        Some((devices, limits)) => Some(fit(judge(&app, &release, &devices, &Target::All, &limits, None)?)),
         None => None,
     };
     let listing = listing(&app, &release).await;

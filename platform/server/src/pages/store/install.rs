@@ -19,6 +19,7 @@ use crate::api::releases::{PermissionView, permissions};
 use crate::api::{accessory, find_release};
 use crate::app::Shared;
 use crate::auth::Msp;
+use crate::limits::Limits;
 use crate::pages::devices::Names;
 use crate::pages::fields::Fields;
 use crate::pages::form::{self, Control};
@@ -198,9 +199,9 @@ pub(in crate::pages) fn body(chosen: &str) -> Result<TargetBody, Problem> {
 async fn preview_of(app: &Shared, view: &Page, release: &Release, chosen: &str) -> Result<FitView, Problem> {
     let mut tx = app.store.read(view.caller.may(Action::Install)?).await?;
     let target: Target = installations::target(&mut tx, &body(chosen)?).await?;
-    let devices = tx.devices().await?;
+    let (devices, limits) = (tx.devices().await?, Limits::read(&mut tx).await?);
     drop(tx);
-    judge(app, release, &devices, &target)
+    judge(app, release, &devices, &target, &limits, None)
 }
 
 /// Lists the places that can be chosen.

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use crate::api::fit::Classes;
 use crate::api::releases::{listing, permissions};
 use crate::app::Shared;
+use crate::limits::Limits;
 use crate::pages::page;
 use crate::pages::paging::Paging;
 use crate::pages::view::{Frame, Page};
@@ -67,8 +68,9 @@ pub(in crate::pages) async fn show(
     let mut tx = app.store.read(view.caller.may(Action::SeeReleases)?).await?;
     let newest = tx.newest_releases().await?;
     let devices = if view.msp().is_some() { Some(tx.devices().await?) } else { None };
+    let limits = if view.msp().is_some() { Limits::read(&mut tx).await? } else { Limits::default() };
     drop(tx);
-    let classes = devices.as_deref().map(Classes::of);
+    let classes = devices.as_deref().map(|devices| Classes::of(devices, &limits));
     let (mut found, all, text) = (Vec::new(), newest.len(), search.q.trim().to_lowercase());
     let kinds = newest.iter().map(|release| release.kind.clone()).collect();
     let publishers = newest.iter().map(|release| release.accessory.publisher.clone()).collect();

@@ -72,7 +72,7 @@ impl Scene {
     }
 }
 
-// proves C3 (a plan and ceilings of MSP, client and device)
+// proves C3 (layers of plan and MSP and client and device)
 #[tokio::test]
 async fn what_a_plan_or_a_ceiling_takes_away_is_gone_from_the_device_and_told_with_its_name() {
     let mut scene = Scene::new().await;
@@ -89,8 +89,8 @@ async fn what_a_plan_or_a_ceiling_takes_away_is_gone_from_the_device_and_told_wi
         "the MSP's ceiling takes /etc/motd from files:read; widen it by /etc/motd; the MSP's ceiling narrows files:read from /var/** to /var/log/**"
     );
     let device = scene.device.enrolled.device.to_string();
-    scene.limit(&device, json!({ "metrics": {}, "files:read": { "globs": ["/var/*/app/**"] }, "http": {} })).await;
-    assert_eq!(scene.globs(), ["/var/*/app/** & /var/log/**"]);
+    scene.limit(&device, json!({ "metrics": {}, "files:read": { "globs": ["/var/l*/app/**"] }, "http": {} })).await;
+    assert_eq!(scene.globs(), ["/var/l*/app/** & /var/log/**"]);
     scene.msp.delete(&format!("/api/v1/permission-ceilings/{device}")).await;
     scene.next().await;
     assert_eq!(scene.globs(), ["/var/log/**"]);
@@ -148,13 +148,13 @@ async fn what_a_plan_or_a_ceiling_takes_away_is_gone_from_the_device_and_told_wi
     assert!(refused.body["detail"].as_str().unwrap().contains("permissions.files:read.globs"), "{refused:#?}");
 }
 
-// proves C3 (orders too)
+// proves C3 (layers of plan and MSP and client and device)
 #[tokio::test]
 async fn an_order_is_under_the_ceilings_of_the_moment_at_which_it_is_fetched() {
     let scene = Scene::new().await;
     let asks = json!([
-        { "name": "files:read", "reason": "Looks.", "globs": ["/tmp/**"] },
-        { "name": "files:write", "reason": "Cleans.", "globs": ["/tmp/**"] },
+        { "name": "files:read", "reason": "Looks around there.", "globs": ["/tmp/**"] },
+        { "name": "files:write", "reason": "Cleans up there.", "globs": ["/tmp/**"] },
     ]);
     publish(&scene.platform, "clean-temp", asks).await;
     let installed = install(&scene.msp, "clean-temp", &["files:read", "files:write"]).await.ok();

@@ -30,13 +30,11 @@ impl Origin {
             Some((host, port)) if !port.contains(']') => (host, port),
             _ => (authority, default_port),
         };
-        let host_ok = !host.is_empty()
-            && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'[' | b']' | b':'));
-        if !host_ok || port.parse::<u16>().is_err() {
-            return None;
-        }
-        let port = if port == default_port { String::new() } else { format!(":{port}") };
-        Some(Self(format!("{scheme}://{}{port}", host.to_ascii_lowercase())))
+        let host = spelled(host)?;
+        // A sign or zeros before it would make two spellings of one port.
+        let number: u16 = port.bytes().all(|b| b.is_ascii_digit()).then(|| port.parse().ok())??;
+        let port = if number.to_string() == default_port { String::new() } else { format!(":{number}") };
+        Some(Self(format!("{scheme}://{host}{port}")))
     }
 
     /// Returns `scheme://host` with the port if it is not the scheme's own.
@@ -52,6 +50,15 @@ impl Origin {
             _ => authority,
         }
     }
+}
+
+/// Returns the one spelling of a host: a name in lower case, or an IPv6 address in brackets.
+fn spelled(host: &str) -> Option<String> {
+    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return address.parse::<core::net::Ipv6Addr>().ok().map(|address| format!("[{address}]"));
+    }
+    let is_name = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
+    is_name.then(|| host.to_ascii_lowercase())
 }
 
 /// Splits an address into scheme, host with port, and the rest.
@@ -85,6 +92,22 @@ mod tests {
             ["https://a/b", "https://a/?q", "https://a?q", "https://a#f", "https://a//", "https://u@a", "ftp://a"]
         {
             assert!(Origin::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_origin_has_one_spelling() {
+        for (text, origin) in [
+            ("https://a:0443", "https://a"),
+            ("http://[0:0::1]:8080", "http://[::1]:8080"),
+            ("http://A.b:00080/x", "http://a.b"),
+        ] {
+            assert_eq!(Origin::of_url(text).map(|o| o.0).as_deref(), Ok(origin), "{text}");
+        }
+        for text in
+            ["http://a::80", "http://a:b:80", "http://a:+80", "http://[a]", "http://a[::1]", "http://[::1", "http://a:"]
+        {
+            assert!(Origin::of_url(text).is_err(), "{text}");
         }
     }
 

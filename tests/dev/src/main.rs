@@ -1,6 +1,7 @@
 //! Prepares the machine, builds the programs, and proves or shows that they work: `cargo demo`, `cargo verify`, `cargo measure`.
 
 mod claims;
+mod deep;
 mod demo;
 mod deny;
 mod machine;

@@ -62,7 +62,7 @@ pub(crate) fn listed(workspace: &Workspace) -> Result<String> {
 /// Tries a sample, or all; the sample changes with the commit. Fails if a test stays green.
 pub(crate) fn check(workspace: &Workspace, all: bool, reporter: &mut Reporter) -> Result<String> {
     let list = read(&workspace.root)?;
-    let start = usize::from_str_radix(&workspace.commit().chars().take(6).collect::<String>(), 16).unwrap_or(0);
+    let start = workspace.number();
     let count = if all { list.len() } else { SAMPLE.min(list.len()) };
     let copy = Copy::make(workspace)?;
     let mut survived = Vec::new();
@@ -81,6 +81,14 @@ pub(crate) fn check(workspace: &Workspace, all: bool, reporter: &mut Reporter) -
         Ok(format!("{count} of {} checks taken out, each test turned red", list.len()))
     } else {
         bail!("{}", survived.join("\n"))
+    }
+}
+
+/// Returns how cargo is told which program to build: the halves of the sandbox are one crate with a feature each.
+fn selection(program: &str) -> Vec<&str> {
+    match program.strip_prefix("fitment-") {
+        Some(half @ ("runner" | "compiler")) => vec!["-p", "fitment-runtime", "--bin", program, "--features", half],
+        _ => vec!["-p", program],
     }
 }
 
@@ -130,16 +138,7 @@ impl Copy {
         shell::run(build, &log("build")?, |_| {})?.ok("building the tests without the check")?;
         if let Some(program) = &mutation.program {
             let mut build = self.cargo(workspace);
-            match program.as_str() {
-                // Two programs of one crate, each with a feature of its own.
-                "fitment-runner" => {
-                    build.args(["build", "-p", "fitment-runtime", "--bin", program, "--features", "runner"])
-                }
-                "fitment-compiler" => {
-                    build.args(["build", "-p", "fitment-runtime", "--bin", program, "--features", "compiler"])
-                }
-                _ => build.args(["build", "-p", program]),
-            };
+            build.arg("build").args(selection(program));
             shell::run(build, &log("program")?, |_| {})?.ok("building the program without the check")?;
         }
         let mut test = self.cargo(workspace);

@@ -18,12 +18,17 @@ pub(crate) const STEPS: usize = 4;
 pub(crate) fn build(steps: &mut Steps, workspace: &Workspace) -> Result<()> {
     let programs = ["-p", "fitment-server", "-p", "fitment-agent", "-p", "fitment-cli"];
     steps.run("server, agent and command line", |reporter| cargo_build(workspace, &programs, reporter))?;
+    sandbox(steps, workspace)?;
+    steps.run("accessories", |reporter| accessories(workspace, reporter))
+}
+
+/// Builds the two halves of the sandbox, in two steps.
+pub(crate) fn sandbox(steps: &mut Steps, workspace: &Workspace) -> Result<()> {
     // Separate calls: cargo unites the features of what one call builds, and the runner must not hold the compiler.
     let runner = ["-p", "fitment-runtime", "--bin", "fitment-runner", "--features", "runner"];
     steps.run("runner", |reporter| cargo_build(workspace, &runner, reporter))?;
     let compiler = ["-p", "fitment-runtime", "--bin", "fitment-compiler", "--features", "compiler"];
-    steps.run("compiler", |reporter| cargo_build(workspace, &compiler, reporter))?;
-    steps.run("accessories", |reporter| accessories(workspace, reporter))
+    steps.run("compiler", |reporter| cargo_build(workspace, &compiler, reporter))
 }
 
 /// Runs `cargo build` with `arguments`; the outcome says how many crates had to be compiled.

@@ -11,7 +11,7 @@ use crate::progress::{Reporter, Steps};
 use crate::requirements::{self, Requirement};
 use crate::suite::Results;
 use crate::workspace::{Workspace, shown};
-use crate::{claims, deny, mutations};
+use crate::{claims, deep, deny, mutations};
 
 /// What all crates but the runtime are built with, in one selection: another one would build shared crates anew.
 const MOST: [&str; 3] = ["--workspace", "--exclude", "fitment-runtime"];
@@ -31,6 +31,12 @@ pub(crate) struct Arguments {
     /// Take every safety check of tests/mutations.toml out, not only a sample, and do nothing else
     #[arg(long)]
     mutations: bool,
+    /// Feed every fuzz target for so many seconds, and do nothing else
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "60")]
+    fuzz: Option<u64>,
+    /// Make so many components with wasm-smith, run those that pass the gate, and do nothing else
+    #[arg(long, value_name = "COUNT", num_args = 0..=1, default_missing_value = "10000")]
+    smith: Option<u64>,
 }
 
 /// Runs all checks; the answer is whether all of them passed.
@@ -39,6 +45,12 @@ pub(crate) fn command(workspace: &Workspace, arguments: &Arguments) -> Result<bo
         let mut steps = Steps::new(1);
         let tried = steps.run("checks taken out", |reporter| mutations::check(workspace, true, reporter));
         return Ok(tried.is_ok());
+    }
+    if let Some(seconds) = arguments.fuzz {
+        return deep::fuzz(workspace, seconds);
+    }
+    if let Some(count) = arguments.smith {
+        return deep::smith(workspace, count);
     }
     let quick = arguments.quick;
     let mut things = vec![Thing::CCompiler, Thing::WasmTarget, Thing::CargoDeny];

@@ -90,6 +90,11 @@ impl Workspace {
         Ok(found)
     }
 
+    /// Returns a number that is another one with every commit.
+    pub(crate) fn number(&self) -> usize {
+        usize::from_str_radix(&self.commit().chars().take(6).collect::<String>(), 16).unwrap_or(0)
+    }
+
     /// Returns the commit that is checked out, with `+changes` when the work tree differs from it.
     pub(crate) fn commit(&self) -> String {
         let git = |arguments: &[&str]| {

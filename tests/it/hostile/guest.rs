@@ -15,7 +15,7 @@ pub(super) fn guest(name: &str) -> ComponentRef {
 }
 
 /// Returns a guest with other constants: those of its globals `$name` are replaced.
-pub(super) fn guest_with(name: &str, constants: &[(&str, &str)]) -> ComponentRef {
+pub(crate) fn guest_with(name: &str, constants: &[(&str, &str)]) -> ComponentRef {
     let path = format!("{TESTS}/it/hostile/guests/{name}.wat");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
     let text = constants.iter().fold(text, |text, (global, value)| replaced(&text, global, value));

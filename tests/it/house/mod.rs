@@ -7,6 +7,7 @@ mod contract;
 mod crates;
 mod documents;
 mod invariants;
+mod limits;
 mod scaffold;
 mod scan;
 mod source;

@@ -8,6 +8,7 @@ mod devices;
 mod doors;
 mod full_disk;
 mod instructions;
+mod neighbours;
 mod outages;
 mod series;
 mod store;

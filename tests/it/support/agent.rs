@@ -62,7 +62,6 @@ impl Agent {
     }
 
     /// Returns the number of its process, which runs.
-    #[cfg(feature = "measures")]
     pub(crate) fn pid(&self) -> u32 {
         self.process.as_ref().unwrap().id()
     }

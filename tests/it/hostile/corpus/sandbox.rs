@@ -108,6 +108,7 @@ async fn tried(lab: &Lab, guest: &Guest, side: Side) -> Vec<String> {
 }
 
 // proves C3 (bounds of memory), C3 (bounds of processor and time), C3 (bounds of output), C3 (bounds of host calls)
+// proves C2 (one runtime ends the same guests alike on the server and on a device)
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_guest_of_the_corpus_ends_as_it_is_written_and_the_runner_lives() {
     let (lab, all) = (Lab::new().await, guests());

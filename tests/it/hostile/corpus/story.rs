@@ -47,6 +47,7 @@ fn packed(platform: &Platform, number: usize, guest: &Guest, side: Side) -> Part
                     hosts: hosts.into_iter().collect(),
                     secrets: Vec::new(),
                     units: Vec::new(),
+                    commands: Vec::new(),
                 }
             })
             .collect();

@@ -12,7 +12,7 @@ use fitment_domain::instruction::{Addressee, InstructionSet, Item, SET_TYPE, Set
 use fitment_domain::manifest::{AccessoryName, Kind, Manifest};
 use fitment_domain::origin::Origin;
 use fitment_domain::package::{PackageLimits, read, with_manifest};
-use fitment_domain::reach::{host_is_within, is_well_formed, path_is_within, unit_is_within};
+use fitment_domain::reach::{command_is_within, host_is_within, is_well_formed, path_is_within, unit_is_within};
 use fitment_domain::run::{
     End, FrameError, FromRunner, HostReply, HostRequest, HttpRequest, HttpResponse, Invocation, NetRequest, Returned,
     RunReport, RunRequest, State, ToRunner, decode_frame, encode_frame, frame_length,
@@ -214,7 +214,7 @@ pub(super) const FROM_RUNNER: Target = Target {
         let end = End::Returned(Returned::Findings(vec![one_finding()]));
         let report = RunReport { run: 7, end, usage: Default::default(), log: Vec::new(), state: Some(State::new()) };
         frames(&[
-            FromRunner::Ready { engine: "x".to_owned() },
+            FromRunner::Ready { engine: "x".to_owned(), lacks: vec!["seccomp".to_owned()] },
             FromRunner::LoadFailed { artifact: "key".to_owned(), reason: "no".to_owned() },
             FromRunner::Call { run: 7, call: 1, request: HostRequest::Http(http) },
             FromRunner::Call { run: 7, call: 2, request: HostRequest::Net(ping) },
@@ -376,6 +376,7 @@ pub(super) const PATTERNS: Target = Target {
             "nginx*.service\n*x.service\nnginx.service",
             "*.example.com:443\na.example.com:*\na.example.com:443",
             "[::1]:80\n127.0.0.1:*\n[::1]:80",
+            "/usr/bin/apt-get -s *\n/usr/bin/apt-get *\n/usr/bin/apt-get -s upgrade",
             "https://a.example.com\nhttps://*.example.com:*\nhttps://a.example.com",
         ];
         texts.iter().map(|text| text.as_bytes().to_vec()).collect()
@@ -409,6 +410,10 @@ fn patterns(reach: Reach, one: &str, other: &str, asked: &str) -> String {
             Reach::Units => unit_is_within(part, asked),
             Reach::Globs => path_is_within(part, asked),
             Reach::Hosts => port.parse().is_ok_and(|port| host_is_within(part, host, port)),
+            Reach::Commands => {
+                let words: Vec<String> = asked.split(' ').map(str::to_owned).collect();
+                command_is_within(part, &words)
+            }
             Reach::Origins | Reach::Secrets => false,
         }
     };

@@ -25,6 +25,27 @@ pub const BACKING_OFF: &str = "backing-off";
 /// The kind of the result of a run that was left out because its release is quarantined on the device.
 pub const QUARANTINED: &str = "quarantined";
 
+const FRAMES_MAX: usize = 40;
+const LINE_CHARS_MAX: usize = 200;
+
+/// Returns what a publisher may read of a trap: its kind and the frames, without a word that the guest made while it ran.
+pub fn trap_words(message: &str) -> String {
+    let ours = |line: &&str| line.starts_with("wasm trap: ") || is_frame(line);
+    let told = message.lines().map(str::trim).filter(ours).take(FRAMES_MAX);
+    let told: Vec<String> =
+        told.map(|line| line.chars().filter(|c| !c.is_control()).take(LINE_CHARS_MAX).collect()).collect();
+    if told.is_empty() { "trapped; its frames have no names".to_owned() } else { told.join("\n") }
+}
+
+/// `0:   0x1a2b - module!function`
+fn is_frame(line: &str) -> bool {
+    let Some((number, rest)) = line.split_once(':') else { return false };
+    !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+        && rest.trim_start().starts_with("0x")
+        && rest.contains(" - ")
+}
+
 /// What came of a run, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -208,6 +229,16 @@ mod tests {
         assert!(matches!(of(&lost(between, true, 2), 2), Verdict::Quarantined { .. }), "one good run proves nothing");
         assert_eq!(of(&twice.clone().lifted(at(58)), 60), Verdict::Quarantined { until });
         assert_eq!(of(&twice.lifted(at(60)), 60), Verdict::Run);
+    }
+
+    #[test]
+    fn a_publisher_reads_the_kind_of_a_trap_and_its_frames_alone() {
+        let message = "panicked at src/lib.rs:9:5: no such customer: Miller 0: 0x1 - x!y\nwasm trap: wasm `unreachable` instruction executed\nerror while executing at wasm backtrace:\n    0:   0x2a - acme_disk.wasm!core::panicking::panic\nsomething else: Miller";
+        assert_eq!(
+            trap_words(message),
+            "wasm trap: wasm `unreachable` instruction executed\n0:   0x2a - acme_disk.wasm!core::panicking::panic"
+        );
+        assert_eq!(trap_words("panicked at x: Miller"), "trapped; its frames have no names");
     }
 
     #[test]

@@ -97,9 +97,14 @@ pub enum BadFinding {
     NoUnit { index: usize, name: String, unit: String },
     #[error("findings[{index}].{field} holds a control character")]
     ControlCharacter { index: usize, field: &'static str },
+    #[error("findings[{index}].condition is {FAILING:?}, which is the platform's own word: take another")]
+    Reserved { index: usize },
     #[error("findings[{index}] judges the same condition and subject as an earlier one of this run")]
     Twice { index: usize },
 }
+
+/// The condition under which the platform itself alerts that an accessory does not come to an end by itself on a device.
+pub const FAILING: &str = "accessory-failing";
 
 /// Checks the findings of one run against the bounds.
 pub fn check(findings: &[Finding], limits: &FindingLimits) -> Result<(), BadFinding> {
@@ -119,6 +124,9 @@ pub fn check(findings: &[Finding], limits: &FindingLimits) -> Result<(), BadFind
 fn check_one(index: usize, finding: &Finding, limits: &FindingLimits) -> Result<(), BadFinding> {
     line(index, "summary", &finding.summary, limits.summary_chars_max)?;
     line(index, "condition", &finding.condition, limits.name_chars_max)?;
+    if finding.condition == FAILING {
+        return Err(BadFinding::Reserved { index });
+    }
     if let Some(subject) = &finding.subject {
         line(index, "subject", subject, SUBJECT_CHARS_MAX)?;
     }

@@ -59,4 +59,5 @@ pub mod mapping;
 pub mod sync;
 
 pub mod audit;
+pub mod cost;
 pub mod protocol;

@@ -15,6 +15,8 @@ use crate::world::Guest;
 /// The contract has no resources today; a component may still make handles among its own instances.
 const HANDLES_MAX: usize = 1_000;
 const TRAP_BYTES_MAX: usize = 4096;
+/// What a panic says leaves room for where it was.
+const SAID_CHARS_MAX: usize = 1000;
 
 /// Runs to the end, whatever that is.
 pub async fn run(
@@ -100,7 +102,7 @@ fn failed(error: &wasmtime::Error, state: &RunState) -> End {
     }
 }
 
-/// The cause first: a deep backtrace is cut at its end. Frames without names say nothing, and released components have none.
+/// The cause first: a deep backtrace is cut at its end. Frames without names say nothing; `fitment build` keeps the names.
 fn text(error: &wasmtime::Error) -> String {
     let whole = format!("{}\n{error}", error.root_cause());
     let known: Vec<&str> = whole.lines().filter(|line| !line.contains("<unknown>")).collect();
@@ -108,13 +110,21 @@ fn text(error: &wasmtime::Error) -> String {
     text[..text.floor_char_boundary(TRAP_BYTES_MAX)].to_owned()
 }
 
-/// A guest that panicked said why in its log; all that the engine sees is that it gave up.
+/// A guest that panicked said why in its log, in one line; all that the engine sees is that it gave up, and where.
 fn told(end: End, log: &[LogLine]) -> End {
     let panic = log.iter().rev().find(|line| line.message.starts_with("panicked at "));
     match (end, panic) {
-        (End::Trapped(_), Some(line)) => End::Trapped(line.message.clone()),
+        (End::Trapped(trace), Some(line)) => {
+            let said: String = line.message.chars().take(SAID_CHARS_MAX).map(plain).collect();
+            let text = format!("{said}\n{trace}");
+            End::Trapped(text[..text.floor_char_boundary(TRAP_BYTES_MAX)].to_owned())
+        }
         (end, _) => end,
     }
+}
+
+fn plain(c: char) -> char {
+    if c.is_control() { ' ' } else { c }
 }
 
 fn unstarted(run: u64, end: End) -> RunReport {

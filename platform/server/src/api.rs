@@ -32,6 +32,7 @@ pub mod tenants;
 pub mod test_tenants;
 pub mod tickets;
 pub mod uploads;
+pub mod usage;
 pub mod zero_certificates;
 
 use axum::Router;
@@ -75,6 +76,7 @@ pub fn router(app: Shared) -> Router {
         .route("/api/v1/me/password", put(sessions::change_password))
         .route("/api/v1/releases/{publisher}/{name}/{version}", get(releases::show))
         .route("/api/v1/releases/{publisher}/{name}/{version}/form", get(forms::show))
+        .route("/api/v1/releases/{publisher}/{name}/{version}/usage", get(usage::show))
         .route("/api/v1/audit", get(audit::list))
         // Publishers.
         .route("/api/v1/publisher/key", put(releases::register_key))

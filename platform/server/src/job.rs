@@ -40,12 +40,21 @@ pub enum JobKind {
     Replan,
     /// Rolls samples up, and lets go what is old; the subject is the platform.
     Retain,
+    /// Tells that a release is quarantined on many devices; the subject is the release.
+    Signal,
 }
 
 impl JobKind {
     /// Every kind: one that is missing here is not done either.
-    pub const ALL: [JobKind; 6] =
-        [JobKind::Assign, JobKind::Deliver, JobKind::Sync, JobKind::Relocate, JobKind::Replan, JobKind::Retain];
+    pub const ALL: [JobKind; 7] = [
+        JobKind::Assign,
+        JobKind::Deliver,
+        JobKind::Sync,
+        JobKind::Relocate,
+        JobKind::Replan,
+        JobKind::Retain,
+        JobKind::Signal,
+    ];
 
     /// Returns the word that the queue and the counters use.
     pub const fn as_str(self) -> &'static str {
@@ -56,6 +65,7 @@ impl JobKind {
             JobKind::Relocate => "relocate",
             JobKind::Replan => "replan",
             JobKind::Retain => "retain",
+            JobKind::Signal => "signal",
         }
     }
 
@@ -71,9 +81,15 @@ mod tests {
 
     #[test]
     fn every_kind_of_work_is_known_by_its_word() {
-        for kind in
-            [JobKind::Assign, JobKind::Deliver, JobKind::Sync, JobKind::Relocate, JobKind::Replan, JobKind::Retain]
-        {
+        for kind in [
+            JobKind::Assign,
+            JobKind::Deliver,
+            JobKind::Sync,
+            JobKind::Relocate,
+            JobKind::Replan,
+            JobKind::Retain,
+            JobKind::Signal,
+        ] {
             assert_eq!(JobKind::parse(kind.as_str()), Some(kind), "a kind that is missing in ALL would never be done");
         }
         assert_eq!(JobKind::parse("other"), None);

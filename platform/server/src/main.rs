@@ -29,6 +29,7 @@ mod problem;
 mod restore;
 mod sealed;
 mod serve;
+mod signal;
 mod tls;
 mod waiting;
 mod work;

@@ -2,7 +2,7 @@
 
 use fitment_domain::alert::{AlertKey, Change, Closing, Hysteresis, Track, step};
 use fitment_domain::device::Device;
-use fitment_domain::finding::{Finding, FindingLimits, Sample, check};
+use fitment_domain::finding::{FAILING, Finding, FindingLimits, Health, Sample, check};
 use fitment_domain::id::{AlertId, ClientId, ConnectionId, TicketId};
 use fitment_domain::installation::Installation;
 use fitment_domain::mapping::{FALLBACK_CATEGORY, Subject, pick};
@@ -92,6 +92,7 @@ pub async fn take(tx: &mut Tx, seen: &Observation<'_>) -> Result<(), ObserveErro
     // A device whose clock runs ahead must not shadow what it reports once the clock is mended.
     let at = seen.result.started.min(seen.received);
     tx.set_run_state(&seen.device.id, &seen.installation.id, kind, &message, &seen.result.usage, at).await?;
+    take_finding(tx, seen, &own(seen, kind, &message)).await?;
     if let Outcome::Findings(findings) = &seen.result.outcome {
         for finding in findings {
             tx.upsert_finding(&seen.device.id, &seen.installation.id, finding, at).await?;
@@ -99,6 +100,17 @@ pub async fn take(tx: &mut Tx, seen: &Observation<'_>) -> Result<(), ObserveErro
         }
     }
     Ok(())
+}
+
+/// What the platform itself finds about the accessory: whether its runs come to their end. One that cannot look says nothing about
+/// the device, and would go unnoticed.
+fn own(seen: &Observation<'_>, kind: &str, message: &str) -> Finding {
+    let accessory = &seen.installation.accessory;
+    let (health, summary, details) = match &seen.result.outcome {
+        Outcome::Findings(_) => (Health::Ok, format!("{accessory} runs"), None),
+        _ => (Health::Warning, format!("{accessory} does not run: {kind}"), Some(message.to_owned())),
+    };
+    Finding { health, summary, details, samples: Vec::new(), condition: FAILING.to_owned(), subject: None }
 }
 
 /// Returns the samples of a result, each with the series that it belongs to.

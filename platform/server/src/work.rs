@@ -4,13 +4,14 @@ pub mod assign;
 pub mod deliver;
 pub mod relocate;
 pub mod replan;
-mod retain;
+pub mod retain;
+pub mod signal;
 pub mod sync;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use fitment_domain::id::{ClientId, ConnectionId, DeviceId, JobId, TicketId};
+use fitment_domain::id::{ClientId, ConnectionId, DeviceId, JobId, ReleaseId, TicketId};
 use fitment_domain::tenant::Scope;
 use fitment_domain::ticket::retry_delay_ms;
 use fitment_domain::time::UnixMs;
@@ -186,6 +187,7 @@ async fn execute(app: &App, job: &Job) -> Result<Next, JobError> {
         }
         JobKind::Replan => replan::run(app, &job.subject).await,
         JobKind::Retain => retain::run(app).await,
+        JobKind::Signal => signal::run(app, &ReleaseId::parse(&job.subject).map_err(|_| subject())?).await,
     }
 }
 

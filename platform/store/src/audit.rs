@@ -2,6 +2,7 @@
 
 use fitment_domain::audit::{Entry, first_break, seal};
 use fitment_domain::bytes::Digest;
+use fitment_domain::id::PublisherId;
 use fitment_domain::time::UnixMs;
 use sqlx::any::AnyRow;
 use sqlx::query;
@@ -31,7 +32,32 @@ impl Tx {
         details: &serde_json::Value,
         now: UnixMs,
     ) -> Result<()> {
-        let (owner, details) = (self.owner().to_owned(), to_json(details)?);
+        let owner = self.owner().to_owned();
+        self.append_entry(owner, (actor, action, subject), details, now).await
+    }
+
+    /// Appends to the log of a publisher what the platform itself has to tell it.
+    pub async fn append_audit_of(
+        &mut self,
+        publisher: &PublisherId,
+        actor: &str,
+        action: &str,
+        subject: &str,
+        details: &serde_json::Value,
+        now: UnixMs,
+    ) -> Result<()> {
+        self.platform()?;
+        self.append_entry(publisher.to_string(), (actor, action, subject), details, now).await
+    }
+
+    async fn append_entry(
+        &mut self,
+        owner: String,
+        (actor, action, subject): (&str, &str, &str),
+        details: &serde_json::Value,
+        now: UnixMs,
+    ) -> Result<()> {
+        let details = to_json(details)?;
         let sql = "insert into audit_heads (owner, sequence, hash) values ($1, 0, '') on conflict (owner) do nothing";
         self.execute(query(sql).bind(&owner)).await?;
         // This locks the head until the transaction is over: entries follow one another.

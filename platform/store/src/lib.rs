@@ -18,6 +18,7 @@ mod audit;
 mod backup;
 mod ceiling;
 mod connection;
+mod cost;
 mod counts;
 mod device;
 mod finding;
@@ -54,6 +55,7 @@ pub use crate::audit::{AUDIT_PAGE_MAX, AuditPage};
 pub use crate::backup::Shape;
 pub use crate::ceiling::{CeilingRow, Plan};
 pub use crate::connection::Connection;
+pub use crate::cost::{Signal, SignalRow};
 pub use crate::counts::Counts;
 pub use crate::device::{CertificateRow, DeviceName};
 pub use crate::error::{Result, StoreError};
@@ -88,6 +90,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (11, "requests", include_str!("../migrations/0011_requests.sql")),
     (12, "result_keys", include_str!("../migrations/0012_result_keys.sql")),
     (13, "lists", include_str!("../migrations/0013_lists.sql")),
+    (14, "costs", include_str!("../migrations/0014_costs.sql")),
     (15, "ceilings", include_str!("../migrations/0015_ceilings.sql")),
 ];
 

@@ -38,6 +38,8 @@ pub struct Release {
     pub approved: Option<UnixMs>,
     /// Why it was deprecated, yanked or rejected.
     pub notice: Option<Notice>,
+    /// Whether so many devices quarantined it that its publisher was told.
+    pub quarantined: bool,
     /// What the platform signed for the tenant in scope; none in every other scope.
     pub development: Option<Envelope>,
 }
@@ -70,7 +72,9 @@ macro_rules! selected {
             "select ",
             columns!(),
             ", reason, replacement, (select d.envelope from development_statements d \
-               where d.tenant_id = $2 and d.release_id = releases.id) as development",
+               where d.tenant_id = $2 and d.release_id = releases.id) as development, \
+               (select count(*) from release_signals s where s.release_id = releases.id and s.kind = 'told' \
+                 and s.mark = 'quarantined') as quarantined",
             $more,
             "from releases "
         )
@@ -105,6 +109,7 @@ fn release(row: &Row<'_>) -> Result<Release> {
             .text_opt("reason")?
             .map(|reason| Ok::<_, crate::StoreError>(Notice { reason, replacement: row.text_opt("replacement")? }))
             .transpose()?,
+        quarantined: row.int("quarantined")? > 0,
         development: row.parsed_opt("development", |text| Envelope::from_json(text.as_bytes()))?,
     })
 }

@@ -45,6 +45,10 @@ pub fn build(folder: &Path, stack_bytes: u32, target_dir: Option<&Path>) -> Resu
             .arg("--target-dir")
             .arg(std::path::absolute(target_dir).map_err(|e| files::cannot("use", target_dir, &e))?);
     }
+    // The names of functions stay, so that a trap can be read; what else there is of them is taken out later.
+    for profile in ["ACCESSORY", "RELEASE"] {
+        command.env(format!("CARGO_PROFILE_{profile}_STRIP"), "debuginfo");
+    }
     command.env("CARGO_ENCODED_RUSTFLAGS", rust_flags(stack_bytes));
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(|e| no_cargo(&e))?;
     let seen = follow(&mut child, &manifest);

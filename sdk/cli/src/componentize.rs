@@ -7,17 +7,19 @@ use wasm_metadata::{AddMetadata, AddMetadataField};
 use wit_component::ComponentEncoder;
 
 use crate::failure::Failure;
+use crate::names;
 
 /// Makes the package.
 pub fn package(module: &[u8], manifest: &Manifest, listing: &Listing) -> Result<Vec<u8>, Failure> {
-    let component =
-        ComponentEncoder::default().validate(true).module(module).and_then(|mut encoder| encoder.encode()).map_err(
-            |e| {
-                Failure::environment(format!(
-                    "the module does not make a component: {e:#}. Does it implement the contract with fitment-sdk?"
-                ))
-            },
-        )?;
+    let component = ComponentEncoder::default()
+        .validate(true)
+        .module(&names::of_functions_alone(module))
+        .and_then(|mut encoder| encoder.encode())
+        .map_err(|e| {
+            Failure::environment(format!(
+                "the module does not make a component: {e:#}. Does it implement the contract with fitment-sdk?"
+            ))
+        })?;
     let described = metadata(&component, manifest, listing)?;
     let package = package::with_manifest(&described, manifest).map_err(|e| Failure::environment(e.to_string()))?;
     // The same function that the marketplace and the agents read it with.
@@ -32,28 +34,29 @@ fn metadata(component: &[u8], manifest: &Manifest, listing: &Listing) -> Result<
     add.processed_by = vec![("fitment".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
     let mut out =
         add.to_wasm(component).map_err(|e| Failure::environment(format!("the component takes no metadata: {e:#}")))?;
-    append_section(&mut out, "version", &manifest.version.to_string());
-    append_section(&mut out, "description", &listing.summary);
-    append_section(&mut out, "authors", &listing.authors.join(", "));
-    append_section(&mut out, "licenses", &listing.license);
+    append_section(&mut out, "version", manifest.version.to_string().as_bytes());
+    append_section(&mut out, "description", listing.summary.as_bytes());
+    append_section(&mut out, "authors", listing.authors.join(", ").as_bytes());
+    append_section(&mut out, "licenses", listing.license.as_bytes());
     if let Some(source) = &listing.source {
-        append_section(&mut out, "source", source);
+        append_section(&mut out, "source", source.as_bytes());
     }
     Ok(out)
 }
 
 /// Appends a custom section (WebAssembly core specification, binary format: id 0, size, name, contents).
-fn append_section(out: &mut Vec<u8>, name: &str, contents: &str) {
+pub fn append_section(out: &mut Vec<u8>, name: &str, contents: &[u8]) {
     let mut body = Vec::new();
     append_size(&mut body, name.len());
     body.extend_from_slice(name.as_bytes());
-    body.extend_from_slice(contents.as_bytes());
+    body.extend_from_slice(contents);
     out.push(0);
     append_size(out, body.len());
     out.extend_from_slice(&body);
 }
 
-fn append_size(out: &mut Vec<u8>, mut size: usize) {
+/// Appends a number as the binary format writes it (LEB128).
+pub fn append_size(out: &mut Vec<u8>, mut size: usize) {
     while size >= 0x80 {
         out.push((size & 0x7f) as u8 | 0x80);
         size >>= 7;

@@ -13,6 +13,7 @@ mod failure;
 mod files;
 mod key;
 mod listing;
+mod names;
 mod package_files;
 mod password;
 mod place;

@@ -9,6 +9,7 @@ mod broker;
 mod cache;
 mod confinement;
 mod corpus;
+mod crash;
 mod egress;
 mod fuzz;
 mod grants;

@@ -76,6 +76,7 @@ pub(crate) fn release(publisher: &PublisherId, accessory: &str, version: &str) -
         uploaded: NOW,
         approved: None,
         notice: None,
+        quarantined: false,
         development: None,
     }
 }

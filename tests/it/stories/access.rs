@@ -12,6 +12,8 @@ use crate::support::platform::{PASSWORD, Platform, Session};
 const ALL: &[AccountKind] = &[AccountKind::Publisher, AccountKind::Msp, AccountKind::Operator];
 const MSP: &[AccountKind] = &[AccountKind::Msp];
 const PUBLISHER: &[AccountKind] = &[AccountKind::Publisher];
+/// Publishers, and those who run the marketplace.
+const MAKERS: &[AccountKind] = &[AccountKind::Publisher, AccountKind::Operator];
 const STAFF: &[AccountKind] = &[AccountKind::Operator];
 
 /// What concerns the caller alone.
@@ -22,6 +24,7 @@ const RULES: &[(&str, &[AccountKind], Action, &str)] = &[
     ("GET /api/v1/releases", ALL, Action::SeeReleases, ""),
     ("GET /api/v1/releases/{publisher}/{name}/{version}", ALL, Action::SeeReleases, ""),
     ("GET /api/v1/releases/{publisher}/{name}/{version}/form", ALL, Action::SeeReleases, ""),
+    ("GET /api/v1/releases/{publisher}/{name}/{version}/usage", MAKERS, Action::SeeUsage, ""),
     ("GET /api/v1/facts", ALL, Action::SeeReleases, ""),
     ("GET /api/v1/audit", ALL, Action::SeeAudit, ""),
     ("PUT /api/v1/publisher/key", PUBLISHER, Action::Publish, r#"{"public_key":"x"}"#),

@@ -12,7 +12,7 @@ use crate::support::platform::{Platform, Session};
 use crate::support::programs::{accessory, program, programs};
 
 /// The largest component of a monitor or a probe, in bytes.
-const COMPONENT_BYTES_MAX: usize = 120 * 1024;
+const COMPONENT_BYTES_MAX: usize = 144 * 1024;
 
 /// Cases on simulated devices: at the least one that is well and one that is not.
 const CASES_MIN: usize = 2;

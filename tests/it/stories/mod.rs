@@ -17,6 +17,7 @@ mod damage;
 pub(crate) mod devices;
 pub(crate) mod doors;
 mod egress;
+mod failing;
 mod first_start;
 pub(crate) mod full_disk;
 pub(crate) mod install;

@@ -64,6 +64,8 @@ pub enum Action {
     SeeSetup,
     /// Releases, and which devices they fit.
     SeeReleases,
+    /// What releases cost and how they fare over all who run them, without names.
+    SeeUsage,
     /// Devices, their locations and the zero certificates that let them in.
     ManageDevices,
     /// Installs accessories, changes and removes them.
@@ -96,6 +98,7 @@ impl Action {
         Action::SeeDevices,
         Action::SeeSetup,
         Action::SeeReleases,
+        Action::SeeUsage,
         Action::ManageDevices,
         Action::Install,
         Action::RunScripts,
@@ -116,6 +119,7 @@ impl Action {
             Action::SeeDevices => "see devices",
             Action::SeeSetup => "see how devices and tickets are set up",
             Action::SeeReleases => "see releases",
+            Action::SeeUsage => "see what releases cost where they run",
             Action::ManageDevices => "manage devices",
             Action::Install => "install accessories",
             Action::RunScripts => "run scripts",
@@ -147,6 +151,7 @@ pub fn may(kind: AccountKind, role: Role, action: Action) -> bool {
                 (Msp, Owner | Technician | Viewer) | (Publisher, Owner) | (Operator, Owner | Reviewer)
             )
         }
+        Action::SeeUsage => matches!((kind, role), (Publisher, Owner) | (Operator, Owner | Reviewer)),
         Action::ManageDevices | Action::Install | Action::RunScripts | Action::WorkTickets => {
             matches!((kind, role), (Msp, Owner | Technician))
         }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use fitment_domain::cost::Tally;
 use fitment_domain::device::Device;
 use fitment_domain::id::{InstallationId, RequestId, SpoolEpoch};
 use fitment_domain::installation::Installation;
@@ -17,6 +18,7 @@ use crate::app::Shared;
 use crate::execution;
 use crate::observe::{self, Observation};
 use crate::problem::{Body, Problem};
+use crate::signal;
 
 /// Takes a batch. A result that was taken before is acknowledged again and changes nothing.
 pub(super) async fn take(
@@ -34,7 +36,7 @@ pub(super) async fn take(
     let mut tx = app.store.begin(peer.scope()).await?;
     let mut samples = Vec::new();
     let device = tx.device(&peer.device).await?.ok_or_else(|| Problem::not_found("device"))?;
-    let mut requests = Vec::new();
+    let (mut requests, mut costs) = (Vec::new(), Tally::default());
     for result in &batch.results {
         if matches!(result.outcome, Outcome::Execution { .. }) {
             match execution(&mut tx, &device, &batch.spool, result, received).await? {
@@ -42,6 +44,10 @@ pub(super) async fn take(
                     acknowledged.sequences.push(result.sequence);
                     if request.is_some() {
                         app.metrics.result(observe::end_of(result));
+                        if let Some(installation) = tx.installation(&result.installation).await? {
+                            costs.add(&installation.release, result);
+                            signal::note(&mut tx, &device, &installation.release, result, received).await?;
+                        }
                     }
                     requests.extend(request);
                 }
@@ -71,6 +77,8 @@ pub(super) async fn take(
         {
             let seen = Observation { device: &device, installation, result, received };
             observe::take(&mut tx, &seen).await?;
+            costs.add(&installation.release, result);
+            signal::note(&mut tx, &device, &installation.release, result, received).await?;
             app.metrics.result(observe::end_of(result));
             samples.extend(observe::samples(&seen));
         }
@@ -78,6 +86,7 @@ pub(super) async fn take(
     }
     let dropped = tx.record_samples(&samples, received).await?;
     tx.touch_device(&device.id, received).await?;
+    tx.add_costs(&costs, device.id.as_str()).await?;
     tx.commit().await?;
     app.metrics.dropped(&dropped);
     if !dropped.is_empty() {

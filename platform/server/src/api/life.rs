@@ -142,6 +142,10 @@ pub async fn unyank(
     Mover::publisher(publisher).moves(&app, which, Step::Unyank, None).await
 }
 
+/// What is said of a release that ends the sandbox on device after device.
+const QUARANTINED_WORDS: &str =
+    "several devices quarantined this release, because it ended their sandbox again and again: take another version";
+
 /// Returns what whoever installs a release is told beside the answer.
 pub(super) fn warnings(release: &Release) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -151,6 +155,9 @@ pub(super) fn warnings(release: &Release) -> Vec<String> {
         let instead =
             instead.map_or_else(String::new, |replacement| format!("; its publisher names {replacement} instead"));
         warnings.push(format!("this release is deprecated: {reason}{instead}"));
+    }
+    if release.quarantined {
+        warnings.push(QUARANTINED_WORDS.to_owned());
     }
     if release.state == Publication::InReview {
         warnings.push("nobody reviewed this release: it runs in this test tenant alone".to_owned());

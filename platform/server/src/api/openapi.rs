@@ -7,7 +7,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use super::{
     accounts, audit, ceilings, connection_changes, connections, device_life, device_moves, devices, facts, findings,
     fit, forms, health, import, installation_changes, installations, life, mapping, networks, people, plans, releases,
-    requests, retention, series, sessions, sync, tenants, test_tenants, tickets, uploads, zero_certificates,
+    requests, retention, series, sessions, sync, tenants, test_tenants, tickets, uploads, usage, zero_certificates,
 };
 
 /// OpenAPI of the web listener. Errors are `application/problem+json` with `code` and `request_id`.
@@ -20,7 +20,7 @@ use super::{
         health::healthz, health::readyz,
         sessions::sign_in, sessions::sign_out, sessions::me, sessions::change_password,
         accounts::list, accounts::add, retention::show, retention::decide, people::list, people::add, people::change, people::disable, people::let_in_again,
-        releases::register_key, uploads::upload, releases::list, releases::show, uploads::list, releases::approve,
+        releases::register_key, uploads::upload, releases::list, releases::show, usage::show, uploads::list, releases::approve,
         life::reject, life::warn, life::unwarn, life::yank, life::unyank,
         test_tenants::create, test_tenants::try_release,
         tenants::clients, tenants::add_client, tenants::locations, tenants::add_location,

@@ -69,6 +69,8 @@ pub struct ReleaseView {
     pub replacement: Option<String>,
     /// Nobody approved it: it is seen here because this is its publisher's test tenant.
     pub test_only: bool,
+    /// Several devices do not run it any more, because it ended their sandbox again and again.
+    pub quarantined: bool,
     pub permissions: Vec<PermissionView>,
     pub problems: Vec<FindingView>,
 }
@@ -169,6 +171,7 @@ pub fn view(release: &Release, listing: Option<&Listing>) -> ReleaseView {
         reason: release.notice.as_ref().map(|notice| notice.reason.clone()),
         replacement: release.notice.as_ref().and_then(|notice| notice.replacement.clone()),
         test_only: release.state == Publication::InReview && release.is_tried(),
+        quarantined: release.quarantined,
         permissions: permissions(release),
         problems,
     }

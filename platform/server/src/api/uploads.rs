@@ -155,6 +155,7 @@ async fn take(
         uploaded: now,
         approved: None,
         notice: None,
+        quarantined: false,
         development: None,
     };
     // Objects first: a row never points at what is not there; an object without a row harms nobody.

@@ -14,6 +14,7 @@ use super::view::{Frame, Page};
 use crate::api::life::{self, NoticeBody};
 use crate::api::releases::{self, ReleaseDetail, ReleaseList, ReleaseView, WhichReleases};
 use crate::api::uploads::{self, RefusedUpload};
+use crate::api::usage::{self, ReleaseUsage};
 use crate::app::Shared;
 use crate::auth::{Operator, Publisher};
 use crate::problem::{Body, Problem};
@@ -45,6 +46,7 @@ struct ReleasePage {
     readme: Markup,
     changelog: Markup,
     config_schema: String,
+    usage: ReleaseUsage,
     /// What the one who looks may do with it now.
     decides: bool,
     deprecates: bool,
@@ -119,7 +121,8 @@ async fn shown(
     if view.kind() == AccountKind::Msp {
         return Err(Problem::forbidden("this page is for publishers and for those who review releases"));
     }
-    let detail = releases::show(State(app), view.caller.clone(), Path(path)).await?.0;
+    let detail = releases::show(State(app.clone()), view.caller.clone(), Path(path.clone())).await?.0;
+    let usage = usage::show(State(app), view.caller.clone(), Path(path)).await?.0;
     let state = Publication::parse(detail.release.state);
     let can = |step: Step, actor: Actor| state.is_some_and(|state| state.after(step, actor).is_ok());
     let (reviews, publishes) = (view.may(Action::Review), view.may(Action::Publish));
@@ -134,6 +137,7 @@ async fn shown(
         yanks: publishes && can(Step::Yank, Actor::Publisher),
         unyanks: publishes && can(Step::Unyank, Actor::Publisher),
         entered,
+        usage,
         detail,
     })
 }

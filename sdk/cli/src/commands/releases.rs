@@ -19,11 +19,29 @@ const COLUMNS: &[Column] = &[
 const PERMISSIONS: &[Column] =
     &[("PERMISSION", |p| text(p, "name")), ("MEANS", |p| text(p, "sentence")), ("REASON", |p| text(p, "reason"))];
 
+const MEASURES: &[Column] = &[
+    ("MEASURE", |m| text(m, "measure")),
+    ("RUNS", |m| text(m, "runs")),
+    ("P50", |m| text(m, "p50")),
+    ("P90", |m| text(m, "p90")),
+    ("P99", |m| text(m, "p99")),
+];
+
+const ENDS: &[Column] = &[("ENDED", |e| text(e, "end")), ("RUNS", |e| text(e, "runs"))];
+
+const TRAPS: &[Column] =
+    &[("TIMES", |t| text(t, "times")), ("LAST", |t| age(t, "last_ms")), ("TRAP", |t| text(t, "trap"))];
+
 /// What the command takes.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// List them (default)
     List(Part),
+    /// Publisher, operator: what one costs where it runs, how its runs end, where it traps
+    Usage {
+        /// publisher/name@version
+        release: ReleaseRef,
+    },
     /// Show one, with what it asks
     Show {
         /// publisher/name@version
@@ -31,8 +49,30 @@ pub enum Command {
     },
 }
 
+/// Shows what a release costs where it runs.
+async fn usage(context: &Context, ReleaseRef { name, version }: &ReleaseRef) -> Result<(), Failure> {
+    let path = ["releases", &name.publisher, &name.name, &version.to_string(), "usage"];
+    let answer = context.api()?.get(&path, &[]).await?;
+    if context.json {
+        table::json(&answer);
+        return Ok(());
+    }
+    let rows = |member: &str| answer[member].as_array().cloned().unwrap_or_default();
+    table::print(&rows("measures"), MEASURES, "it has not run anywhere yet");
+    table::print(&rows("ends"), ENDS, "no run has ended");
+    table::print(&rows("traps"), TRAPS, "no trap that two MSPs or the own test tenant have seen within seven days");
+    if answer["quarantined"] == true {
+        let devices = text(&answer, "quarantined_devices");
+        table::line(format!("{devices} devices quarantined it: it ended their sandbox again and again"));
+    }
+    Ok(())
+}
+
 /// Lists the releases that the account sees, or shows one.
 pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Failure> {
+    if let Some(Command::Usage { release }) = command {
+        return usage(context, release).await;
+    }
     let api = context.api()?;
     let Some(Command::Show { release }) = command else {
         let query = if let Some(Command::List(part)) = command { part.query() } else { Vec::new() };

@@ -18,6 +18,7 @@ const CELLS: [(Action, &str); 15] = [
     (Action::SeeDevices, "- xxxx --"),
     (Action::SeeSetup, "- xxx- --"),
     (Action::SeeReleases, "x xxx- xx"),
+    (Action::SeeUsage, "x ---- xx"),
     (Action::ManageDevices, "- xx-- --"),
     (Action::Install, "- xx-- --"),
     (Action::RunScripts, "- xx-- --"),

@@ -120,11 +120,13 @@ impl Tx {
     /// Returns the counts of a release by measure; for its publisher and for the platform, who have found it before.
     pub async fn release_costs(&mut self, release: &ReleaseId) -> Result<BTreeMap<String, Histogram>> {
         self.not_a_tenant()?;
+        let owner = self.owner().to_owned();
         // Sums are of another type than what is summed, on one of the two databases.
         let sql = "select measure, bucket, cast(sum(runs) as BIGINT) as runs from release_costs where release_id = $1 \
+                   and ($2 = 'platform' or exists (select 1 from releases r where r.id = $1 and r.publisher = $2)) \
                    group by measure, bucket";
         let mut costs: BTreeMap<String, Histogram> = BTreeMap::new();
-        for row in self.rows(query(sql).bind(release.as_str())).await? {
+        for row in self.rows(query(sql).bind(release.as_str()).bind(&owner)).await? {
             let row = Row::of("release_costs", &row);
             costs.entry(row.text("measure")?).or_default().0.insert(row.int("bucket")?, row.int("runs")?);
         }
@@ -134,9 +136,11 @@ impl Tx {
     /// Returns what was seen of a release since a time, the latest first.
     pub async fn release_signals(&mut self, release: &ReleaseId, since: UnixMs) -> Result<Vec<SignalRow>> {
         self.not_a_tenant()?;
+        let owner = self.owner().to_owned();
         let sql = "select kind, words, count(*) as witnesses, max(open) as open, cast(sum(times) as BIGINT) as times, \
                    min(first) as first, max(last) as last from release_signals \
-                   where release_id = $1 and last >= $2 and kind <> 'told' group by kind, words order by max(last) desc, words";
+                   where release_id = $1 and last >= $2 and kind <> 'told' \
+                   and ($3 = 'platform' or exists (select 1 from releases r where r.id = $1 and r.publisher = $3)) group by kind, words order by max(last) desc, words";
         let read = |row: &Row<'_>| {
             Ok(SignalRow {
                 kind: row.text("kind")?,
@@ -148,12 +152,13 @@ impl Tx {
                 last: row.time("last")?,
             })
         };
-        let rows = self.rows(query(sql).bind(release.as_str()).bind(since.0)).await?;
+        let rows = self.rows(query(sql).bind(release.as_str()).bind(since.0).bind(&owner)).await?;
         rows.iter().map(|row| read(&Row::of("release_signals", row))).collect()
     }
 
-    /// Returns on how many devices a release was quarantined since a time. Everybody may know.
+    /// Returns on how many devices a release was quarantined since a time.
     pub async fn quarantines(&mut self, release: &ReleaseId, since: UnixMs) -> Result<i64> {
+        self.platform()?;
         let sql = "select count(distinct witness) as seen from release_signals \
                    where release_id = $1 and kind = 'quarantined' and last >= $2";
         let found = self.row(query(sql).bind(release.as_str()).bind(since.0)).await?;

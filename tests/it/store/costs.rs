@@ -65,10 +65,10 @@ pub(crate) async fn what_several_saw_of_a_release_is_counted_once_each(database:
         let signal = Signal { kind: "trapped", words: &words, witness: "tenant", open: number == 0 };
         tx.note_signal(&release, &signal, since, NOW.plus_ms(1)).await.unwrap();
     }
-    assert_eq!(tx.quarantines(&release, since).await.unwrap(), 3);
-    assert_eq!(tx.quarantines(&release, NOW.plus_ms(1)).await.unwrap(), 0, "what is old does not count");
     tx.commit().await.unwrap();
     let mut tx = store.begin(Scope::Platform).await.unwrap();
+    assert_eq!(tx.quarantines(&release, since).await.unwrap(), 3);
+    assert_eq!(tx.quarantines(&release, NOW.plus_ms(1)).await.unwrap(), 0, "what is old does not count");
     let rows = tx.release_signals(&release, since).await.unwrap();
     let traps = rows.iter().filter(|row| row.kind == "trapped");
     assert_eq!(

@@ -94,7 +94,7 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Action; 15] = [
+    pub const ALL: [Action; 16] = [
         Action::SeeDevices,
         Action::SeeSetup,
         Action::SeeReleases,

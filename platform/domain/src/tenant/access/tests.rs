@@ -14,7 +14,7 @@ const PEOPLE: [(AccountKind, Role); 7] = [
 ];
 
 /// Every cell, in the order of `PEOPLE`: written a second time and in another form, so that a slip in the table is seen.
-const CELLS: [(Action, &str); 15] = [
+const CELLS: [(Action, &str); 16] = [
     (Action::SeeDevices, "- xxxx --"),
     (Action::SeeSetup, "- xxx- --"),
     (Action::SeeReleases, "x xxx- xx"),

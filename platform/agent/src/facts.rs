@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fitment_domain::device::Facts;
+use fitment_domain::device::{Facts, fact};
+use fitment_domain::run::Fact;
 
 use crate::backoff::Backoff;
 use crate::client::Client;
@@ -28,13 +29,21 @@ pub async fn keep_reported(
             if stop.sleep(LOOK_EVERY).await {
                 return;
             }
-            let now = enrolment::facts(location.as_deref());
+            let now = with_lacks(enrolment::facts(location.as_deref()), board.lacks());
             if now != facts {
                 facts = now;
                 break;
             }
         }
     }
+}
+
+/// The sandbox says what it lacks when the first accessory runs: it is told with the next look.
+fn with_lacks(mut facts: Facts, lacks: Vec<String>) -> Facts {
+    if !lacks.is_empty() {
+        facts.0.insert(fact::SANDBOX_LACKS.to_owned(), Fact::Many(lacks));
+    }
+    facts
 }
 
 /// Reports until it is heard; false if it is time to stop.

@@ -325,6 +325,7 @@ impl Orders {
                 return RunReport { run: 0, end, usage: Default::default(), log: Vec::new(), state: None };
             }
         };
+        self.tools.board.confined(sandbox.lacks());
         let spec = RunSpec {
             invocation: Invocation::Script,
             config: item.config.to_string(),

@@ -147,6 +147,11 @@ impl Board {
         self.update(|status| status.sandbox_lacks = Some(lacks.to_vec()));
     }
 
+    /// Returns what it lacks; nothing where it is whole, or was not started yet.
+    pub fn lacks(&self) -> Vec<String> {
+        self.0.status.lock().unwrap_or_else(PoisonError::into_inner).sandbox_lacks.clone().unwrap_or_default()
+    }
+
     /// Takes a problem back.
     pub fn solved(&self, topic: Topic) {
         self.update(|status| {

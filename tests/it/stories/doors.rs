@@ -121,7 +121,9 @@ async fn at_install(platform: &Platform, msp: &Session, agent: &Agent) {
         assert_eq!(msp.get("/api/v1/installations").await.ok()["installations"], json!([]), "{place}");
     }
     install(msp).await.ok();
-    agent.until_status("the untampered one runs", runs).await;
+    let status = agent.until_status("the untampered one runs", runs).await;
+    // What the sandbox gave up here, it says: nothing is missing, or what is.
+    assert!(status["sandbox_lacks"].is_array(), "{status:#}");
     let bundle = msp.post("/api/v1/zero-certificates", json!({})).await.ok()["bundle"].clone();
     for place in PLACES {
         let tampered = stored.tamper(place);

@@ -20,6 +20,7 @@ pub const VIRTUALISATION: &str = "virtualisation";
 pub const INIT: &str = "init";
 pub const LOCATION: &str = "location";
 pub const AGENT_VERSION: &str = "agent.version";
+pub const SANDBOX_LACKS: &str = "sandbox.lacks";
 
 /// The shape of a fact's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -73,6 +74,12 @@ pub const DESCRIBED: &[Described] = &[
     text(INIT, "The first process: what starts and stops services.", "systemd"),
     text(LOCATION, "What the agent was told with `--location`: a location, or client/location.", "Bakery/Oven room"),
     text(AGENT_VERSION, "The version of the agent; requirements on `agent` are compared with it.", "0.1.0"),
+    Described {
+        name: SANDBOX_LACKS,
+        shape: Shape::Many,
+        meaning: "What its kernel lacks of the confinement of accessories; left out where that is whole, or nothing ran yet.",
+        example: "landlock (this kernel has none, or has it switched off)",
+    },
 ];
 
 /// Returns what is documented of a fact; none for one that people made up.

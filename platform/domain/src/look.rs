@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::act;
 use crate::capability::{Grants, Permission};
 use crate::reach;
-use crate::reading::{LogPage, Metadata};
+use crate::reading::{LogPage, Metadata, Service};
 use crate::run::Fault;
 
 /// Bytes of a file that one look returns.
@@ -22,13 +22,30 @@ pub const CURSOR_BYTES_MAX: usize = 500;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Look {
     /// What is known of a path.
-    Stat { path: String },
+    Stat {
+        path: String,
+    },
     /// What lies in a folder.
-    List { path: String },
+    List {
+        path: String,
+    },
     /// A part of a file.
-    Read { path: String, offset_bytes: u64, length_bytes: u64 },
+    Read {
+        path: String,
+        offset_bytes: u64,
+        length_bytes: u64,
+    },
+    /// Every service, and one of them by its unit's name.
+    Services,
+    Service {
+        name: String,
+    },
     /// What a unit wrote to the log: after the cursor, or without one the newest.
-    Logs { unit: String, cursor: Option<String>, limit: u32 },
+    Logs {
+        unit: String,
+        cursor: Option<String>,
+        limit: u32,
+    },
 }
 
 /// What was seen.
@@ -37,6 +54,8 @@ pub enum Seen {
     Metadata(Metadata),
     Entries(Vec<Metadata>),
     Bytes(#[serde(with = "serde_bytes")] Vec<u8>),
+    Services(Vec<Service>),
+    Service(Service),
     Logs(LogPage),
 }
 
@@ -49,6 +68,10 @@ pub fn check(look: &Look, grants: &Grants) -> Result<(), Fault> {
             (Permission::FilesRead, path, globs, reach::path_is_within(globs, path))
         }
         Look::List { path } => (Permission::FilesRead, path, globs, reach::folder_may_be_listed(globs, path)),
+        Look::Services | Look::Service { .. } => {
+            let granted = grants.has(Permission::ServicesRead);
+            return if granted { Ok(()) } else { Err(Fault::Denied(Permission::ServicesRead.name().to_owned())) };
+        }
         Look::Logs { unit, cursor, limit } => {
             log_question(cursor.as_deref(), *limit)?;
             let units = grants.scope(Permission::Logs).map_or(&none, |scope| &scope.units);
@@ -114,5 +137,7 @@ mod tests {
             assert!(matches!(check(&logs("app-1.service", cursor, limit), &grants()), Err(Fault::Invalid(_))));
         }
         assert!(matches!(check(&read("/var/log/a.log"), &Grants::default()), Err(Fault::Denied(_))));
+        assert_eq!(denied(Look::Services), "services:read");
+        assert_eq!(check(&Look::Services, &Grants([(Permission::ServicesRead, Scope::default())].into())), Ok(()));
     }
 }

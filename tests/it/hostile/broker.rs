@@ -24,7 +24,7 @@ use fitment_runner_client::{Acts, CallLimits, DeviceHost, Egress, HostCalls, Htt
 use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 
-use super::asking::{LIST, LOGS, READ, REMOVE, RESTART, RUN, STAT, WRITE, fault};
+use super::asking::{LIST, LIST_SERVICES, LOGS, READ, REMOVE, RESTART, RUN, STAT, WRITE, fault};
 use super::lab::Lab;
 use crate::support::programs::programs;
 
@@ -375,6 +375,8 @@ async fn a_monitor_reads_what_its_own_account_may_not_and_only_where_its_set_let
     }
     let said = run(LOGS, "ssh.service", &wide).await;
     assert!(matches!(&said, Some(Fault::Denied(words)) if words.contains("app-*.service")), "{said:?}");
+    let said = run(LIST_SERVICES, "", &Grants([(Permission::ServicesRead, Scope::default())].into())).await;
+    assert!(matches!(&said, Some(Fault::Denied(words)) if words == "services:read"), "{said:?}");
     let said = run(LOGS, "app-1.service", granted).await;
     assert!(matches!(said, None | Some(Fault::Unsupported(_))), "{said:?}");
     assert!(matches!(run(READ, "key", &wide).await, Some(Fault::Denied(words)) if words.contains("logs/*.log")));

@@ -129,6 +129,8 @@ fn see(look: &Look, grants: &Grants, wait_max: Duration) -> Result<Seen, Fault> 
         Look::Read { path, offset_bytes, length_bytes } => {
             Seen::Bytes(files::read(path, *offset_bytes, *length_bytes)?)
         }
+        Look::Services => Seen::Services(services::list()?),
+        Look::Service { name } => Seen::Service(services::get(name)?),
         Look::Logs { unit, cursor, limit } => Seen::Logs(journal::read(unit, cursor.as_deref(), *limit, wait_max)?),
     })
 }

@@ -1,6 +1,6 @@
 //! `fitment-runner`: runs compiled accessories for a supervisor that speaks frames over this process's standard streams.
 //!
-//! It holds no key, no secret and no compiler, opens no connection but the system bus's, and ends when its standard input closes.
+//! It holds no key, no secret and no compiler, opens no connection, and ends when its standard input closes.
 //! Before it reads its first frame it gives up what it does not need (`confine`), and says in `Ready` what the kernel did not let it
 //! give up. Started with `--simulate` it takes every reading from the run's fixture, and may read nothing of the device;
 //! `--probe-confinement` takes no frames at all, and says what a confined runner can still do.

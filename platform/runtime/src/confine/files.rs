@@ -14,18 +14,8 @@ const PORTS: ABI = ABI::V4;
 const SCOPES: ABI = ABI::V6;
 
 /// What readings read: figures of the kernel, names of accounts, apt's and dpkg's lists. What does not exist is left out.
-const READ: [&str; 7] = [
-    "/proc",
-    "/sys/class",
-    "/sys/devices",
-    "/etc/passwd",
-    "/var/lib/apt/lists",
-    "/var/lib/dpkg/status",
-    "/run/systemd/system",
-];
-/// The system bus; kernels that can close sockets in the file system leave this one open.
-const SOCKETS: [&str; 2] = ["/run/dbus/system_bus_socket", "/var/run/dbus/system_bus_socket"];
-
+const READ: [&str; 6] =
+    ["/proc", "/sys/class", "/sys/devices", "/etc/passwd", "/var/lib/apt/lists", "/var/lib/dpkg/status"];
 /// Closes everything else, and returns what this kernel leaves open.
 pub(super) fn close(needs: Needs) -> Vec<String> {
     match restrict(needs) {
@@ -56,9 +46,7 @@ fn restrict(needs: Needs) -> Result<(RulesetStatus, LandlockStatus), RulesetErro
         .create()?;
     if needs == Needs::Device {
         let reading: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::ReadDir;
-        rules = rules
-            .add_rules(path_beneath_rules(READ, reading))?
-            .add_rules(path_beneath_rules(SOCKETS, AccessFs::ResolveUnix))?;
+        rules = rules.add_rules(path_beneath_rules(READ, reading))?;
     }
     let status = rules.restrict_self()?;
     Ok((status.ruleset, status.landlock))

@@ -16,7 +16,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new
 /// What a program may still do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
-    /// Readings of the device: a few folders to read, the system bus, threads that wait for them.
+    /// Readings of the device: a few folders to read, and threads that wait for them.
     Device,
     /// Pipes, memory and threads.
     Threads,

@@ -1,9 +1,10 @@
-//! `services` and `services-control`: read here, because it needs no privilege; changed by the supervisor's broker.
+//! `services` and `services-control`: the broker asks the service manager. This process has no socket, and its account is one that the
+//! system bus need not know.
 
-use fitment_device::services as device;
 use fitment_domain::act::{Act, ServiceAction};
+use fitment_domain::look::{Look, Seen};
 
-use super::fixture;
+use super::{fixture, unanswered};
 use crate::contract::offered::services::{Host, Service};
 use crate::contract::offered::services_control::{self, Action};
 use crate::contract::offered::types::Fault;
@@ -15,8 +16,10 @@ impl Host for RunState {
         if let Some(device) = self.fixture() {
             return Ok(fixture::many(&device.services, "services"));
         }
-        let listed = self.reading(device::list).await;
-        Ok(listed.map(|services| services.into_iter().map(Service::from).collect()))
+        Ok(match self.by_the_broker(Look::Services).await {
+            Ok(Seen::Services(services)) => Ok(services.into_iter().map(Service::from).collect()),
+            other => Err(other.err().unwrap_or_else(unanswered)),
+        })
     }
 
     async fn get_service(&mut self, name: String) -> wasmtime::Result<Result<Service, Fault>> {
@@ -25,7 +28,10 @@ impl Host for RunState {
             let is_it = |service: &fitment_domain::reading::Service| service.name == name;
             return Ok(fixture::named(&device.services, "services", is_it, &name));
         }
-        Ok(self.reading(move || device::get(&name)).await.map(Service::from))
+        Ok(match self.by_the_broker(Look::Service { name }).await {
+            Ok(Seen::Service(service)) => Ok(service.into()),
+            other => Err(other.err().unwrap_or_else(unanswered)),
+        })
     }
 }
 

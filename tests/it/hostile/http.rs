@@ -158,6 +158,8 @@ async fn requests_beyond_their_number_are_refused_and_not_sent() {
     spec.budget.http_calls_max = 0;
     let report = lab.run_with(&guest("asks"), spec.clone(), host.clone()).await;
     assert_eq!(fault(&report), &Error::BadResponse("http_calls_max".to_owned()));
+    // It is not even asked of the supervisor, which counts once more.
+    assert_eq!(report.usage.http_calls, 0);
     assert!(web.heard().await.is_empty());
     spec.budget.http_calls_max = 1;
     assert_eq!(answered(&lab.run_with(&guest("asks"), spec, host).await).clock_grain_ms, 200);

@@ -69,6 +69,14 @@
   (i32.add (i32.const 1) (call $down (local.get 0))))
 (func $check (result i32) (drop (call $down (i32.const 0))) (i32.const 16))
 
+;;; recurses-beyond-its-stack: to a depth that twice or three times as much would hold
+;;; ends: trapped call stack exhausted
+(func $down (param i32) (result i32)
+  (if (result i32) (i32.eqz (local.get 0))
+    (then (i32.const 0))
+    (else (i32.add (i32.const 1) (call $down (i32.sub (local.get 0) (i32.const 1)))))))
+(func $check (result i32) (drop (call $down (i32.const 40000))) (i32.const 16))
+
 ;;; recurses-a-little: what comes back needs no help
 ;;; ends: returns
 (func $down (param i32) (result i32)

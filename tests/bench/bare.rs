@@ -14,10 +14,10 @@ pub(crate) struct Bare {
 }
 
 impl Bare {
-    /// Starts it on compiled code and a configuration.
-    pub(crate) fn start(program: &Path, compiled: &Path, config: &str) -> Result<Self, Failure> {
+    /// Starts it on a component and a configuration.
+    pub(crate) fn start(program: &Path, component: &Path, config: &str) -> Result<Self, Failure> {
         let mut command = Command::new(program);
-        command.arg(compiled).arg(config).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg(component).arg(config).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|e| format!("{} cannot be started: {e}", program.display()))?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err("the peer has no pipes".into());

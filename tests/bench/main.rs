@@ -4,6 +4,11 @@
 
 mod bare;
 mod figures;
+mod forks;
+#[path = "../it/hostile/guest.rs"]
+#[expect(dead_code, reason = "the tests of the sandbox use more of it")]
+mod guest;
+mod neighbours;
 mod sandbox;
 mod series;
 mod start;
@@ -25,7 +30,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Figure {
-    /// A fresh run of disk-space through runner and client, beside bare wasmtime on the same code and host functions
+    /// A fresh run of load through runner and client, beside bare wasmtime on the same component and host functions and beside a
+    /// forked plug-in; what a guest that spins costs its neighbour; how late guests end
     Sandbox {
         /// Folder of the built accessories
         #[arg(long)]

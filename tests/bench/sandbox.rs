@@ -1,10 +1,9 @@
 //! What the sandbox adds: a fresh run as the agent makes it, beside bare wasmtime.
 //!
-//! Both sides read the same file systems by the same code. Blocks alternate, and each block is compared with its neighbour:
+//! Both sides read the same figures by the same code. Blocks alternate, and each block is compared with its neighbour:
 //! a machine that becomes slower makes both slower.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,6 +18,7 @@ use serde_json::{Value, json};
 use crate::Failure;
 use crate::bare::Bare;
 use crate::figures::{Sorted, cores, machine, number, us};
+use crate::{forks, neighbours};
 
 /// Runs in a block, one after the other.
 const BLOCK: usize = 100;
@@ -27,7 +27,7 @@ const IN_FLIGHT: usize = 64;
 /// Runs in a block of that kind.
 const BLOCK_IN_FLIGHT: usize = 512;
 const WARM_UP_RUNS: usize = 500;
-const CONFIG: &str = r#"{"mounts":["/"]}"#;
+const CONFIG: &str = "{}";
 /// The threads of the agent.
 const WORKERS: usize = 2;
 
@@ -39,13 +39,13 @@ pub(crate) fn measure(accessories: &Path, programs: Option<PathBuf>, rounds: usi
     };
     let component = read_component(accessories)?;
     let folder = tempfile::tempdir()?;
-    let compiled = folder.path().join("compiled");
-    compile(&programs.join("fitment-compiler"), &component, &compiled)?;
-    let mut bare = Bare::start(&programs.join("fitment-bare"), &compiled, CONFIG)?;
+    let file = folder.path().join("load.wasm");
+    std::fs::write(&file, &component)?;
+    let mut bare = Bare::start(&programs.join("fitment-bare"), &file, CONFIG)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
     let client = runtime.block_on(Client::start(programs, folder.path().join("cache"), &component))?;
 
-    println!("disk-space, configuration {CONFIG}, on {}", machine());
+    println!("load, configuration {CONFIG}, on {}", machine());
     runtime.block_on(client.clone().one_at_a_time(WARM_UP_RUNS))?;
     bare.block(WARM_UP_RUNS)?;
     let mut alternating = Alternating::default();
@@ -58,30 +58,30 @@ pub(crate) fn measure(accessories: &Path, programs: Option<PathBuf>, rounds: usi
         let ours = runtime.block_on(runtime.spawn(client.clone().in_flight(BLOCK_IN_FLIGHT)))??;
         alternating.together.push((ours, bare.block(BLOCK_IN_FLIGHT)?));
     }
-    Ok(alternating.figures(&readings()?))
+    let mut figures = alternating.figures(&readings()?);
+    let forks = forks::measure()?;
+    let fresh = figures["fresh_run_in_flight_us_median"].as_f64().unwrap_or(f64::NAN);
+    println!("check_load of monitoring-plugins, forked: N = {}", forks.count());
+    row("fork, exec and wait", &forks);
+    println!("  {:.0} times a fresh run of load", forks.median() / fresh);
+    figures["fork_us_median"] = number(forks.median());
+    figures["fork_vs_fresh_run"] = number(forks.median() / fresh);
+    let beside = runtime.block_on(neighbours::measure(&client.sandbox, &client.component, &client.spec))?;
+    if let (Some(figures), Value::Object(beside)) = (figures.as_object_mut(), beside) {
+        figures.extend(beside);
+    }
+    Ok(figures)
 }
 
 fn read_component(accessories: &Path) -> Result<Vec<u8>, Failure> {
     let is_it = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with("fitment-disk-space-") && name.ends_with(".wasm")
+        name.starts_with("fitment-load-") && name.ends_with(".wasm")
     };
     let listed = std::fs::read_dir(accessories).map_err(|e| format!("{}: {e}", accessories.display()))?;
     let found = listed.filter_map(|entry| Some(entry.ok()?.path())).find(is_it);
-    let path = found.ok_or_else(|| format!("{} holds no built disk-space", accessories.display()))?;
+    let path = found.ok_or_else(|| format!("{} holds no built load", accessories.display()))?;
     Ok(std::fs::read(path)?)
-}
-
-/// Compiles by the same program as the sandbox, so that both sides run the same machine code.
-fn compile(compiler: &Path, component: &[u8], compiled: &Path) -> Result<(), Failure> {
-    let mut command = Command::new(compiler);
-    command.arg("compile").stdin(Stdio::piped()).stdout(std::fs::File::create(compiled)?);
-    let mut child = command.spawn().map_err(|e| format!("{} cannot be started: {e}", compiler.display()))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        std::io::Write::write_all(&mut stdin, component)?;
-    }
-    let status = child.wait()?;
-    if status.success() { Ok(()) } else { Err(format!("fitment-compiler ended with {status}").into()) }
 }
 
 /// The sandbox as the agent holds it, with what one run is started with.
@@ -108,6 +108,7 @@ impl Client {
             config: CONFIG.to_owned(),
             parameters: "{}".to_owned(),
             grants: package.manifest.asked()?,
+            optional: package.manifest.optional(),
             budget: package.manifest.budget()?,
             facts: fitment_device::facts::read(env!("CARGO_PKG_VERSION")),
             now: UnixMs(0),
@@ -157,12 +158,12 @@ fn check(report: &RunReport) -> Result<(), Failure> {
     }
 }
 
-/// Reads the file systems alone: what both sides have in common besides the guest's own work.
+/// Reads the load alone: what both sides have in common besides the guest's own work.
 fn readings() -> Result<Sorted, Failure> {
     let mut times = Vec::new();
     for _ in 0..WARM_UP_RUNS {
         let started = Instant::now();
-        std::hint::black_box(fitment_device::filesystems::read()?);
+        std::hint::black_box(fitment_device::cpu::load()?);
         times.push(us(u64::try_from(started.elapsed().as_nanos())?));
     }
     Ok(Sorted::new(times))
@@ -200,7 +201,7 @@ impl Alternating {
         row("  of which the runner counted", &in_runner);
         row("  of which on its processor", &processor);
         row("bare wasmtime", &bare);
-        row("reading the file systems alone", readings);
+        row("reading the load alone", readings);
         println!("  {}; {:.1} µs more", ratio_in_words(&ratio), added.median());
         let n_together = rounds * BLOCK_IN_FLIGHT;
         println!(

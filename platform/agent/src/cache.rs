@@ -10,7 +10,7 @@ use crate::folder::StateFolder;
 
 /// Reads a component; none if it is not here.
 pub fn read(folder: &StateFolder, digest: &Digest) -> Result<Option<Vec<u8>>, FileError> {
-    match files::read_bounded(&folder.object(digest), PackageLimits::standard().component_bytes_max) {
+    match files::read_bounded(&folder.object(digest), PackageLimits::standard().large_component_bytes_max) {
         Err(e) if e.is_missing() => Ok(None),
         read => read.map(Some),
     }

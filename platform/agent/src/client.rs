@@ -159,7 +159,7 @@ impl Client {
     pub async fn object(&self, digest: &Digest) -> Result<Vec<u8>, CallError> {
         let path = format!("{}/{digest}", route::OBJECTS);
         let answer = self.send(Method::GET, &path, |request| request, OBJECT_TIMEOUT).await?;
-        body(answer, PackageLimits::standard().component_bytes_max).await
+        body(answer, PackageLimits::standard().large_component_bytes_max).await
     }
 
     async fn post<T: DeserializeOwned>(

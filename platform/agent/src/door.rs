@@ -1,7 +1,9 @@
 //! What may run: the package passed the door once more, on this machine, just before it is loaded.
 
+use std::collections::BTreeSet;
+
 use fitment_domain::budget::Budget;
-use fitment_domain::capability::{self, Grants};
+use fitment_domain::capability::{self, Grants, Permission};
 use fitment_domain::device::Facts;
 use fitment_domain::id::TenantId;
 use fitment_domain::instruction::Item;
@@ -38,6 +40,8 @@ pub struct Admitted {
     pub kind: Kind,
     /// What the signed package asks, before anything is put in its places.
     pub asked: Grants,
+    /// What it does without.
+    pub optional: BTreeSet<Permission>,
 }
 
 /// Why a package does not run here.
@@ -123,7 +127,7 @@ pub fn admit(
         let words: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
         return Err(Refusal::DoesNotFit(words.join("; ")));
     }
-    let asked = manifest.asked()?;
+    let (asked, optional) = (manifest.asked()?, manifest.optional());
     let bound = reach::bind_config(asked.clone(), &item.config);
     if !capability::is_within(&item.grants, &bound)? {
         return Err(Refusal::GrantsWider);
@@ -135,5 +139,5 @@ pub fn admit(
         return Err(Refusal::Interval);
     }
     let component = ComponentRef { digest: verified.package.digest, bytes: component.into() };
-    Ok(Admitted { item: item.clone(), component, kind, asked })
+    Ok(Admitted { item: item.clone(), component, kind, asked, optional })
 }

@@ -331,6 +331,7 @@ impl Orders {
             config: item.config.to_string(),
             parameters: order.parameters.to_string(),
             grants: item.grants.clone(),
+            optional: admitted.optional.clone(),
             budget: item.budget.clone(),
             facts: self.tools.facts.to_list(),
             now: clock::now(),

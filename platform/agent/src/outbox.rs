@@ -1,9 +1,9 @@
 //! The spool as the loops see it: one at a time, off the event loop, and its counts on the board.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fitment_domain::protocol::{Acknowledged, Results, RunResult};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::clock;
 use crate::problem::Problem;
@@ -13,8 +13,18 @@ use crate::status::{Board, Topic};
 /// Takes results in and gives batches out.
 pub struct Outbox {
     spool: Arc<Mutex<Spool>>,
+    /// Results on their way to the disk: those that come while it writes are written together.
+    coming: Mutex<Coming>,
     arrived: Notify,
     board: Board,
+}
+
+#[derive(Default)]
+struct Coming {
+    results: Vec<RunResult>,
+    /// Told when the disk has them.
+    waiting: Vec<oneshot::Sender<()>>,
+    writing: bool,
 }
 
 impl Outbox {
@@ -22,7 +32,7 @@ impl Outbox {
     pub fn new(spool: Spool, board: Board) -> Self {
         let counts = spool.counts();
         board.update(|status| status.spool = counts);
-        Self { spool: Arc::new(Mutex::new(spool)), arrived: Notify::new(), board }
+        Self { spool: Arc::new(Mutex::new(spool)), coming: Mutex::default(), arrived: Notify::new(), board }
     }
 
     async fn with<T: Send + 'static>(&self, act: impl FnOnce(&mut Spool) -> T + Send + 'static) -> Option<T> {
@@ -38,11 +48,44 @@ impl Outbox {
         Some(done)
     }
 
-    /// Keeps a result until it is acknowledged.
-    pub async fn put(&self, result: RunResult) {
-        let put = self.with(|spool| spool.put(result)).await;
-        self.tell(put);
-        self.arrived.notify_one();
+    /// Keeps a result until it is acknowledged. It is on disk when this returns, or in memory and the problem on the board.
+    pub async fn put(self: &Arc<Self>, result: RunResult) {
+        let (told, kept) = oneshot::channel();
+        let writes = {
+            let mut coming = self.coming();
+            coming.results.push(result);
+            coming.waiting.push(told);
+            !std::mem::replace(&mut coming.writing, true)
+        };
+        if writes {
+            // A task of its own: whoever put the first result may be given up while others wait.
+            tokio::spawn(Arc::clone(self).write());
+        }
+        // Only a runtime that shuts down drops the other end.
+        let _ = kept.await;
+    }
+
+    async fn write(self: Arc<Self>) {
+        loop {
+            let (results, waiting) = {
+                let mut coming = self.coming();
+                coming.writing = !coming.results.is_empty();
+                (std::mem::take(&mut coming.results), std::mem::take(&mut coming.waiting))
+            };
+            if results.is_empty() {
+                return;
+            }
+            let put = self.with(|spool| spool.put_all(results)).await;
+            self.tell(put);
+            self.arrived.notify_one();
+            for told in waiting {
+                let _ = told.send(());
+            }
+        }
+    }
+
+    fn coming(&self) -> MutexGuard<'_, Coming> {
+        self.coming.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tell(&self, done: Option<Result<(), SpoolError>>) {

@@ -135,6 +135,7 @@ impl Runs {
             parameters: "{}".to_owned(),
             state: self.memory.recall(&item.installation, &grants),
             grants,
+            optional: admitted.optional.clone(),
             budget: item.budget.clone(),
             facts: self.facts.clone(),
             now: started,

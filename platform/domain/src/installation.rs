@@ -78,20 +78,27 @@ pub struct Installation {
 
 /// Why a consent is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("consent must name exactly the permissions that are asked; missing: [{missing}], not asked: [{surplus}]")]
+#[error("consent must name the permissions that are asked, and may leave out those that are optional; missing: [{missing}], not asked: [{surplus}]")]
 pub struct ConsentMismatch {
     pub missing: String,
     pub surplus: String,
 }
 
-/// Checks that a person agreed to what is asked: nothing less, and nothing that is not there.
-pub fn check_consent(asked: &Grants, consent: &BTreeSet<String>) -> Result<(), ConsentMismatch> {
-    let asked: BTreeSet<String> = asked.0.keys().map(|p: &Permission| p.name().to_owned()).collect();
-    if asked == *consent {
-        return Ok(());
-    }
+/// Returns what a person agreed to of what is asked: no less than what the accessory needs, and nothing that is not there.
+pub fn agreed(
+    asked: &Grants,
+    optional: &BTreeSet<Permission>,
+    consent: &BTreeSet<String>,
+) -> Result<Grants, ConsentMismatch> {
+    let names = |all: &mut dyn Iterator<Item = &Permission>| all.map(|p| p.name().to_owned()).collect::<BTreeSet<_>>();
+    let every = names(&mut asked.0.keys());
+    let needed = names(&mut asked.0.keys().filter(|permission| !optional.contains(permission)));
     let list = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect::<Vec<_>>().join(", ");
-    Err(ConsentMismatch { missing: list(&asked, consent), surplus: list(consent, &asked) })
+    if !needed.is_subset(consent) || !consent.is_subset(&every) {
+        return Err(ConsentMismatch { missing: list(&needed, consent), surplus: list(consent, &every) });
+    }
+    let kept = asked.0.iter().filter(|(permission, _)| consent.contains(permission.name()));
+    Ok(Grants(kept.map(|(permission, scope)| (*permission, scope.clone())).collect()))
 }
 
 /// Returns what a release asks beyond what was agreed to before; empty if nothing. Where that cannot be worked out, it is everything.

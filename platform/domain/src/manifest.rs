@@ -129,6 +129,9 @@ pub struct PermissionAsked {
     pub name: String,
     /// The sentence that the approver reads beside ours.
     pub reason: String,
+    /// It does without: whoever installs it may leave this out, and its calls are answered `denied`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub optional: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub origins: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -162,6 +165,9 @@ pub struct Manifest {
     pub interval_s: Option<u64>,
     #[serde(default)]
     pub budget: BudgetAsked,
+    /// It brings a language along, as JavaScript and Python do, and may be larger for it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub large: bool,
     /// The device measure that it improves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub improves: Option<String>,
@@ -287,6 +293,12 @@ impl Manifest {
         Ok(Grants(all))
     }
 
+    /// Returns the permissions without which it does.
+    pub fn optional(&self) -> BTreeSet<Permission> {
+        let optional = self.permissions.iter().filter(|entry| entry.optional);
+        optional.filter_map(|entry| Permission::parse(&entry.name).ok()).collect()
+    }
+
     /// Returns what one run may spend.
     pub fn budget(&self) -> Result<Budget, BadManifest> {
         Ok(self.budget.resolve()?)
@@ -320,6 +332,10 @@ fn asked(entry: &PermissionAsked) -> Result<(Permission, Scope), BadManifest> {
         Some(problem) => Err(BadManifest::PermissionScope { name: entry.name.clone(), problem }),
         None => Ok((permission, scope)),
     }
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn shorten(text: &str) -> String {

@@ -10,6 +10,8 @@ use crate::manifest::{self, BadManifest, Manifest};
 pub struct PackageLimits {
     /// The whole file, in bytes.
     pub component_bytes_max: usize,
+    /// The whole file where the manifest says that it brings a language along, in bytes.
+    pub large_component_bytes_max: usize,
     /// All custom sections together, in bytes.
     pub custom_bytes_max: usize,
 }
@@ -17,7 +19,11 @@ pub struct PackageLimits {
 impl PackageLimits {
     /// Returns the bounds that hold at every door.
     pub const fn standard() -> Self {
-        Self { component_bytes_max: 4 * 1024 * 1024, custom_bytes_max: 1024 * 1024 }
+        Self {
+            component_bytes_max: 4 * 1024 * 1024,
+            large_component_bytes_max: 24 * 1024 * 1024,
+            custom_bytes_max: 1024 * 1024,
+        }
     }
 }
 
@@ -33,6 +39,10 @@ pub struct Package {
 pub enum BadPackage {
     #[error("the component has {bytes} bytes, at most {max} are accepted")]
     TooLarge { bytes: usize, max: usize },
+    #[error(
+        "the component has {bytes} bytes, at most {max} are accepted unless it brings a language along: then say `large = true` under [build]"
+    )]
+    NotLarge { bytes: usize, max: usize },
     #[error("the file is not a WebAssembly component: {0}")]
     NotAComponent(String),
     #[error("the custom sections hold {bytes} bytes, at most {max} are accepted")]
@@ -45,13 +55,22 @@ pub enum BadPackage {
     Manifest(#[from] BadManifest),
 }
 
+/// Returns whether the bytes begin as a component does.
+pub fn is_component(bytes: &[u8]) -> bool {
+    Parser::is_component(bytes)
+}
+
 /// Reads a package: the one way from bytes to a manifest, at upload, at install and at load in the agent.
 pub fn read(component: &[u8], limits: &PackageLimits) -> Result<Package, BadPackage> {
-    if component.len() > limits.component_bytes_max {
-        return Err(BadPackage::TooLarge { bytes: component.len(), max: limits.component_bytes_max });
+    let bytes = component.len();
+    if bytes > limits.large_component_bytes_max {
+        return Err(BadPackage::TooLarge { bytes, max: limits.large_component_bytes_max });
     }
-    let section = manifest_section(component, limits)?;
-    Ok(Package { digest: Digest::of(component), manifest: Manifest::from_json(section)? })
+    let manifest = manifest_section(component, limits).and_then(|section| Ok(Manifest::from_json(section)?));
+    if bytes > limits.component_bytes_max && !manifest.as_ref().is_ok_and(|manifest| manifest.large) {
+        return Err(BadPackage::NotLarge { bytes, max: limits.component_bytes_max });
+    }
+    Ok(Package { digest: Digest::of(component), manifest: manifest? })
 }
 
 fn manifest_section<'a>(component: &'a [u8], limits: &PackageLimits) -> Result<&'a [u8], BadPackage> {

@@ -1,12 +1,12 @@
 //! One run of an accessory, as it crosses the boundary between a supervisor and its runner.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::act::{Act, Done};
 use crate::budget::{Budget, Usage};
-use crate::capability::Grants;
+use crate::capability::{Grants, Permission};
 use crate::finding::Finding;
 use crate::look::{Look, Seen};
 use crate::simulation::Simulation;
@@ -63,6 +63,8 @@ pub struct RunRequest {
     pub parameters: String,
     #[serde(with = "grants_on_the_wire")]
     pub grants: Grants,
+    /// Permissions without which the accessory does: where they are not granted, their calls are answered `denied`.
+    pub optional: BTreeSet<Permission>,
     pub budget: Budget,
     /// Ordered by name.
     pub facts: Vec<(String, Fact)>,

@@ -1,11 +1,12 @@
 //! The facade: inspect, prepare, run.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use fitment_domain::budget::{Budget, Usage};
 use fitment_domain::bytes::Digest;
-use fitment_domain::capability::Grants;
+use fitment_domain::capability::{Grants, Permission};
 use fitment_domain::run::{ArtifactKey, End, Fact, Invocation, RunReport, RunRequest, State};
 use fitment_domain::simulation::Simulation;
 use fitment_domain::time::UnixMs;
@@ -62,6 +63,8 @@ pub struct RunSpec {
     /// JSON, "{}" for scheduled runs.
     pub parameters: String,
     pub grants: Grants,
+    /// Permissions without which the accessory does.
+    pub optional: BTreeSet<Permission>,
     pub budget: Budget,
     /// Ordered by name.
     pub facts: Vec<(String, Fact)>,
@@ -166,6 +169,7 @@ impl Sandbox {
             config: spec.config,
             parameters: spec.parameters,
             grants: spec.grants,
+            optional: spec.optional,
             budget: spec.budget,
             facts: spec.facts,
             now: spec.now,

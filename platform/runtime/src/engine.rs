@@ -1,10 +1,13 @@
 //! The one engine configuration: what the compiler makes, the runner and the benchmark's peer can load.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
 use std::time::Duration;
 
 use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, ModuleVersionStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
+    Config, Engine, EngineWeak, InstanceAllocationStrategy, ModuleVersionStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
 };
 
 use fitment_domain::budget::Budget;
@@ -15,8 +18,12 @@ pub const WASMTIME: &str = "48.0.8";
 pub const CONFIGURATION: u32 = 1;
 /// How many runs one runner takes at a time; the pool is cut to it.
 pub const CONCURRENT_RUNS_MAX: u32 = 64;
-/// The time between two looks at the budget of a guest that computes.
-pub const EPOCH_TICK: Duration = Duration::from_millis(10);
+/// The time between two looks at the budget of a guest that computes, and the most that it keeps those beside it waiting.
+pub const EPOCH_TICK: Duration = Duration::from_millis(2);
+/// The epoch stands still when nothing ran for so many ticks: an idle device is not woken.
+const IDLE_TICKS: u32 = 500;
+/// The sleeping thread looks so often whether its engine is still there.
+const ASLEEP_MAX: Duration = Duration::from_secs(60);
 
 /// Core instances and tables that one component may bring: Python brings 38 and 14, Rust 3 and 2.
 const CORE_INSTANCES_PER_RUN: u32 = 40;
@@ -52,7 +59,7 @@ pub fn configuration(placement: Placement) -> wasmtime::Result<Config> {
     config.wasm_backtrace_details(WasmBacktraceDetails::Disable);
     #[cfg(not(windows))]
     config.native_unwind_info(false);
-    #[cfg(feature = "compiler")]
+    #[cfg(any(feature = "compiler", feature = "bare"))]
     config.cranelift_opt_level(wasmtime::OptLevel::Speed);
     if placement == Placement::Pooled {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
@@ -91,17 +98,69 @@ pub fn running_engine() -> wasmtime::Result<(Engine, Placement)> {
     }
 }
 
-/// Advances the engine's epoch in a thread of its own, until the engine is gone.
-pub fn start_ticker(engine: &Engine) -> std::io::Result<()> {
-    let engine = engine.weak();
-    std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
+/// Advances the engine's epoch in a thread of its own while anything runs. The thread ends with the engine.
+pub struct Ticker(Arc<Ticking>);
+
+struct Ticking {
+    under_way: AtomicUsize,
+    asleep: AtomicBool,
+    thread: OnceLock<Thread>,
+}
+
+impl Ticker {
+    /// Starts the thread.
+    pub fn start(engine: &Engine) -> std::io::Result<Self> {
+        let ticking = Arc::new(Ticking {
+            under_way: AtomicUsize::new(0),
+            asleep: AtomicBool::new(false),
+            thread: OnceLock::new(),
+        });
+        let (engine, inner) = (engine.weak(), Arc::clone(&ticking));
+        let thread = std::thread::Builder::new().name("epoch".to_owned()).spawn(move || inner.tick(&engine))?;
+        let _ = ticking.thread.set(thread.thread().clone());
+        Ok(Self(ticking))
+    }
+
+    /// Keeps the epoch going for as long as the answer lives.
+    pub fn run(&self) -> Running {
+        self.0.under_way.fetch_add(1, Ordering::SeqCst);
+        if self.0.asleep.load(Ordering::SeqCst)
+            && let Some(thread) = self.0.thread.get()
+        {
+            thread.unpark();
+        }
+        Running(Arc::clone(&self.0))
+    }
+}
+
+impl Ticking {
+    fn tick(&self, engine: &EngineWeak) {
+        let mut idle = 0;
         while let Some(engine) = engine.upgrade() {
             engine.increment_epoch();
             drop(engine);
-            std::thread::sleep(EPOCH_TICK);
+            idle = if self.under_way.load(Ordering::SeqCst) > 0 { 0 } else { idle + 1 };
+            if idle < IDLE_TICKS {
+                std::thread::sleep(EPOCH_TICK);
+                continue;
+            }
+            self.asleep.store(true, Ordering::SeqCst);
+            // Whoever begins now either sees that this thread sleeps, or is seen here.
+            if self.under_way.load(Ordering::SeqCst) == 0 {
+                std::thread::park_timeout(ASLEEP_MAX);
+            }
+            self.asleep.store(false, Ordering::SeqCst);
         }
-    })?;
-    Ok(())
+    }
+}
+
+/// Something runs.
+pub struct Running(Arc<Ticking>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// Names what compiled code depends on and both programs can say: wasmtime, our configuration, target, processor.

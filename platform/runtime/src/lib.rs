@@ -20,6 +20,8 @@ pub mod frames;
 #[cfg(feature = "runner")]
 mod host;
 #[cfg(feature = "runner")]
+pub mod lanes;
+#[cfg(feature = "runner")]
 mod limiter;
 #[cfg(feature = "runner")]
 mod meter;
@@ -30,6 +32,10 @@ pub mod run;
 #[cfg(feature = "runner")]
 mod state;
 #[cfg(feature = "runner")]
+mod stubs;
+#[cfg(feature = "runner")]
 pub mod supervisor;
+#[cfg(feature = "runner")]
+mod wasi;
 #[cfg(feature = "runner")]
 pub mod world;

@@ -10,6 +10,7 @@ use wasmtime::component::{Component, HasSelf, Linker};
 
 use crate::contract::offered;
 use crate::state::RunState;
+use crate::stubs;
 use crate::world::{self, Guest, World};
 
 /// Compiled components that one runner holds at a time.
@@ -21,13 +22,23 @@ struct Profile {
     on_devices: bool,
     tells: bool,
     granted: BTreeSet<Permission>,
+    /// Asked as optional and not granted: calls are answered `denied`.
+    refused: BTreeSet<Permission>,
 }
 
 impl Profile {
     /// What the world may be granted, as far as it was, and as far as its scope opens anything.
-    fn of(world: &World, grants: &Grants) -> Self {
-        let granted = world.permissions.iter().copied().filter(|permission| grants.opens(*permission)).collect();
-        Self { on_devices: world.on_devices, tells: world.tells, granted }
+    fn of(world: &World, grants: &Grants, optional: &BTreeSet<Permission>) -> Self {
+        let (granted, rest): (BTreeSet<_>, BTreeSet<_>) =
+            world.permissions.iter().copied().partition(|permission| grants.opens(*permission));
+        let refused = rest.into_iter().filter(|permission| optional.contains(permission)).collect();
+        Self { on_devices: world.on_devices, tells: world.tells, granted, refused }
+    }
+}
+
+impl Profile {
+    fn offers(&self, permission: Permission) -> bool {
+        self.granted.contains(&permission) || self.refused.contains(&permission)
     }
 }
 
@@ -66,10 +77,16 @@ impl Library {
     }
 
     /// Returns the artifact linked with what was granted, or why it cannot run.
-    pub fn linked(&mut self, key: &str, invocation: &Invocation, grants: &Grants) -> Result<Arc<dyn Guest>, String> {
+    pub fn linked(
+        &mut self,
+        key: &str,
+        invocation: &Invocation,
+        grants: &Grants,
+        optional: &BTreeSet<Permission>,
+    ) -> Result<Arc<dyn Guest>, String> {
         let artifact = self.artifacts.get_mut(key).ok_or_else(|| format!("artifact {key} is not loaded"))?;
         let world = world::of(invocation);
-        let profile = Profile::of(world, grants);
+        let profile = Profile::of(world, grants, optional);
         let name = (world.name, profile.clone());
         if let Some(linked) = artifact.linked.get(&name) {
             return Ok(Arc::clone(linked));
@@ -84,7 +101,9 @@ impl Library {
                 new.insert(linker)
             }
         };
-        let linked = linker.instantiate_pre(&artifact.component).and_then(world.check).map_err(|e| format!("{e:#}"))?;
+        let linker = stubs::added(linker, &self.engine, &artifact.component, &name.1.refused);
+        let linked = linker.and_then(|linker| linker.instantiate_pre(&artifact.component)).and_then(world.check);
+        let linked = linked.map_err(|e| format!("{e:#}"))?;
         let linked: Arc<dyn Guest> = Arc::from(linked);
         artifact.linked.insert(name, Arc::clone(&linked));
         Ok(linked)
@@ -141,7 +160,7 @@ fn not_granted(engine: &Engine, component: &Component, profile: &Profile) -> Opt
         let interface = name.split('@').next().unwrap_or(name);
         Permission::ALL
             .into_iter()
-            .find(|permission| permission.interface() == interface && !profile.granted.contains(permission))
+            .find(|permission| permission.interface() == interface && !profile.offers(*permission))
             .map(|permission| {
                 format!("import {name} needs permission {}, which was not granted to this run", permission.name())
             })

@@ -7,6 +7,7 @@ use fitment_domain::budget::Budget;
 use fitment_domain::run::{End, Invocation, LogLine, RunReport, RunRequest, encode_frame};
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
+use crate::lanes::Long;
 use crate::meter::metered;
 use crate::state::{Exhaustion, RunState};
 use crate::supervisor::Supervisor;
@@ -17,13 +18,16 @@ const HANDLES_MAX: usize = 1_000;
 const TRAP_BYTES_MAX: usize = 4096;
 /// What a panic says leaves room for where it was.
 const SAID_CHARS_MAX: usize = 1000;
+/// Nanoseconds on the processor after which a run is one of the long ones.
+const LONG_NS: u64 = 1_000_000;
 
 /// Runs to the end, whatever that is.
 pub async fn run(
-    engine: &Engine,
+    engine: Engine,
     linked: Result<Arc<dyn Guest>, String>,
     request: RunRequest,
     supervisor: Supervisor,
+    long: Long,
 ) -> RunReport {
     let number = request.run;
     let linked = match linked {
@@ -34,13 +38,13 @@ pub async fn run(
     let budget = request.budget.clone();
     let state = RunState::new(request, supervisor);
     let meter = Arc::clone(&state.meter);
-    let mut store = match Store::try_new(engine, state) {
+    let mut store = match Store::try_new(&engine, state) {
         Ok(store) => store,
         Err(error) => return unstarted(number, End::RunnerLost(text(&error))),
     };
     let wall = Duration::from_millis(budget.wall_ms_max);
     let ended =
-        tokio::time::timeout(wall, metered(meter, start(&mut store, linked.as_ref(), invocation, &budget))).await;
+        tokio::time::timeout(wall, metered(meter, start(&mut store, linked.as_ref(), invocation, &budget, long))).await;
     let end = match ended {
         Err(_elapsed) => End::Exhausted("wall_ms_max".to_owned()),
         Ok(Err(panic)) => End::RunnerLost(format!("the host panicked: {panic}")),
@@ -55,23 +59,28 @@ async fn start(
     linked: &dyn Guest,
     invocation: Invocation,
     budget: &Budget,
+    long: Long,
 ) -> wasmtime::Result<End> {
-    bound(store, budget)?;
+    bound(store, budget, long)?;
     linked.call(store, invocation).await
 }
 
 /// Sets every bound that wasmtime keeps for us.
-fn bound(store: &mut Store<RunState>, budget: &Budget) -> wasmtime::Result<()> {
+fn bound(store: &mut Store<RunState>, budget: &Budget, long: Long) -> wasmtime::Result<()> {
     store.limiter(|state| &mut state.limiter);
     store.set_fuel(budget.fuel_max)?;
     store.set_hostcall_fuel(usize::try_from(budget.host_call_bytes_max).unwrap_or(usize::MAX));
     store.set_max_component_handles(HANDLES_MAX);
     store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(|context| {
+    store.epoch_deadline_callback(move |context| {
         if context.data().cpu_exhausted() {
             return Err(Exhaustion("cpu_ms_max").into());
         }
-        // A guest that computes lets the others have their turn, and the clock of its wall time tick.
+        // A guest that computes lets the others have their turn, and the clock of its wall time tick. The first tick may
+        // have come a moment after it began.
+        if context.data().meter.spent_ns() >= LONG_NS {
+            long.note();
+        }
         Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
     });
     Ok(())

@@ -51,9 +51,9 @@ use crate::problem::{self, Problem};
 
 const JSON_BYTES_MAX: usize = 256 * 1024;
 /// Component, statement and listing of one upload together, in bytes.
-const UPLOAD_BYTES_MAX: usize = 8 * 1024 * 1024;
+const UPLOAD_BYTES_MAX: usize = 26 * 1024 * 1024;
 /// So much of a larger upload is read and thrown away: a client that is cut off while it sends does not hear why.
-const UPLOAD_BYTES_READ_MAX: usize = 4 * UPLOAD_BYTES_MAX;
+const UPLOAD_BYTES_READ_MAX: usize = 2 * UPLOAD_BYTES_MAX;
 
 /// Makes the routes of the web listener.
 pub fn router(app: Shared) -> Router {

@@ -1,6 +1,6 @@
 //! Runs a connector: the accessory in the sandbox, the secret in the host's hands.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fitment_domain::capability::Grants;
@@ -175,6 +175,7 @@ pub async fn call(app: &App, opened: &Opened, call: Call) -> Result<Answer, Conn
         config: opened.config.clone(),
         parameters: "{}".to_owned(),
         grants: opened.grants.clone(),
+        optional: BTreeSet::new(),
         budget: opened.budget.clone(),
         facts: Vec::new(),
         now: app.now(),

@@ -9,22 +9,24 @@ use wit_component::ComponentEncoder;
 use crate::failure::Failure;
 use crate::names;
 
-/// Makes the package.
-pub fn package(module: &[u8], manifest: &Manifest, listing: &Listing) -> Result<Vec<u8>, Failure> {
-    let component = ComponentEncoder::default()
-        .validate(true)
-        .module(&names::of_functions_alone(module))
-        .and_then(|mut encoder| encoder.encode())
-        .map_err(|e| {
-            Failure::environment(format!(
-                "the module does not make a component: {e:#}. Does it implement the contract with fitment-sdk?"
-            ))
-        })?;
+/// Makes the package of a core module, or of a component that another toolchain made.
+pub fn package(built: &[u8], manifest: &Manifest, listing: &Listing) -> Result<Vec<u8>, Failure> {
+    let component = if package::is_component(built) { built.to_vec() } else { component(built)? };
     let described = metadata(&component, manifest, listing)?;
     let package = package::with_manifest(&described, manifest).map_err(|e| Failure::environment(e.to_string()))?;
     // The same function that the marketplace and the agents read it with.
     package::read(&package, &PackageLimits::standard()).map_err(|e| Failure::refused(e.to_string()))?;
     Ok(package)
+}
+
+fn component(module: &[u8]) -> Result<Vec<u8>, Failure> {
+    let module = names::of_functions_alone(module);
+    let encoded = ComponentEncoder::default().validate(true).module(&module).and_then(|mut encoder| encoder.encode());
+    encoded.map_err(|e| {
+        Failure::environment(format!(
+            "the module does not make a component: {e:#}. Does it implement the contract with fitment-sdk?"
+        ))
+    })
 }
 
 /// Adds the sections by which every tool knows a component: name, producers, and the annotations of the OCI image specification.

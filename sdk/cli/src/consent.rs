@@ -67,7 +67,8 @@ async fn agreed(
 fn sentences(asked: &[Value]) -> String {
     let line = |permission: &Value| {
         let member = |key: &str| table::text(permission, key);
-        format!("  {}: {}\n    Its publisher says: {}", member("name"), member("sentence"), member("reason"))
+        let optional = if permission["optional"] == true { " Optional: it does without." } else { "" };
+        format!("  {}: {}{optional}\n    Its publisher says: {}", member("name"), member("sentence"), member("reason"))
     };
     asked.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -76,7 +76,7 @@ impl PackageFiles {
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let limits = PackageLimits::standard();
         // Somewhat more than accepted is read, so that the refusal is the package's own.
-        let component = files::read(path, limits.component_bytes_max.saturating_mul(16))?;
+        let component = files::read(path, limits.large_component_bytes_max.saturating_mul(4))?;
         let package = package::read(&component, &limits)
             .map_err(|e| Failure::refused(format!("{}: {}", path.display(), one_line(&e.to_string()))))?;
         let beside = beside(path, "listing.json");

@@ -82,17 +82,19 @@ struct Improves {
     measure: String,
 }
 
-/// How the guest is compiled; nothing of it travels.
+/// How the guest is built.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Build {
     stack_bytes: u32,
+    /// It brings a language along; whoever installs it reads so.
+    large: bool,
 }
 
 impl Default for Build {
     fn default() -> Self {
         // Small, because every fresh run touches it; a guest that overflows it traps.
-        Self { stack_bytes: 32 * 1024 }
+        Self { stack_bytes: 32 * 1024, large: false }
     }
 }
 
@@ -142,6 +144,7 @@ impl Project {
             parameters_schema,
             interval_s: document.schedule.map(|schedule| schedule.interval_s),
             budget: document.budget,
+            large: document.build.large,
             improves: document.improves.map(|improves| improves.measure),
         };
         let (readme, changelog) = (beside(folder, "README.md")?, beside(folder, "CHANGELOG.md")?);

@@ -6,6 +6,8 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 const TESTS: &str = env!("CARGO_MANIFEST_DIR");
+/// The world `stock`: a monitor built by a toolchain that imports WASI.
+const WASI: &str = include_str!("guests/wasi.wit");
 /// The version of the contract that guests are written against.
 pub(super) const VERSION: &str = "0.1.1";
 
@@ -38,7 +40,7 @@ fn replaced(text: &str, global: &str, value: &str) -> String {
 /// Makes a component of a core module that names the contract's functions, in the world whose entry it exports.
 fn component(text: &str) -> Vec<u8> {
     let module = wat::parse_str(text).unwrap_or_else(|e| panic!("{e}\n{text}"));
-    let entries = [("/ticketing@", "ticketing-connector"), ("/probe-run@", "probe"), ("/script-run@", "script")];
+    let entries = [(" \"wasi:", "stock"), ("/ticketing@", "ticketing-connector"), ("/probe-run@", "probe"), ("/script-run@", "script")];
     let world = entries.iter().find(|(entry, _)| text.contains(entry)).map_or("monitor", |(_, world)| world);
     encoded(module, world, StringEncoding::UTF8).unwrap_or_else(|e| panic!("{e}\n{text}"))
 }
@@ -47,6 +49,7 @@ fn component(text: &str) -> Vec<u8> {
 pub(super) fn encoded(mut module: Vec<u8>, world: &str, texts: StringEncoding) -> Result<Vec<u8>, String> {
     let mut contract = Resolve::default();
     let (package, _) = contract.push_dir(format!("{TESTS}/../wit")).unwrap();
+    let package = if world == "stock" { contract.push_str("wasi.wit", WASI).unwrap() } else { package };
     let world = contract.select_world(&[package], Some(world)).unwrap();
     embed_component_metadata(&mut module, &contract, world, texts).unwrap();
     let encoded = ComponentEncoder::default().validate(true).module(&module).and_then(|mut encoder| encoder.encode());

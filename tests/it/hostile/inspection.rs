@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fitment_domain::bytes::Digest;
+use fitment_domain::validation::Severity;
 use fitment_domain::run::{End, Invocation, Returned};
 use fitment_domain::ticket::remote::{Call, Error};
 use fitment_runner_client::{ComponentRef, PrepareError, RunSpec};
@@ -48,7 +49,7 @@ fn uploads() -> Vec<(&'static str, String)> {
         ("unsupported-import", import("f", "(func)")),
         (
             "unknown-import",
-            import("wasi:cli/environment@0.2.6", "(instance (export \"get-arguments\" (func (result (list string)))))"),
+            import("wasi:cli/environment@0.3.0", "(instance (export \"get-arguments\" (func (result (list string)))))"),
         ),
         (
             "contract-version",
@@ -126,11 +127,12 @@ async fn every_guest_of_this_corpus_passes_inspection_so_that_running_it_is_the_
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/it/hostile/guests");
     let mut guests = 0;
     for entry in fs::read_dir(folder).unwrap() {
-        let name = entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned();
-        let inspection = lab.sandbox.inspect(guest(&name).bytes).await;
-        assert_eq!(inspection.problems, [], "{name}");
+        let path = entry.unwrap().path();
+        let Some(name) = path.file_name().unwrap().to_str().unwrap().strip_suffix(".wat") else { continue };
+        let inspection = lab.sandbox.inspect(guest(name).bytes).await;
+        assert!(inspection.problems.iter().all(|problem| problem.severity < Severity::Error), "{name}: {inspection:?}");
         assert_eq!(inspection.worlds.len(), 1, "{name}");
         guests += 1;
     }
-    assert_eq!(guests, 11);
+    assert_eq!(guests, 12);
 }

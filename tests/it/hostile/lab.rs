@@ -1,5 +1,6 @@
 //! A sandbox of its own for each test, and words for its runs.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,6 +112,7 @@ pub(super) fn check() -> RunSpec {
         config: "{}".to_owned(),
         parameters: "{}".to_owned(),
         grants: Grants::default(),
+        optional: BTreeSet::new(),
         budget: Budget::default_for_accessories(),
         facts: vec![("hostname".to_owned(), Fact::Text("device".to_owned()))],
         now: UnixMs(1_700_000_000_000),

@@ -24,4 +24,5 @@ mod reach;
 mod simulation;
 mod smith;
 mod time;
+mod wasi;
 mod web;

@@ -45,6 +45,20 @@ async fn ask(lab: &Lab, function: Function, text: &str, entries: &[&str]) -> Run
 
 // proves C3 (only what was granted)
 #[tokio::test]
+async fn what_is_optional_and_was_not_granted_answers_denied() {
+    let lab = Lab::new().await;
+    for function in ALL {
+        let mut spec = function.spec("/");
+        spec.optional = [function.permission].into();
+        let report = lab.run(&function.guest(), spec).await;
+        let denied = Fault::Denied(function.permission.name().to_owned());
+        assert_eq!(fault(&report), Some(&denied), "{function:?}");
+        assert!(report.usage.host_calls >= 2, "a call that is refused counts: {:?}", report.usage);
+    }
+}
+
+// proves C3 (only what was granted)
+#[tokio::test]
 async fn each_interface_is_absent_without_its_permission_or_with_an_empty_scope() {
     let lab = Lab::new().await;
     for function in ALL {

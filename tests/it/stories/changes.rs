@@ -1,8 +1,9 @@
 //! What is installed and connected changes and goes again, and nobody's agreement is stretched by it.
 
+use fitment_domain::capability::Permission;
 use fitment_domain::finding::Health;
 use fitment_domain::id::ClientId;
-use fitment_domain::manifest::Manifest;
+use fitment_domain::manifest::{Manifest, PermissionAsked};
 use serde_json::{Value, json};
 
 use crate::stories::devices::{install, looks};
@@ -43,6 +44,41 @@ async fn a_form_says_what_can_be_configured_and_what_stands_there_otherwise() {
     assert_eq!((&form["defaults"]["critical_percent"], &form["title"]), (&json!(90), &json!("Disk space")));
     let nowhere = msp.get("/api/v1/releases/fitment/disk-space/9.9.9/form").await;
     assert_eq!((nowhere.status, nowhere.code()), (404, "not-found"));
+}
+
+// proves M8 (consent)
+#[tokio::test]
+async fn what_an_accessory_does_without_may_be_left_out_of_the_consent() {
+    let platform = Platform::start(Database::sqlite()).await;
+    let optional_state = |m: &mut Manifest| {
+        m.permissions.push(PermissionAsked {
+            name: "state".to_owned(),
+            reason: "Remembers how fast the disk fills.".to_owned(),
+            optional: true,
+            ..m.permissions[0].clone()
+        });
+    };
+    publish(&platform, "0.1.0", optional_state).await;
+    publish(&platform, "0.2.0", optional_state).await;
+    let msp = platform.msp().await;
+    let device = enrol(&msp, json!({})).await;
+    let (_, start) = device.set_after(None).await;
+    let body = |consent: Value| json!({ "accessory": "fitment/disk-space", "version": "0.1.0", "target": "all", "consent": consent });
+    let refused = msp.post("/api/v1/installations", body(json!(["state"]))).await;
+    assert_eq!((refused.status, refused.code()), (409, "consent-needed"));
+    assert_eq!((&refused.body["permissions"][0]["optional"], &refused.body["permissions"][1]["optional"]), (&json!(false), &json!(true)));
+    let installed = msp.post("/api/v1/installations", body(json!(["metrics"]))).await.ok()["installation"].clone();
+    let (_, set) = device.set_after(Some(start.time)).await;
+    assert!(set.items[0].grants.has(Permission::Metrics) && !set.items[0].grants.has(Permission::State));
+
+    // Another version that asks the same needs no new consent, and grants no more; a consent that names it does.
+    let path = format!("/api/v1/installations/{}", installed["id"].as_str().unwrap());
+    msp.patch(&path, json!({ "version": "0.2.0" })).await.ok();
+    let (_, set) = device.set_after(Some(set.time)).await;
+    assert!(!set.items[0].grants.has(Permission::State));
+    msp.patch(&path, json!({ "consent": ["metrics", "state"] })).await.ok();
+    let (_, set) = device.set_after(Some(set.time)).await;
+    assert!(set.items[0].grants.has(Permission::State));
 }
 
 // proves M8 (scope, change, remove)

@@ -115,9 +115,11 @@ async fn what_is_no_component_of_ours_is_refused() {
 
     let padded = [&good[..], &custom_section(4 * 1024 * 1024)].concat();
     shop.refused("too big", &shop.signed(padded), &[("too-large", "at most 4194304")]).await;
+    // What brings a language along may be larger, where its manifest says so.
+    shop.refused("too big for any", &shop.signed(vec![0; 25 * 1024 * 1024]), &[("too-large", "at most 25165824")]).await;
     let padded = [&good[..], &custom_section(1024 * 1024)].concat();
     shop.refused("ballast", &shop.signed(padded), &[("custom-sections-too-large", "at most 1048576")]).await;
-    let answer = shop.publisher.upload(&shop.signed(vec![0; 9 * 1024 * 1024])).await;
+    let answer = shop.publisher.upload(&shop.signed(vec![0; 27 * 1024 * 1024])).await;
     assert_eq!((answer.status, answer.code()), (413, "too-large"));
     assert_eq!(shop.publisher.get("/api/v1/releases").await.ok(), shop.releases);
 }
@@ -152,6 +154,7 @@ async fn small_files_that_would_cost_a_compiler_minutes_are_refused_in_seconds()
 fn permission(name: &str) -> PermissionAsked {
     let reason = "Because the test asks for it.".to_owned();
     PermissionAsked {
+        optional: false,
         name: name.to_owned(),
         reason,
         origins: Vec::new(),
@@ -255,7 +258,7 @@ async fn wrong_texts_and_limits_are_refused_all_at_once() {
     // Nobody has to upload ten times to learn of ten mistakes.
     let wrong = |m: &mut Manifest| {
         m.name.publisher = "contoso".to_owned();
-        m.permissions = vec![permission("root"), permission("exec")];
+        m.permissions = vec![permission("root"), permission("mail")];
         m.config_schema = json!(7);
         m.budget.fuel_max = Some(u64::MAX);
         m.requires.arch = vec!["z80".to_owned()];
@@ -265,7 +268,7 @@ async fn wrong_texts_and_limits_are_refused_all_at_once() {
     let expected = [
         ("foreign-namespace", ""),
         ("permission-unknown", "root"),
-        ("permission-not-supported", "exec"),
+        ("permission-not-supported", "mail"),
         ("config-schema", ""),
         ("budget", "fuel_max"),
         ("manifest", "z80"),

@@ -66,9 +66,12 @@ pub(crate) fn spooled(agent: &Agent) -> BTreeSet<Number> {
     for epoch in std::fs::read_dir(agent.state().join("spool")).unwrap().filter_map(Result::ok) {
         let epoch_name = epoch.file_name().into_string().unwrap();
         let files = std::fs::read_dir(epoch.path()).into_iter().flatten().filter_map(Result::ok);
-        let names =
-            files.filter_map(|file| file.file_name().into_string().unwrap().strip_suffix(".json")?.parse().ok());
-        found.extend(names.map(|number| (epoch_name.clone(), number)));
+        // A file that goes while it is looked at holds nothing that waits.
+        let segments = files.filter(|file| file.path().extension().is_some_and(|ending| ending == "segment"));
+        for text in segments.filter_map(|file| std::fs::read_to_string(file.path()).ok()) {
+            let numbers = text.lines().filter_map(|line| line.split(' ').nth(1)?.parse().ok());
+            found.extend(numbers.map(|number| (epoch_name.clone(), number)));
+        }
     }
     found
 }

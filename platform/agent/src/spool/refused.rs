@@ -1,36 +1,57 @@
-//! Results that the server will never take, kept for a person.
-
-use std::path::{Path, PathBuf};
+//! Results that the server will never take, and lines that do not read, kept for a person.
 
 use fitment_domain::id::SpoolEpoch;
 use fitment_domain::protocol::RunResult;
 
 use super::SpoolError;
-use crate::files;
+use super::storage::Storage;
 
-/// A bounded folder of refused results.
+const FOLDER: &str = "refused";
+
+/// A bounded folder of what was set aside.
 pub(super) struct Refused {
-    folder: PathBuf,
     records_max: usize,
 }
 
 impl Refused {
-    /// Opens the folder.
-    pub(super) fn open(root: &Path, records_max: usize) -> Result<Self, SpoolError> {
-        let folder = root.join("refused");
-        files::private_folder(&folder)?;
-        Ok(Self { folder, records_max })
+    /// Bounds the folder.
+    pub(super) fn new(records_max: usize) -> Self {
+        Self { records_max }
     }
 
-    /// Keeps a result and why it was refused. The first by name make room: which ones hardly matters, that it ends does.
-    pub(super) fn keep(&self, epoch: &SpoolEpoch, result: &RunResult, reason: &str) -> Result<(), SpoolError> {
-        let mut kept = files::list(&self.folder)?;
-        kept.sort();
-        let surplus = (kept.len() + 1).saturating_sub(self.records_max);
-        kept.iter().take(surplus).try_for_each(|(path, _)| files::remove(path))?;
+    /// Keeps a result and why it was refused.
+    pub(super) fn keep(
+        &self,
+        storage: &mut dyn Storage,
+        epoch: &SpoolEpoch,
+        result: &RunResult,
+        reason: &str,
+    ) -> Result<(), SpoolError> {
         let json = serde_json::to_vec(&serde_json::json!({ "reason": reason, "result": result }))
             .map_err(|e| SpoolError::Malformed(e.to_string()))?;
-        let path = self.folder.join(format!("{epoch}-{}.json", result.sequence));
-        Ok(files::write_durable(&path, &json)?)
+        self.put(storage, &format!("{epoch}-{}.json", result.sequence), &json)
+    }
+
+    /// Keeps a line as it lay there.
+    pub(super) fn keep_line(
+        &self,
+        storage: &mut dyn Storage,
+        epoch: &SpoolEpoch,
+        segment: &str,
+        offset: u64,
+        line: &[u8],
+    ) -> Result<(), SpoolError> {
+        self.put(storage, &format!("{epoch}-{segment}-{offset}.bad"), line)
+    }
+
+    /// The first by name make room: which ones hardly matters, that it ends does.
+    fn put(&self, storage: &mut dyn Storage, name: &str, bytes: &[u8]) -> Result<(), SpoolError> {
+        let mut kept = storage.list(FOLDER)?;
+        kept.sort();
+        let surplus = (kept.len() + 1).saturating_sub(self.records_max);
+        for old in kept.iter().take(surplus) {
+            storage.remove(&format!("{FOLDER}/{old}"))?;
+        }
+        Ok(storage.replace(&format!("{FOLDER}/{name}"), bytes)?)
     }
 }

@@ -62,6 +62,11 @@ pub fn of_component(manifest: &Manifest, inspection: &Inspection) -> Vec<Problem
             "export what the world asks and import nothing that it does not have",
         ));
     }
+    if manifest.large {
+        let what = "the component brings a language along and may have 24 MiB";
+        let so = "Each device compiles it once, for seconds and with hundreds of megabytes: write it in Rust where devices are small.";
+        problems.push(Problem::warning("large-guest", what, so));
+    }
     if let Ok(asked) = manifest.asked() {
         of_imports(&asked, inspection, &mut problems);
     }
@@ -71,7 +76,9 @@ pub fn of_component(manifest: &Manifest, inspection: &Inspection) -> Vec<Problem
 fn of_imports(asked: &Grants, inspection: &Inspection, problems: &mut Vec<Problem>) {
     let opened: Vec<&str> = asked.0.keys().map(|permission| permission.interface()).collect();
     for import in &inspection.imports {
-        let free = import.strip_prefix("fitment:accessory/").is_some_and(|name| FREE.contains(&name));
+        // Of WASI the inspector lets through what the runner answers with an empty world.
+        let free = import.starts_with("wasi:")
+            || import.strip_prefix("fitment:accessory/").is_some_and(|name| FREE.contains(&name));
         if !free && !opened.contains(&import.as_str()) {
             let opener = Permission::ALL.into_iter().find(|permission| permission.interface() == import);
             let remedy = match opener {
@@ -97,7 +104,7 @@ fn of_imports(asked: &Grants, inspection: &Inspection, problems: &mut Vec<Proble
 /// Returns the finding that a package which does not read makes.
 pub fn package_problem(bad: &BadPackage) -> Problem {
     let (rule, remedy) = match bad {
-        BadPackage::TooLarge { .. } => {
+        BadPackage::TooLarge { .. } | BadPackage::NotLarge { .. } => {
             ("too-large", "leave out what the accessory does not need, and build it with `fitment build`")
         }
         BadPackage::NotAComponent(_) => ("not-a-component", "build it with `fitment build`"),

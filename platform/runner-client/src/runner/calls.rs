@@ -154,6 +154,7 @@ mod tests {
             invocation: Invocation::Check,
             config: String::new(),
             parameters: String::new(),
+            optional: Default::default(),
             grants: Grants::default(),
             budget: Budget::default_for_accessories(),
             facts: Vec::new(),

@@ -1,18 +1,20 @@
-//! `fitment-bare`: the benchmark's peer. The same compiled code, engine and readings as the runner, and nothing of what the
-//! runner adds: no grants, no limiter, no usage, no frames, no second process.
+//! `fitment-bare`: the benchmark's peer. The same component, placement and readings as the runner, and nothing of what the
+//! runner adds: no grants, no fuel, no limiter, no usage, no frames, no second process.
 //!
 //! ```text
-//! fitment-bare <compiled-code> [configuration]    for each line on standard input, a number of runs: prints [ns,ns,…]
+//! fitment-bare <component> [configuration]    for each line on standard input, a number of runs: prints [ns,ns,…]
 //! ```
 
 use std::io::{BufRead as _, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
+use fitment_domain::run as domain;
 use fitment_runtime::contract::monitor::MonitorPre;
 use fitment_runtime::contract::offered::{self, clock, device, logging, metrics, run_context, types};
-use fitment_runtime::engine::{running_engine, start_ticker};
+use fitment_runtime::engine::{Placement, Running, Ticker, configuration};
 use fitment_runtime::readings;
 use types::{Fact, Fault};
 use wasmtime::component::{Component, HasSelf, Linker};
@@ -36,11 +38,11 @@ fn start() -> anyhow::Result<()> {
     let (path, config) = match arguments.as_slice() {
         [path] => (path, "{}"),
         [path, config] => (path, config.as_str()),
-        _ => bail!("usage: fitment-bare <compiled-code> [configuration], with numbers of runs on standard input"),
+        _ => bail!("usage: fitment-bare <component> [configuration], with numbers of runs on standard input"),
     };
-    let compiled = std::fs::read(path).with_context(|| format!("reading {path}"))?;
+    let component = std::fs::read(path).with_context(|| format!("reading {path}"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let peer = Peer::new(&compiled, config).map_err(|e| anyhow::anyhow!("{e:#}"))?;
+    let peer = Peer::new(&component, config).map_err(|e| anyhow::anyhow!("{e:#}"))?;
     for line in std::io::stdin().lock().lines() {
         let runs: usize = line?.trim().parse().context("each line must be a number of runs")?;
         let times = runtime.block_on(peer.block(runs.min(RUNS_MAX))).map_err(|e| anyhow::anyhow!("{e:#}"))?;
@@ -56,15 +58,20 @@ struct Peer<'a> {
     engine: Engine,
     pre: MonitorPre<Bare>,
     config: &'a str,
+    facts: Arc<[(String, domain::Fact)]>,
+    _ticking: Running,
 }
 
 impl<'a> Peer<'a> {
-    fn new(compiled: &[u8], config: &'a str) -> Result<Self> {
-        let (engine, _) = running_engine()?;
-        start_ticker(&engine)?;
-        let component = deserialize(&engine, compiled)?;
+    fn new(component: &[u8], config: &'a str) -> Result<Self> {
+        let mut fastest = configuration(Placement::Pooled)?;
+        fastest.consume_fuel(false);
+        let engine = Engine::new(&fastest)?;
+        let ticking = Ticker::start(&engine)?.run();
+        let component = Component::from_binary(&engine, component)?;
         let pre = MonitorPre::new(linker(&engine)?.instantiate_pre(&component)?)?;
-        Ok(Self { engine, pre, config })
+        let facts = fitment_device::facts::read(env!("CARGO_PKG_VERSION"));
+        Ok(Self { engine, pre, config, facts: facts.into(), _ticking: ticking })
     }
 
     /// Measures a fresh store and instance, one `check` and the drop of all, in nanoseconds each.
@@ -72,30 +79,22 @@ impl<'a> Peer<'a> {
         let mut times = Vec::with_capacity(runs);
         for _ in 0..runs {
             let started = Instant::now();
-            check(&self.engine, &self.pre, self.config).await?;
+            self.check().await?;
             times.push(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX));
         }
         Ok(times)
     }
-}
 
-async fn check(engine: &Engine, pre: &MonitorPre<Bare>, config: &str) -> Result<()> {
-    let mut store = Store::try_new(engine, Bare { config: config.to_owned(), started: Instant::now() })?;
-    store.set_fuel(u64::MAX)?;
-    store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));
-    let guest = pre.instantiate_async(&mut store).await?;
-    let findings = guest.fitment_accessory_monitor_run().call_check(&mut store).await?;
-    std::hint::black_box(findings).map(drop).map_err(|fault| wasmtime::format_err!("the accessory answered {fault:?}"))
-}
-
-#[expect(
-    unsafe_code,
-    reason = "loading compiled code is unsafe by nature; whoever measures names a file of our compiler"
-)]
-fn deserialize(engine: &Engine, compiled: &[u8]) -> Result<Component> {
-    // SAFETY: a tool for measuring on one's own machine; its documentation asks for unmodified output of `fitment-compiler`.
-    unsafe { Component::deserialize(engine, compiled) }
+    async fn check(&self) -> Result<()> {
+        let bare = Bare { config: self.config.to_owned(), facts: Arc::clone(&self.facts), started: Instant::now() };
+        let mut store = Store::try_new(&self.engine, bare)?;
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));
+        let guest = self.pre.instantiate_async(&mut store).await?;
+        let findings = guest.fitment_accessory_monitor_run().call_check(&mut store).await?;
+        let given = std::hint::black_box(findings);
+        given.map(drop).map_err(|fault| wasmtime::format_err!("the accessory answered {fault:?}"))
+    }
 }
 
 fn linker(engine: &Engine) -> Result<Linker<Bare>> {
@@ -110,6 +109,7 @@ fn linker(engine: &Engine) -> Result<Linker<Bare>> {
 
 struct Bare {
     config: String,
+    facts: Arc<[(String, domain::Fact)]>,
     started: Instant,
 }
 
@@ -144,8 +144,8 @@ impl clock::Host for Bare {
 }
 
 impl device::Host for Bare {
-    fn get_fact(&mut self, _name: String) -> Result<Option<Fact>> {
-        Ok(None)
+    fn get_fact(&mut self, name: String) -> Result<Option<Fact>> {
+        Ok(self.facts.iter().find(|(known, _)| *known == name).map(|(_, fact)| fact.clone().into()))
     }
 
     fn list_facts(&mut self) -> Result<Vec<(String, Fact)>> {

@@ -15,7 +15,8 @@ use anyhow::Context as _;
 use fitment_domain::budget::Budget;
 use fitment_domain::run::{FromRunner, RunRequest, ToRunner};
 use fitment_runtime::confine::{self, Bounds, Needs};
-use fitment_runtime::engine::{CONCURRENT_RUNS_MAX, Placement, engine_identity, running_engine, start_ticker};
+use fitment_runtime::engine::{CONCURRENT_RUNS_MAX, Placement, Ticker, engine_identity, running_engine};
+use fitment_runtime::lanes::{Lanes, Long};
 use fitment_runtime::prepare::Library;
 use fitment_runtime::supervisor::Supervisor;
 use fitment_runtime::{frames, run};
@@ -95,7 +96,6 @@ fn start() -> anyhow::Result<()> {
     }
     let pipes = Pipes::of_this_process(&runtime)?;
     let lacks = give_up()?;
-    start_ticker(&engine)?;
     runtime.block_on(serve(source, engine, pipes, lacks))
 }
 
@@ -135,12 +135,20 @@ impl Pipes {
     }
 }
 
+/// What runs share of the processor.
+#[derive(Clone)]
+struct Pace {
+    ticker: Arc<Ticker>,
+    lanes: Lanes,
+}
+
 async fn serve(source: Source, engine: wasmtime::Engine, pipes: Pipes, lacks: Vec<String>) -> anyhow::Result<()> {
     let Pipes { input, output } = pipes;
+    let pace = Pace { ticker: Arc::new(Ticker::start(&engine)?), lanes: Lanes::start(READERS_MAX)? };
     let (supervisor, outgoing) = Supervisor::new();
     supervisor.send(FromRunner::Ready { engine: engine_identity(), lacks });
     let mut writer = tokio::spawn(frames::write_all(outgoing, output));
-    let mut reader = std::pin::pin!(read(engine, supervisor, input, source));
+    let mut reader = std::pin::pin!(read(engine, pace, supervisor, input, source));
     tokio::select! {
         ended = &mut reader => ended,
         ended = &mut writer => ended.context("the writer panicked")?.context("writing a frame"),
@@ -153,6 +161,7 @@ fn owned(stream: impl AsFd) -> std::io::Result<OwnedFd> {
 
 async fn read(
     engine: wasmtime::Engine,
+    pace: Pace,
     supervisor: Supervisor,
     input: pipe::Receiver,
     source: Source,
@@ -171,7 +180,7 @@ async fn read(
             ToRunner::Reply { run, call, reply } => supervisor.reply(run, call, reply),
             ToRunner::Run(requests) => {
                 for request in requests {
-                    begin(&engine, &mut library, &supervisor, &places, request, source);
+                    begin(&engine, &pace, &mut library, &supervisor, &places, request, source);
                 }
             }
         }
@@ -181,6 +190,7 @@ async fn read(
 
 fn begin(
     engine: &wasmtime::Engine,
+    pace: &Pace,
     library: &mut Library,
     supervisor: &Supervisor,
     places: &Arc<Semaphore>,
@@ -188,12 +198,16 @@ fn begin(
     source: Source,
 ) {
     let linked =
-        source.accepts(&request).and_then(|()| library.linked(&request.artifact, &request.invocation, &request.grants));
-    let (engine, supervisor, places) = (engine.clone(), supervisor.clone(), Arc::clone(places));
+        source.accepts(&request).and_then(|()| library.linked(&request.artifact, &request.invocation, &request.grants, &request.optional));
+    let (engine, pace, supervisor, places) = (engine.clone(), pace.clone(), supervisor.clone(), Arc::clone(places));
     tokio::spawn(async move {
         // The semaphore is never closed: without a permit the run would only be less bounded, so it goes on either way.
         let _place = places.acquire().await;
-        let report = run::run(&engine, linked, request, supervisor.clone()).await;
-        supervisor.send(FromRunner::Done(vec![report]));
+        let _running = pace.ticker.run();
+        let long = Long::default();
+        let run = run::run(engine, linked, request, supervisor.clone(), long.clone());
+        if let Some(report) = pace.lanes.run(run, long).await {
+            supervisor.send(FromRunner::Done(vec![report]));
+        }
     });
 }

@@ -61,6 +61,9 @@ const ALWAYS: &[c_long] = &[
 /// Threads, and waiting for several pipes at a time.
 const THREADS: &[c_long] = &[
     libc::SYS_set_robust_list,
+    // A thread may be made to yield to others, never the other way round.
+    libc::SYS_getpriority,
+    libc::SYS_setpriority,
     libc::SYS_rseq,
     libc::SYS_epoll_create1,
     libc::SYS_epoll_ctl,

@@ -6,7 +6,7 @@ use fitment_domain::matching::CONTRACT_VERSION;
 use fitment_domain::validation::{Inspection, Problem};
 use semver::Version;
 use wit_parser::decoding::{DecodedWasm, decode};
-use wit_parser::{PackageId, Resolve, SourceMap, WorldId};
+use wit_parser::{Docs, InterfaceId, PackageId, Resolve, SourceMap, Span, Stability, WorldId, WorldItem, WorldKey};
 
 /// The contract as it was when this program was built.
 const CONTRACT: &[(&str, &str)] = &[
@@ -19,20 +19,28 @@ const CONTRACT: &[(&str, &str)] = &[
 
 const PACKAGE_NAME: &str = "fitment:accessory";
 const PACKAGE: &str = "fitment:accessory/";
+/// Packages of WASI 0.2.
+const WASI: &[&str] =
+    &["wasi:io", "wasi:cli", "wasi:clocks", "wasi:random", "wasi:filesystem", "wasi:sockets", "wasi:http"];
 /// What one report names, so that a component of a thousand imports makes no report of a thousand lines.
 const NAMED_MAX: usize = 20;
 
 /// Reads imports and exports, and finds the worlds that the component fits.
 pub(super) fn check(bytes: &[u8], inspection: &mut Inspection) {
-    let (imports, exports) = match interface(bytes) {
-        Ok(interface) => interface,
+    let Decoded { imports, exports, wasi } = match interface(bytes) {
+        Ok(decoded) => decoded,
         Err(problem) => return inspection.problems.push(problem),
     };
-    let (contract, package) = match contract(built_against(imports.iter().chain(&exports))) {
+    let (mut contract, package) = match contract(built_against(imports.iter().chain(&exports))) {
         Ok(contract) => contract,
         Err(reason) => return inspection.problems.push(broken(reason)),
     };
     let worlds = accessory_worlds(&contract, package);
+    if let Some((resolve, interfaces)) = wasi {
+        if let Err(reason) = with_wasi(&mut contract, &worlds, resolve, &interfaces) {
+            return inspection.problems.push(undecodable(&reason));
+        }
+    }
     unknown_imports(&contract, &worlds, &imports, inspection);
     versions(&contract, package, imports.iter().chain(&exports), inspection);
     inspection.imports = unversioned(&imports);
@@ -40,6 +48,7 @@ pub(super) fn check(bytes: &[u8], inspection: &mut Inspection) {
     if inspection.problems.is_empty() {
         fits(bytes, &contract, &worlds, inspection);
     }
+    warn_of_wasi(&imports, inspection);
 }
 
 /// Returns the earlier version that a component was built against, if this contract still holds everything of it.
@@ -75,42 +84,91 @@ fn accessory_worlds(contract: &Resolve, package: PackageId) -> Vec<(String, Worl
     worlds.filter(|(_, id)| !contract.worlds[**id].exports.is_empty()).map(|(name, id)| (name.clone(), *id)).collect()
 }
 
-type Names = Vec<String>;
+/// A component's interface.
+struct Decoded {
+    imports: Vec<String>,
+    exports: Vec<String>,
+    /// What it imports of WASI, as it has it.
+    wasi: Option<(Resolve, Vec<InterfaceId>)>,
+}
 
-fn interface(bytes: &[u8]) -> Result<(Names, Names), Problem> {
-    let rebuild = "Build the accessory with the SDK.";
+const REBUILD: &str = "Build the accessory with the SDK.";
+
+fn interface(bytes: &[u8]) -> Result<Decoded, Problem> {
     match decode(bytes) {
         Ok(DecodedWasm::Component(resolve, world)) => {
             let world = &resolve.worlds[world];
             let imports = world.imports.keys().map(|key| resolve.name_world_key(key)).collect();
             let exports = world.exports.keys().map(|key| resolve.name_world_key(key)).collect();
-            Ok((imports, exports))
+            let wasi: Vec<InterfaceId> = world
+                .imports
+                .iter()
+                .filter(|(key, _)| is_wasi(&resolve.name_world_key(key)))
+                .filter_map(|(_, item)| if let WorldItem::Interface { id, .. } = item { Some(*id) } else { None })
+                .collect();
+            let wasi = if wasi.is_empty() { None } else { Some((resolve, wasi)) };
+            Ok(Decoded { imports, exports, wasi })
         }
         Ok(DecodedWasm::WitPackage(..)) => Err(Problem::error(
             "wit-package",
             "this is an encoded WIT package: it holds interfaces and no code",
-            rebuild,
+            REBUILD,
         )),
-        Err(error) => {
-            Err(Problem::error("undecodable-interface", format!("the interface does not decode: {error:#}"), rebuild))
+        Err(error) => Err(undecodable(&format!("{error:#}"))),
+    }
+}
+
+fn undecodable(reason: &str) -> Problem {
+    Problem::error("undecodable-interface", format!("the interface does not decode: {reason}"), REBUILD)
+}
+
+/// The interfaces of WASI 0.2 that stock toolchains import, whatever the patch version.
+fn is_wasi(name: &str) -> bool {
+    let package = name.split('/').next().unwrap_or(name);
+    WASI.contains(&package) && name.split_once('@').is_some_and(|(_, version)| version.starts_with("0.2."))
+}
+
+fn warn_of_wasi(imports: &[String], inspection: &mut Inspection) {
+    let wasi = imports.iter().filter(|import| is_wasi(import)).count();
+    if wasi == 0 {
+        return;
+    }
+    inspection.problems.push(Problem::warning(
+        "imports-wasi",
+        format!("the component imports {wasi} interfaces of WASI, which are there and grant nothing"),
+        "Leave them out where the toolchain can, for each run starts faster without: build Rust for wasm32-unknown-unknown, \
+         JavaScript with every feature disabled, Python with --stub-wasi.",
+    ));
+}
+
+/// Lets every world offer what a component imports of WASI: the runner answers it with an empty world.
+fn with_wasi(
+    contract: &mut Resolve,
+    worlds: &[(String, WorldId)],
+    component: Resolve,
+    wasi: &[InterfaceId],
+) -> Result<(), String> {
+    let moved = contract.merge(component).map_err(|error| format!("{error:#}"))?;
+    for id in wasi {
+        let id = moved.map_interface(*id, Span::default()).map_err(|error| format!("{error:#}"))?;
+        for (_, world) in worlds {
+            let (stability, docs, span) = (Stability::Unknown, Docs::default(), Span::default());
+            let item = WorldItem::Interface { id, stability, external_id: None, docs, span };
+            contract.worlds[*world].imports.insert(WorldKey::Interface(id), item);
         }
     }
+    Ok(())
 }
 
 fn unknown_imports(contract: &Resolve, worlds: &[(String, WorldId)], imports: &[String], inspection: &mut Inspection) {
     let world_imports = worlds.iter().flat_map(|(_, id)| contract.worlds[*id].imports.keys());
     let known: BTreeSet<String> =
         world_imports.map(|key| without_version(&contract.name_world_key(key)).to_owned()).collect();
-    for import in imports.iter().filter(|import| !known.contains(without_version(import))).take(NAMED_MAX) {
-        let remedy = if import.starts_with("wasi:") {
-            "Accessories get no WASI: build Rust for wasm32-unknown-unknown, JavaScript with every feature disabled, Python with --stub-wasi."
-        } else {
-            "Import interfaces of the contract only; docs/permissions.md lists them."
-        };
+    for import in imports.iter().filter(|import| !known.contains(without_version(import)) && !is_wasi(import)).take(NAMED_MAX) {
         inspection.problems.push(Problem::error(
             "unknown-import",
             format!("import {import} is not in the contract"),
-            remedy,
+            "Import interfaces of the contract only; docs/permissions.md lists them. Of WASI, 0.2 is there and grants nothing.",
         ));
     }
 }

@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 
 use super::fit::judge;
 use super::installations::{
+    consent_needed,
     InstallationView, Installed, TargetBody, agreed, configured, fitting, found, interval, may_target, reassign,
     target, view,
 };
@@ -59,7 +60,11 @@ pub async fn show(
 /// Returns, in sentences, what a release with this configuration may do beyond what was agreed to before.
 pub fn further(release: &Release, config: &Value, before: &Grants) -> Result<Vec<String>, Problem> {
     let asked = bind_config(release.manifest.asked().map_err(Problem::internal)?, config);
-    Ok(wider(&asked, before).0.iter().map(|(p, scope)| sentence(*p, scope)).collect())
+    // What it does without and nobody agreed to stays as it is until somebody does.
+    let optional = release.manifest.optional();
+    let wider = wider(&asked, before).0;
+    let added = wider.iter().filter(|(permission, _)| before.has(**permission) || !optional.contains(permission));
+    Ok(added.map(|(permission, scope)| sentence(*permission, scope)).collect())
 }
 
 /// Returns what the installation may do after the change. What is wider than what was agreed to before needs a consent of its
@@ -70,13 +75,16 @@ fn grants(
     before: &Grants,
     consent: Option<&BTreeSet<String>>,
 ) -> Result<Grants, Problem> {
-    let asked = bind_config(release.manifest.asked().map_err(Problem::internal)?, config);
     let added = further(release, config, before)?;
-    if consent.is_some() || !added.is_empty() {
-        let none = BTreeSet::new();
-        agreed(release, consent.unwrap_or(&none)).map_err(|problem| problem.with("added", added))?;
-    }
-    effective(&asked, []).map_err(Problem::internal)
+    let asked = match consent {
+        Some(consent) => agreed(release, consent).map_err(|problem| problem.with("added", added))?,
+        None if added.is_empty() => {
+            let asked = release.manifest.asked().map_err(Problem::internal)?;
+            Grants(asked.0.into_iter().filter(|(permission, _)| before.has(*permission)).collect())
+        }
+        None => return Err(consent_needed(release, "it asks for more than was agreed to").with("added", added)),
+    };
+    effective(&bind_config(asked, config), []).map_err(Problem::internal)
 }
 
 /// Changes an installation. Devices that it means no more lose it, and their alerts of it close.

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use fitment_domain::capability::{effective, sentence};
+use fitment_domain::capability::{Grants, effective, sentence};
 use fitment_domain::device::Device;
 use fitment_domain::form::with_defaults;
 use fitment_domain::id::{ClientId, DeviceId, InstallationId, LocationId};
-use fitment_domain::installation::{Installation, TARGETS_MAX, Target, check_config, check_consent};
+use fitment_domain::installation::{self, Installation, TARGETS_MAX, Target, check_config};
 use fitment_domain::manifest::{AccessoryName, Kind};
 use fitment_domain::reach::bind_config;
 use fitment_domain::tenant::Action;
@@ -46,7 +46,7 @@ pub struct NewInstallation {
     /// Checked against the accessory's schema.
     #[serde(default)]
     pub config: Option<Value>,
-    /// The names of the permissions that somebody agreed to: exactly those that are asked.
+    /// The names of the permissions that somebody agreed to: those that are asked, optional ones as far as they are wanted.
     #[serde(default)]
     pub consent: BTreeSet<String>,
     /// Seconds between runs, 1 to 86,400; default: what the accessory says.
@@ -159,13 +159,17 @@ pub(super) fn may_target(msp: &Permitted, target: &Target) -> Result<(), Problem
     Err(Problem::forbidden(detail))
 }
 
-/// Refuses unless the consent names exactly what is asked; the answer holds the sentences to agree to.
-pub(super) fn agreed(release: &Release, consent: &BTreeSet<String>) -> Result<(), Problem> {
+/// Returns what was agreed to of what is asked, or refuses; the answer holds the sentences to agree to.
+pub(super) fn agreed(release: &Release, consent: &BTreeSet<String>) -> Result<Grants, Problem> {
     let asked = release.manifest.asked().map_err(Problem::internal)?;
-    check_consent(&asked, consent).map_err(|mismatch| {
-        let detail = format!("{} {}: {mismatch}", release.accessory, release.version);
-        Problem::conflict("consent-needed", detail).with("permissions", releases::permissions(release))
-    })
+    let agreed = installation::agreed(&asked, &release.manifest.optional(), consent);
+    agreed.map_err(|mismatch| consent_needed(release, &mismatch.to_string()))
+}
+
+/// Says why a consent is wanted, and for what.
+pub(super) fn consent_needed(release: &Release, why: &str) -> Problem {
+    let detail = format!("{} {}: {why}", release.accessory, release.version);
+    Problem::conflict("consent-needed", detail).with("permissions", releases::permissions(release))
 }
 
 /// Refuses a configuration that the accessory's schema refuses.
@@ -217,7 +221,7 @@ pub async fn install(
     let config = new.config.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
     let config = with_defaults(&release.manifest.config_schema, config);
     configured(&release, &config)?;
-    agreed(&release, &new.consent)?;
+    let agreed = agreed(&release, &new.consent)?;
     let interval_s = interval(kind, &release, new.interval_s)?;
     let now = app.now();
     let mut tx = app.store.begin(msp.scope()).await?;
@@ -237,7 +241,7 @@ pub async fn install(
             one.version, one.id
         )
     }));
-    let asked = bind_config(release.manifest.asked().map_err(Problem::internal)?, &config);
+    let agreed = bind_config(agreed, &config);
     let installation = Installation {
         id: InstallationId::from_random(clock::random()?),
         release: release.id.clone(),
@@ -246,7 +250,7 @@ pub async fn install(
         target,
         config,
         interval_s,
-        grants: effective(&asked, []).map_err(Problem::internal)?,
+        grants: effective(&agreed, []).map_err(Problem::internal)?,
         installed: now,
     };
     tx.widen()?;

@@ -36,6 +36,8 @@ pub struct PermissionView {
     pub sentence: String,
     /// Why the publisher asks for it.
     pub reason: String,
+    /// Whether the accessory does without it: a consent may leave it out.
+    pub optional: bool,
 }
 
 /// One finding of validation.
@@ -131,7 +133,7 @@ pub fn permissions(release: &Release) -> Vec<PermissionView> {
     let one = |p: &fitment_domain::manifest::PermissionAsked| {
         let permission = Permission::parse(&p.name).ok()?;
         let sentence = sentence(permission, asked.scope(permission)?);
-        Some(PermissionView { name: p.name.clone(), sentence, reason: p.reason.clone() })
+        Some(PermissionView { name: p.name.clone(), sentence, reason: p.reason.clone(), optional: p.optional })
     };
     release.manifest.permissions.iter().filter_map(one).collect()
 }

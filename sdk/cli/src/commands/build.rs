@@ -36,6 +36,9 @@ pub struct Arguments {
     /// Cargo's target folder
     #[arg(long, value_name = "FOLDER")]
     target_dir: Option<PathBuf>,
+    /// Package this component, which another toolchain made, instead of compiling Rust
+    #[arg(long, value_name = "FILE", conflicts_with = "target_dir")]
+    component: Option<PathBuf>,
 }
 
 /// Compiles an accessory into the one file that runs, and writes its listing beside it.
@@ -43,9 +46,12 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let project = Project::read(&arguments.dir)?;
     // What the marketplace would refuse anyway is said before a minute of compiling.
     refuse_problems(&arguments.dir, &project)?;
-    let module = cargo::build(&arguments.dir, project.stack_bytes, arguments.target_dir.as_deref())?;
-    let module = files::read(&module, MODULE_BYTES_MAX)?;
-    let component = componentize::package(&module, &project.manifest, &project.listing)?;
+    let built = match &arguments.component {
+        Some(component) => component.clone(),
+        None => cargo::build(&arguments.dir, project.stack_bytes, arguments.target_dir.as_deref())?,
+    };
+    let built = files::read(&built, MODULE_BYTES_MAX)?;
+    let component = componentize::package(&built, &project.manifest, &project.listing)?;
     let listing = serde_json::to_vec_pretty(&project.listing)
         .map_err(|e| Failure::environment(format!("the listing cannot be written: {e}")))?;
     let folder = arguments.out.clone().unwrap_or_else(|| arguments.dir.join("dist"));

@@ -1,11 +1,12 @@
 //! The real sandbox, over a simulated device: the same runner, the same budget, the same grants.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::path::Path;
 use std::sync::Arc;
 
 use fitment_domain::budget::Budget;
-use fitment_domain::capability::{Ceiling, Grants, effective};
+use fitment_domain::capability::{Ceiling, Grants, Permission, effective};
 use fitment_domain::form::with_defaults;
 use fitment_domain::installation::check_config;
 use fitment_domain::manifest::{Kind, Manifest};
@@ -28,6 +29,7 @@ pub struct Simulator {
     manifest: Manifest,
     kind: Kind,
     asked: Grants,
+    optional: BTreeSet<Permission>,
     budget: Budget,
 }
 
@@ -56,7 +58,8 @@ impl Simulator {
         let refused = |e: fitment_domain::manifest::BadManifest| Failure::refused(e.to_string());
         let (kind, asked) = (manifest.kind().map_err(refused)?, manifest.asked().map_err(refused)?);
         let budget = manifest.budget().map_err(refused)?;
-        Ok(Self { sandbox, component, manifest, kind, asked, budget })
+        let optional = manifest.optional();
+        Ok(Self { sandbox, component, manifest, kind, asked, optional, budget })
     }
 
     /// Runs one case, and returns what was said to the world meanwhile.
@@ -76,6 +79,7 @@ impl Simulator {
             config: config.to_string(),
             parameters: self.parameters(fixture)?,
             grants: self.grants(fixture, &config)?,
+            optional: self.optional.clone(),
             budget: self.budget.clone(),
             facts: fixture.facts.clone(),
             now: UnixMs(fixture.now_ms),

@@ -152,8 +152,8 @@ fn world() -> Vec<Upload> {
     };
     vec![
         component("nothing", "no-world", ""),
-        import("files of WASI", "unknown-import", "wasi:filesystem/preopens@0.2.6", ""),
-        import("sockets of WASI", "unknown-import", "wasi:sockets/tcp@0.2.6", ""),
+        import("files of WASI", "unknown-import", "wasi:filesystem/preopens@0.3.0", ""),
+        import("sockets of WASI", "unknown-import", "wasi:sockets/tcp@0.3.0", ""),
         import("an interface of somebody else", "unknown-import", "somebody:else/thing", ""),
         import(
             "an interface that we do not have",

@@ -40,6 +40,7 @@ fn packed(platform: &Platform, number: usize, guest: &Guest, side: Side) -> Part
             .map(|(permission, scope)| {
                 let (origins, globs, hosts) = (scope.origins, scope.globs, scope.hosts);
                 PermissionAsked {
+                    optional: false,
                     name: permission.name().to_owned(),
                     reason: "It means harm with it.".to_owned(),
                     origins: origins.into_iter().collect(),

@@ -130,6 +130,7 @@ pub(super) const MANIFEST: Target = Target {
 fn request() -> RunRequest {
     let scope = Scope { origins: ["https://a".to_owned()].into(), ..Scope::default() };
     RunRequest {
+        optional: [Permission::State].into(),
         run: 7,
         artifact: "key".to_owned(),
         invocation: Invocation::Probe { target: "example.com".to_owned() },

@@ -1,5 +1,7 @@
 //! What one run may spend and what it spent.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// The bounds of one run. Every run has all of them.
@@ -69,19 +71,44 @@ impl Budget {
 }
 
 impl Budget {
+    /// Returns every bound with its name.
+    pub fn fields(&self) -> [(&'static str, u64); 11] {
+        [
+            ("memory_bytes_max", self.memory_bytes_max),
+            ("table_elements_max", self.table_elements_max),
+            ("wall_ms_max", self.wall_ms_max),
+            ("cpu_ms_max", self.cpu_ms_max),
+            ("fuel_max", self.fuel_max),
+            ("host_calls_max", self.host_calls_max),
+            ("host_call_bytes_max", self.host_call_bytes_max),
+            ("http_calls_max", self.http_calls_max),
+            ("http_body_bytes_max", self.http_body_bytes_max),
+            ("log_bytes_max", self.log_bytes_max),
+            ("result_bytes_max", self.result_bytes_max),
+        ]
+    }
+
     /// Returns whether every bound is within the ceiling.
     pub fn is_within(&self, ceiling: &Budget) -> bool {
-        self.memory_bytes_max <= ceiling.memory_bytes_max
-            && self.table_elements_max <= ceiling.table_elements_max
-            && self.wall_ms_max <= ceiling.wall_ms_max
-            && self.cpu_ms_max <= ceiling.cpu_ms_max
-            && self.fuel_max <= ceiling.fuel_max
-            && self.host_calls_max <= ceiling.host_calls_max
-            && self.host_call_bytes_max <= ceiling.host_call_bytes_max
-            && self.http_calls_max <= ceiling.http_calls_max
-            && self.http_body_bytes_max <= ceiling.http_body_bytes_max
-            && self.log_bytes_max <= ceiling.log_bytes_max
-            && self.result_bytes_max <= ceiling.result_bytes_max
+        self.fields().into_iter().zip(ceiling.fields()).all(|((_, own), (_, most))| own <= most)
+    }
+}
+
+/// Writes a bound for people, by the unit in its name: `64 MiB`, `30 s`, `10000`.
+pub struct Words<'a>(pub &'a str, pub u64);
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(field, amount) = self;
+        let (unit, words): (u64, &str) = match (field.contains("_bytes_"), field.contains("_ms_")) {
+            (true, _) if amount % MIB == 0 => (MIB, " MiB"),
+            (true, _) if amount % 1024 == 0 => (1024, " KiB"),
+            (true, _) => (1, " bytes"),
+            (_, true) if amount % 1_000 == 0 => (1_000, " s"),
+            (_, true) => (1, " ms"),
+            _ => (1, ""),
+        };
+        write!(f, "{}{words}", amount / unit)
     }
 }
 
@@ -117,10 +144,9 @@ pub struct OverCeiling {
 }
 
 impl BudgetAsked {
-    /// Returns every field that asks more than anybody may.
-    pub fn over_ceiling(&self) -> Vec<OverCeiling> {
+    fn fields(&self) -> [(&'static str, Option<u64>, u64); 8] {
         let ceiling = Budget::ceiling();
-        let fields = [
+        [
             ("memory_bytes_max", self.memory_bytes_max, ceiling.memory_bytes_max),
             ("wall_ms_max", self.wall_ms_max, ceiling.wall_ms_max),
             ("cpu_ms_max", self.cpu_ms_max, ceiling.cpu_ms_max),
@@ -129,11 +155,56 @@ impl BudgetAsked {
             ("http_calls_max", self.http_calls_max, ceiling.http_calls_max),
             ("log_bytes_max", self.log_bytes_max, ceiling.log_bytes_max),
             ("result_bytes_max", self.result_bytes_max, ceiling.result_bytes_max),
-        ];
+        ]
+    }
+
+    /// Returns every field that asks more than anybody may.
+    pub fn over_ceiling(&self) -> Vec<OverCeiling> {
         let over = |(field, asked, ceiling): (&'static str, Option<u64>, u64)| {
             asked.filter(|asked| *asked > ceiling).map(|asked| OverCeiling { field, asked, ceiling })
         };
-        fields.into_iter().filter_map(over).collect()
+        self.fields().into_iter().filter_map(over).collect()
+    }
+
+    /// Returns whether it names no bound.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Returns what was asked with what was granted in its place, field by field.
+    pub fn granted(&self, granted: &BudgetAsked) -> Self {
+        Self {
+            memory_bytes_max: granted.memory_bytes_max.or(self.memory_bytes_max),
+            wall_ms_max: granted.wall_ms_max.or(self.wall_ms_max),
+            cpu_ms_max: granted.cpu_ms_max.or(self.cpu_ms_max),
+            fuel_max: granted.fuel_max.or(self.fuel_max),
+            host_calls_max: granted.host_calls_max.or(self.host_calls_max),
+            http_calls_max: granted.http_calls_max.or(self.http_calls_max),
+            log_bytes_max: granted.log_bytes_max.or(self.log_bytes_max),
+            result_bytes_max: granted.result_bytes_max.or(self.result_bytes_max),
+        }
+    }
+
+    /// Reads bounds in words, such as `memory_bytes_max=64MiB`, `wall_ms_max=60s`, `host_calls_max=500`.
+    pub fn from_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, BadBudget> {
+        let mut asked = Self::default();
+        for word in words {
+            let bad = || BadBudget(word.chars().take(80).collect());
+            let (field, amount) = word.split_once('=').ok_or_else(bad)?;
+            let amount = Some(amount_of(field, amount).ok_or_else(bad)?);
+            match field {
+                "memory_bytes_max" => asked.memory_bytes_max = amount,
+                "wall_ms_max" => asked.wall_ms_max = amount,
+                "cpu_ms_max" => asked.cpu_ms_max = amount,
+                "fuel_max" => asked.fuel_max = amount,
+                "host_calls_max" => asked.host_calls_max = amount,
+                "http_calls_max" => asked.http_calls_max = amount,
+                "log_bytes_max" => asked.log_bytes_max = amount,
+                "result_bytes_max" => asked.result_bytes_max = amount,
+                _ => return Err(bad()),
+            }
+        }
+        Ok(asked)
     }
 
     /// Returns the budget of a run: what was asked, the default for the rest.
@@ -156,6 +227,26 @@ impl BudgetAsked {
     }
 }
 
+/// Bounds in words that do not read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is no bound: write memory_bytes_max=64MiB, wall_ms_max=60s, cpu_ms_max=5s, fuel_max, host_calls_max, http_calls_max, \
+     log_bytes_max or result_bytes_max"
+)]
+pub struct BadBudget(String);
+
+fn amount_of(field: &str, text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit: u64 = match (text.get(digits.len()..)?.trim(), field.contains("_bytes_"), field.contains("_ms_")) {
+        ("", _, _) | ("ms", _, true) => 1,
+        ("KiB", true, _) => 1024,
+        ("MiB", true, _) => MIB,
+        ("s", _, true) => 1_000,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit)
+}
+
 /// What one run spent.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Usage {
@@ -168,4 +259,38 @@ pub struct Usage {
     pub log_bytes: u64,
     pub log_bytes_dropped: u64,
     pub result_bytes: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_granted_stands_in_the_place_of_what_was_asked_up_to_the_ceiling() {
+        let asked = BudgetAsked { memory_bytes_max: Some(MIB), wall_ms_max: Some(5_000), ..BudgetAsked::default() };
+        let granted = BudgetAsked::from_words(["memory_bytes_max=64MiB", "cpu_ms_max=5s", "http_calls_max=3"]);
+        let granted = granted.unwrap_or_default();
+        let budget = asked.granted(&granted).resolve();
+        let wanted = Budget {
+            memory_bytes_max: 64 * MIB,
+            wall_ms_max: 5_000,
+            cpu_ms_max: 5_000,
+            http_calls_max: 3,
+            ..Budget::default_for_accessories()
+        };
+        assert_eq!(budget, Ok(wanted));
+        let over = BudgetAsked { memory_bytes_max: Some(129 * MIB), ..BudgetAsked::default() };
+        assert!(asked.granted(&over).resolve().is_err());
+        for bad in
+            ["memory_bytes_max", "memory_bytes_max=64GB", "wall_ms_max=1MiB", "handles=1", "fuel_max=-1", "fuel_max="]
+        {
+            assert!(BudgetAsked::from_words([bad]).is_err(), "{bad}");
+        }
+        let words = |field: &str, amount: u64| Words(field, amount).to_string();
+        assert_eq!(words("log_bytes_max", 1_536), "1536 bytes");
+        assert_eq!(
+            (words("log_bytes_max", 65_536).as_str(), words("cpu_ms_max", 1_500).as_str()),
+            ("64 KiB", "1500 ms")
+        );
+    }
 }

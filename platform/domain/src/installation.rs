@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::capability::{Ceiling, Grants, Permission, effective};
+use crate::budget::BudgetAsked;
+use crate::capability::{Grants, Permission};
 use crate::id::{ClientId, DeviceId, InstallationId, LocationId, ReleaseId};
 use crate::manifest::AccessoryName;
 use crate::time::UnixMs;
@@ -73,6 +74,9 @@ pub struct Installation {
     pub interval_s: u64,
     /// What the approver agreed to, after every layer.
     pub grants: Grants,
+    /// What a run may spend beyond, or below, what the manifest asks; empty if nothing else was granted.
+    #[serde(default)]
+    pub budget: BudgetAsked,
     pub installed: UnixMs,
 }
 
@@ -99,13 +103,6 @@ pub fn agreed(
     }
     let kept = asked.0.iter().filter(|(permission, _)| consent.contains(permission.name()));
     Ok(Grants(kept.map(|(permission, scope)| (*permission, scope.clone())).collect()))
-}
-
-/// Returns what a release asks beyond what was agreed to before; empty if nothing. Where that cannot be worked out, it is everything.
-pub fn wider(asked: &Grants, agreed: &Grants) -> Grants {
-    let narrow = effective(asked, [&Ceiling::Only(agreed.clone())]);
-    let (Ok(asked), Ok(narrow)) = (effective(asked, []), narrow) else { return asked.clone() };
-    Grants(asked.0.into_iter().filter(|(p, scope)| narrow.scope(*p) != Some(scope)).collect())
 }
 
 /// Why a configuration is refused.

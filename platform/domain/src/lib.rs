@@ -23,6 +23,7 @@ pub mod capability;
 pub mod reach;
 
 pub mod ceiling;
+pub mod difference;
 pub mod egress;
 
 pub mod release;

@@ -8,6 +8,7 @@ pub mod connections;
 pub mod device_life;
 pub mod device_moves;
 pub mod devices;
+pub mod differences;
 pub mod facts;
 pub mod findings;
 pub mod fit;
@@ -77,6 +78,7 @@ pub fn router(app: Shared) -> Router {
         .route("/api/v1/releases/{publisher}/{name}/{version}", get(releases::show))
         .route("/api/v1/releases/{publisher}/{name}/{version}/form", get(forms::show))
         .route("/api/v1/releases/{publisher}/{name}/{version}/usage", get(usage::show))
+        .route("/api/v1/releases/{publisher}/{name}/{version}/difference", get(differences::show))
         .route("/api/v1/audit", get(audit::list))
         // Publishers.
         .route("/api/v1/publisher/key", put(releases::register_key))

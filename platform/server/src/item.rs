@@ -1,5 +1,6 @@
 //! What a device is handed to run: an item made from an installation and its release, behind the second door.
 
+use fitment_domain::budget::{Budget, OverCeiling};
 use fitment_domain::capability::{Ceiling, Grants, effective};
 use fitment_domain::device::Device;
 use fitment_domain::id::TenantId;
@@ -39,6 +40,11 @@ pub fn agreed(release: &Release, installation: &Installation) -> Option<Grants> 
     }
 }
 
+/// Returns what a run of an installation may spend: what its MSP granted, in the place of what the manifest asks, up to the ceiling.
+pub fn budget(release: &Release, installation: &Installation) -> Result<Budget, OverCeiling> {
+    release.manifest.budget.granted(&installation.budget).resolve()
+}
+
 /// Makes the item, under every layer that limits what runs on the device; where it does not run, every reason why.
 pub async fn make(
     app: &App,
@@ -49,7 +55,7 @@ pub async fn make(
     limits: &Limits,
 ) -> Result<Result<Item, Vec<Mismatch>>, Refused> {
     let (Ok(kind), Some(agreed), Ok(budget)) =
-        (release.manifest.kind(), agreed(release, installation), release.manifest.budget())
+        (release.manifest.kind(), agreed(release, installation), budget(release, installation))
     else {
         return Ok(Err(Vec::new()));
     };

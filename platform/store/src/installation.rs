@@ -1,5 +1,6 @@
 //! Installations. A removed one stays as history, and is not found any more.
 
+use fitment_domain::budget::BudgetAsked;
 use fitment_domain::id::{InstallationId, ReleaseId};
 use fitment_domain::installation::Installation;
 use fitment_domain::manifest::AccessoryName;
@@ -13,7 +14,7 @@ use crate::{Result, Tx};
 
 macro_rules! columns {
     () => {
-        "id, release_id, accessory, version, target, config, interval_s, grants, installed"
+        "id, release_id, accessory, version, target, config, interval_s, grants, installed, budget"
     };
 }
 
@@ -28,6 +29,8 @@ fn installation(row: &Row<'_>) -> Result<Installation> {
         interval_s: row.int("interval_s")?.cast_unsigned(),
         grants: row.json("grants")?,
         installed: row.time("installed")?,
+        // A column that older versions did not have.
+        budget: row.text_opt("budget")?.map_or_else(|| Ok(BudgetAsked::default()), |_| row.json("budget"))?,
     })
 }
 
@@ -40,7 +43,7 @@ impl Tx {
         let sql = concat!(
             "insert into installations (tenant_id, ",
             columns!(),
-            ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+            ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
         );
         let statement = query(sql)
             .bind(tenant.as_str())
@@ -52,7 +55,8 @@ impl Tx {
             .bind(config)
             .bind(installation.interval_s.cast_signed())
             .bind(grants)
-            .bind(installation.installed.0);
+            .bind(installation.installed.0)
+            .bind(to_json(&installation.budget)?);
         self.execute(statement).await?;
         Ok(())
     }
@@ -63,7 +67,7 @@ impl Tx {
         let (target, config) = (to_json(&installation.target)?, to_json(&installation.config)?);
         let grants = to_json(&installation.grants)?;
         let sql = "update installations set release_id = $3, version = $4, target = $5, config = $6, interval_s = $7, \
-                   grants = $8 where tenant_id = $1 and id = $2 and removed is null";
+                   grants = $8, budget = $9 where tenant_id = $1 and id = $2 and removed is null";
         let statement = query(sql)
             .bind(tenant.as_str())
             .bind(installation.id.as_str())
@@ -72,7 +76,8 @@ impl Tx {
             .bind(target)
             .bind(config)
             .bind(installation.interval_s.cast_signed())
-            .bind(grants);
+            .bind(grants)
+            .bind(to_json(&installation.budget)?);
         Ok(self.execute(statement).await? > 0)
     }
 

@@ -169,6 +169,7 @@ impl Msp {
 
     fn installation_of(&self, release: &Release) -> Installation {
         Installation {
+            budget: fitment_domain::budget::BudgetAsked::default(),
             id: self.installation.clone(),
             release: release.id.clone(),
             accessory: release.accessory.clone(),

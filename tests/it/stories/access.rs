@@ -25,6 +25,7 @@ const RULES: &[(&str, &[AccountKind], Action, &str)] = &[
     ("GET /api/v1/releases/{publisher}/{name}/{version}", ALL, Action::SeeReleases, ""),
     ("GET /api/v1/releases/{publisher}/{name}/{version}/form", ALL, Action::SeeReleases, ""),
     ("GET /api/v1/releases/{publisher}/{name}/{version}/usage", MAKERS, Action::SeeUsage, ""),
+    ("GET /api/v1/releases/{publisher}/{name}/{version}/difference", ALL, Action::SeeReleases, ""),
     ("GET /api/v1/facts", ALL, Action::SeeReleases, ""),
     ("GET /api/v1/audit", ALL, Action::SeeAudit, ""),
     ("PUT /api/v1/publisher/key", PUBLISHER, Action::Publish, r#"{"public_key":"x"}"#),

@@ -12,10 +12,15 @@ use crate::support::wire::HandDevice;
 
 /// A first-party accessory that asks for more than it uses.
 async fn publish(platform: &Platform, name: &str, permissions: Value) {
-    let packing = Packing::of(name).version("9.0.0").manifest(|m| {
+    publish_version(platform, name, "9.0.0", permissions, None).await;
+}
+
+async fn publish_version(platform: &Platform, name: &str, version: &str, permissions: Value, wall_ms_max: Option<u64>) {
+    let packing = Packing::of(name).version(version).manifest(|m| {
         m.permissions = serde_json::from_value(permissions).unwrap();
+        m.budget.wall_ms_max = wall_ms_max;
     });
-    platform.publish_parts(name, "9.0.0", &packing.signed_by(&platform.publisher_key)).await;
+    platform.publish_parts(name, version, &packing.signed_by(&platform.publisher_key)).await;
 }
 
 async fn install(msp: &Session, name: &str, consent: &[&str]) -> crate::support::platform::Answer {
@@ -181,4 +186,78 @@ async fn an_order_is_under_the_ceilings_of_the_moment_at_which_it_is_fetched() {
     assert!(detail.contains("the MSP's ceiling leaves nothing of files:write: /tmp/**"), "{detail}");
     let asked = scene.msp.post("/api/v1/requests", body).await;
     assert!(asked.body.to_string().contains("not permitted here"), "{asked:#?}");
+}
+
+// proves C3 (budgets granted up to the ceiling)
+#[tokio::test]
+async fn an_installation_is_granted_more_or_less_than_the_accessory_asks_up_to_the_ceiling() {
+    let mut scene = Scene::new().await;
+    let id = scene.set.items[0].installation.to_string();
+    let default = scene.set.items[0].budget.clone();
+    let path = format!("/api/v1/installations/{id}");
+    let budget = json!({ "budget": { "memory_bytes_max": 64 * 1024 * 1024, "wall_ms_max": 10_000 } });
+    let changed = scene.msp.patch(&path, budget.clone()).await.ok();
+    assert_eq!(changed["installation"]["budget"], budget["budget"]);
+    assert_eq!(changed["warnings"][0], "A run may spend more: memory_bytes_max 64 MiB instead of 32 MiB.");
+    assert_eq!(changed["warnings"][1], "A run may spend less: wall_ms_max 10 s instead of 30 s.");
+    scene.next().await;
+    let granted = &scene.set.items[0].budget;
+    assert_eq!((granted.memory_bytes_max, granted.wall_ms_max), (64 * 1024 * 1024, 10_000));
+    assert_eq!(granted.fuel_max, default.fuel_max);
+
+    let over = json!({ "budget": { "memory_bytes_max": 1024 * 1024 * 1024 } });
+    let refused = scene.msp.patch(&path, over).await;
+    assert_eq!((refused.status, refused.code()), (422, "invalid"));
+    let detail = refused.body["detail"].as_str().unwrap();
+    assert!(detail.contains("budget.memory_bytes_max asks 1073741824, the ceiling is 134217728"), "{detail}");
+    let unknown = scene.msp.patch(&path, json!({ "budget": { "table_elements_max": 1 } })).await;
+    assert_eq!(unknown.status, 422, "what is the same for everybody is granted to nobody: {unknown:#?}");
+
+    scene.msp.patch(&path, json!({ "budget": {} })).await.ok();
+    scene.next().await;
+    assert_eq!(scene.set.items[0].budget, default);
+    assert!(
+        scene.msp.get("/api/v1/audit").await.ok().to_string().contains("67108864"),
+        "what was granted is in the log"
+    );
+}
+
+// proves C3 (what changes between two releases)
+#[tokio::test]
+async fn what_changes_between_two_releases_is_said_in_sentences() {
+    let scene = Scene::new().await;
+    let asks = json!([
+        { "name": "files:read", "reason": "Reads logs.", "globs": ["/var/log/**", "/etc/issue"] },
+        { "name": "http", "reason": "Tells somebody.", "origins": ["https://api.example.com"] },
+        { "name": "state", "reason": "Remembers where it was." },
+    ]);
+    publish_version(&scene.platform, "disk-space", "9.1.0", asks, Some(60_000)).await;
+    let path = "/api/v1/releases/fitment/disk-space/9.1.0/difference";
+    let said = |answer: &Value, member: &str| -> Vec<String> {
+        let rows = answer[member].as_array().unwrap().iter();
+        rows.map(|row| row["sentence"].as_str().unwrap().to_owned()).collect()
+    };
+    let answer = scene.msp.get(path).await.ok();
+    assert_eq!((&answer["from"], &answer["to"]), (&json!("9.0.0"), &json!("9.1.0")));
+    assert_eq!(
+        said(&answer, "permissions"),
+        [
+            "Now may also read files in /etc/issue.",
+            "May no longer read files in /etc/motd, /var/**.",
+            "Now may also keep a few kilobytes of its own on the device between runs.",
+            "May no longer read the machine's figures: memory, file systems, processors, network counters.",
+        ]
+    );
+    assert_eq!(said(&answer, "budget"), ["A run may spend more: wall_ms_max 60 s instead of 30 s."]);
+    let none = scene.msp.get("/api/v1/releases/fitment/disk-space/9.0.0/difference").await.ok();
+    assert_eq!((&none["from"], &none["permissions"]), (&Value::Null, &json!([])));
+
+    // What an installation may do besides after a change is the same question.
+    let id = scene.set.items[0].installation.to_string();
+    let refused = scene.msp.patch(&format!("/api/v1/installations/{id}"), json!({ "version": "9.1.0" })).await;
+    assert_eq!(refused.code(), "consent-needed");
+    assert_eq!(
+        refused.body["added"],
+        json!(["May read files in /etc/issue.", "May keep a few kilobytes of its own on the device between runs."])
+    );
 }

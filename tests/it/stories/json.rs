@@ -128,6 +128,7 @@ fn publishing(walk: &mut Walk, scratch: &Path) {
     }
     walk.says(who, &["releases", "list"], "");
     walk.says(who, &["releases", "show", "fitment/hello@0.1.0"], "");
+    walk.says(who, &["releases", "difference", "fitment/hello@0.1.0"], "");
     for (there, back) in [("deprecate", "undeprecate"), ("yank", "unyank")] {
         walk.says(who, &[there, "fitment/hello@0.1.0", "--reason", "it is a test"], "");
         walk.says(who, &[back, "fitment/hello@0.1.0"], "");
@@ -140,6 +141,12 @@ fn operating(walk: &mut Walk) {
     let accounts = walk.says("operator", &["accounts", "list"], "");
     let msp = accounts["accounts"].as_array().unwrap().iter().find(|account| account["kind"] == "msp").unwrap();
     walk.says("operator", &["accounts", "retention", &text(&msp["tenant"])], "");
+    let tenant = text(&msp["tenant"]);
+    walk.says("operator", &["plans", "define", "small", "--allow", "metrics"], "");
+    walk.says("operator", &["plans", "assign", &tenant, "small"], "");
+    walk.says("operator", &["plans", "list"], "");
+    walk.says("operator", &["plans", "assign", &tenant], "");
+    walk.says("operator", &["plans", "remove", "small"], "");
     walk.says("operator", &["audit"], "");
     walk.says("operator", &["password"], &format!("{PASSWORD}\n{PASSWORD} and more\n"));
     let add = ["people", "add", "viewer@example.com", "--role", "viewer", "--password-stdin"];
@@ -202,6 +209,10 @@ fn installing(walk: &mut Walk, device: &str) {
     walk.says(who, &["requests", "list"], "");
     walk.says(who, &["requests", "show", &request], "");
     walk.says(who, &["requests", "cancel", &request], "");
+    walk.says(who, &["ceilings", "set", "--client", "Mill", "--allow", "metrics", "--allow", "files:read=/var/**"], "");
+    walk.says(who, &["ceilings", "list"], "");
+    walk.says(who, &["ceilings", "device", "Press"], "");
+    walk.says(who, &["ceilings", "remove", "--client", "Mill"], "");
     walk.says(who, &["installations", "remove", "fitment/uptime"], "");
     walk.says(who, &["devices", "revoke", "Drill"], "");
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use fitment_domain::difference;
 use fitment_domain::id::ConnectionId;
-use fitment_domain::installation::wider;
 use fitment_domain::matching::state_mismatch;
 use fitment_domain::origin::Origin;
 use fitment_domain::tenant::{Action, check_display_name};
@@ -147,7 +147,7 @@ async fn release_of(
     }
     let next = verified_for(app, &msp.access.tenant, next).await?;
     let asked = next.manifest.asked().map_err(Problem::internal)?;
-    if change.consent.is_some() || !wider(&asked, &agreed_to).0.is_empty() {
+    if change.consent.is_some() || difference::widens(&agreed_to, &asked).map_err(Problem::internal)? {
         agreed(&next, change.consent.as_ref().unwrap_or(&BTreeSet::new()))?;
     }
     tracing::debug!(connection = %before.id, %version, "another version of the connector");

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use fitment_domain::capability::{Grants, effective, sentence};
+use fitment_domain::budget::BudgetAsked;
+use fitment_domain::capability::{Grants, effective};
 use fitment_domain::device::Device;
+use fitment_domain::difference::{self, Difference};
 use fitment_domain::form::with_defaults;
-use fitment_domain::installation::{Installation, Target, wider};
+use fitment_domain::installation::{Installation, Target};
 use fitment_domain::reach::bind_config;
 use fitment_domain::tenant::Action;
 use fitment_store::{Release, Tx};
@@ -19,7 +21,7 @@ use super::fit::judge;
 use super::installations::{
     consent_needed,
     InstallationView, Installed, TargetBody, agreed, configured, fitting, found, interval, may_target, reassign,
-    target, view,
+    spending, target, view,
 };
 use super::{find_release, verified_for};
 use crate::app::Shared;
@@ -43,6 +45,9 @@ pub struct InstallationChange {
     version: Option<String>,
     /// The names of the permissions that somebody agreed to; needed where the other version asks for more than was agreed to.
     consent: Option<BTreeSet<String>>,
+    /// What a run may spend instead of what the accessory asks, as at the installation; `{}` takes it back.
+    #[schema(value_type = Option<Value>)]
+    budget: Option<BudgetAsked>,
 }
 
 /// Shows an installation.
@@ -62,9 +67,9 @@ pub fn further(release: &Release, config: &Value, before: &Grants) -> Result<Vec
     let asked = bind_config(release.manifest.asked().map_err(Problem::internal)?, config);
     // What it does without and nobody agreed to stays as it is until somebody does.
     let optional = release.manifest.optional();
-    let wider = wider(&asked, before).0;
-    let added = wider.iter().filter(|(permission, _)| before.has(**permission) || !optional.contains(permission));
-    Ok(added.map(|(permission, scope)| sentence(*permission, scope)).collect())
+    let kept = asked.0.into_iter().filter(|(permission, _)| before.has(*permission) || !optional.contains(permission));
+    let all = difference::between(before, &Grants(kept.collect())).map_err(Problem::internal)?;
+    Ok(all.iter().filter(|one| one.is_more()).map(Difference::present).collect())
 }
 
 /// Returns what the installation may do after the change. What is wider than what was agreed to before needs a consent of its
@@ -111,6 +116,8 @@ pub async fn change(
     // What runs when somebody asks has no interval to keep.
     let kept = kind.is_scheduled().then_some(before.interval_s);
     let interval_s = interval(kind, &release, change.interval_s.or(kept))?;
+    let budget = change.budget.unwrap_or_else(|| before.budget.clone());
+    let spending = spending(&release, &budget)?;
     let mut tx = app.store.begin(msp.scope()).await?;
     // Somebody may have changed it meanwhile: nobody's change is lost in silence.
     if found(&mut tx, &id).await? != before {
@@ -139,6 +146,7 @@ pub async fn change(
         config,
         interval_s,
         grants,
+        budget,
         ..before.clone()
     };
     tx.widen()?;
@@ -147,6 +155,7 @@ pub async fn change(
         "accessory": after.accessory, "version": { "from": before.version, "to": after.version },
         "target": { "from": before.target, "to": after.target }, "interval_s": after.interval_s,
         "config_changed": before.config != after.config, "consent": change.consent,
+        "budget": { "from": before.budget, "to": after.budget },
     });
     tx.append_audit(msp.account.as_str(), "installation.change", after.id.as_str(), &details, app.now()).await?;
     leave(&app, &mut tx, &devices, &before.target, &after.target).await?;
@@ -158,7 +167,7 @@ pub async fn change(
         fits: fit.fits,
         of: fit.of,
         devices: fit.devices,
-        warnings: fit.warnings,
+        warnings: fit.warnings.into_iter().chain(spending).collect(),
     }))
 }
 

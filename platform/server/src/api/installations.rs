@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use fitment_domain::budget::BudgetAsked;
 use fitment_domain::capability::{Grants, effective, sentence};
 use fitment_domain::device::Device;
+use fitment_domain::difference::{Spends, spends};
 use fitment_domain::form::with_defaults;
 use fitment_domain::id::{ClientId, DeviceId, InstallationId, LocationId};
 use fitment_domain::installation::{self, Installation, TARGETS_MAX, Target, check_config};
@@ -51,6 +53,10 @@ pub struct NewInstallation {
     pub consent: BTreeSet<String>,
     /// Seconds between runs, 1 to 86,400; default: what the accessory says.
     pub interval_s: Option<u64>,
+    /// What a run may spend instead of what the accessory asks, by the names of `[budget]`: `{"memory_bytes_max": 67108864}`.
+    #[schema(value_type = Option<Value>)]
+    #[serde(default)]
+    pub budget: BudgetAsked,
 }
 
 /// Where.
@@ -73,6 +79,9 @@ pub struct InstallationView {
     pub target: Value,
     pub config: Value,
     pub interval_s: u64,
+    /// What a run may spend instead of what the accessory asks.
+    #[schema(value_type = Value)]
+    pub budget: BudgetAsked,
     /// What it may do, in plain sentences.
     pub permissions: Vec<String>,
     pub installed_ms: i64,
@@ -103,6 +112,7 @@ pub fn view(installation: &Installation) -> InstallationView {
         target: serde_json::to_value(&installation.target).unwrap_or_default(),
         config: installation.config.clone(),
         interval_s: installation.interval_s,
+        budget: installation.budget.clone(),
         permissions: installation.grants.0.iter().map(|(p, s)| sentence(*p, s)).collect(),
         installed_ms: installation.installed.0,
     }
@@ -180,6 +190,13 @@ pub(super) fn configured(release: &Release, config: &Value) -> Result<(), Proble
     })
 }
 
+/// Refuses a budget above the ceiling; says, in sentences, where it differs from what the accessory asks.
+pub(super) fn spending(release: &Release, granted: &BudgetAsked) -> Result<Vec<String>, Problem> {
+    let budget = release.manifest.budget.granted(granted).resolve().map_err(Problem::invalid)?;
+    let asked = release.manifest.budget().map_err(Problem::internal)?;
+    Ok(spends(&asked, &budget).iter().map(Spends::sentence).collect())
+}
+
 /// Returns the seconds between runs; 0 for what runs when somebody asks.
 pub(super) fn interval(kind: Kind, release: &Release, asked: Option<u64>) -> Result<u64, Problem> {
     if !kind.is_scheduled() {
@@ -223,6 +240,7 @@ pub async fn install(
     configured(&release, &config)?;
     let agreed = agreed(&release, &new.consent)?;
     let interval_s = interval(kind, &release, new.interval_s)?;
+    let spending = spending(&release, &new.budget)?;
     let now = app.now();
     let mut tx = app.store.begin(msp.scope()).await?;
     let target = target(&mut tx, &new.target).await?;
@@ -230,6 +248,7 @@ pub async fn install(
     let devices = tx.devices().await?;
     let limits = Limits::read(&mut tx).await?;
     let mut fit = fitting(&app, &release, (&devices, &target), &limits, &config)?;
+    fit.warnings.extend(spending);
     // One accessory may well be there twice, with two configurations.
     let there = tx.installations().await?;
     let twice =
@@ -251,13 +270,14 @@ pub async fn install(
         config,
         interval_s,
         grants: effective(&agreed, []).map_err(Problem::internal)?,
+        budget: new.budget,
         installed: now,
     };
     tx.widen()?;
     tx.insert_installation(&installation).await?;
     let details = serde_json::json!({
         "accessory": installation.accessory, "version": installation.version, "digest": release.digest,
-        "target": installation.target, "consent": new.consent,
+        "target": installation.target, "consent": new.consent, "budget": installation.budget,
     });
     tx.append_audit(msp.account.as_str(), "installation.install", installation.id.as_str(), &details, now).await?;
     reassign(&app, &mut tx, &installation.target).await?;

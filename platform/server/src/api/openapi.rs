@@ -5,9 +5,10 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::{
-    accounts, audit, ceilings, connection_changes, connections, device_life, device_moves, devices, facts, findings,
-    fit, forms, health, import, installation_changes, installations, life, mapping, networks, people, plans, releases,
-    requests, retention, series, sessions, sync, tenants, test_tenants, tickets, uploads, usage, zero_certificates,
+    accounts, audit, ceilings, connection_changes, connections, device_life, device_moves, devices, differences, facts,
+    findings, fit, forms, health, import, installation_changes, installations, life, mapping, networks, people, plans,
+    releases, requests, retention, series, sessions, sync, tenants, test_tenants, tickets, uploads, usage,
+    zero_certificates,
 };
 
 /// OpenAPI of the web listener. Errors are `application/problem+json` with `code` and `request_id`.
@@ -37,7 +38,7 @@ use super::{
         tickets::change::create, tickets::change::change, tickets::note::add,
         mapping::categories, mapping::add_category, mapping::change_category,
         mapping::rules, mapping::add_rule, mapping::remove_rule,
-        ceilings::list, ceilings::show, ceilings::set, ceilings::remove, ceilings::of_device,
+        differences::show, ceilings::list, ceilings::show, ceilings::set, ceilings::remove, ceilings::of_device,
         plans::list, plans::show, plans::define, plans::remove, plans::of_tenant, plans::assign,
         audit::list,
     )

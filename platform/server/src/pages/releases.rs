@@ -11,6 +11,7 @@ use super::markdown::{self, Markup};
 use super::page;
 use super::paging::{Paging, WhichPage, given};
 use super::view::{Frame, Page};
+use crate::api::differences::{self, DifferenceView, FromVersion};
 use crate::api::life::{self, NoticeBody};
 use crate::api::releases::{self, ReleaseDetail, ReleaseList, ReleaseView, WhichReleases};
 use crate::api::uploads::{self, RefusedUpload};
@@ -43,6 +44,8 @@ struct ReviewPage {
 struct ReleasePage {
     frame: Frame,
     detail: ReleaseDetail,
+    /// What changes from the release before.
+    news: DifferenceView,
     readme: Markup,
     changelog: Markup,
     config_schema: String,
@@ -121,6 +124,8 @@ async fn shown(
     if view.kind() == AccountKind::Msp {
         return Err(Problem::forbidden("this page is for publishers and for those who review releases"));
     }
+    let from = Query(FromVersion::default());
+    let news = differences::show(State(app.clone()), view.caller.clone(), Path(path.clone()), from).await?.0;
     let detail = releases::show(State(app.clone()), view.caller.clone(), Path(path.clone())).await?.0;
     let usage = usage::show(State(app), view.caller.clone(), Path(path)).await?.0;
     let state = Publication::parse(detail.release.state);
@@ -139,6 +144,7 @@ async fn shown(
         entered,
         usage,
         detail,
+        news,
     })
 }
 

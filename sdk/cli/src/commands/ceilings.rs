@@ -3,8 +3,10 @@
 use fitment_domain::ceiling;
 use serde_json::{Value, json};
 
+use crate::api::Api;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::reference::{CLIENTS, DEVICES};
 use crate::table::{self, Column, age, text};
 
 const COLUMNS: &[Column] = &[
@@ -48,26 +50,48 @@ impl Allowed {
     }
 }
 
+/// Whose ceiling: the MSP's own, unless something else is named.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub struct Of {
+    /// Of a client: id or name
+    #[arg(long, conflicts_with = "device")]
+    client: Option<String>,
+    /// Of a device: id or name
+    #[arg(long)]
+    device: Option<String>,
+}
+
+impl Of {
+    async fn subject(&self, api: &Api) -> Result<String, Failure> {
+        Ok(match (&self.client, &self.device) {
+            (Some(client), _) => CLIENTS.id(api, client).await?,
+            (_, Some(device)) => DEVICES.id(api, device).await?,
+            _ => "msp".to_owned(),
+        })
+    }
+}
+
 /// What `fitment ceilings` takes.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// List the plan and every ceiling (default)
     List,
-    /// Set the ceiling of the MSP (msp), of a client or of a device
+    /// Set the ceiling of the MSP, of a client or of a device
     Set {
-        /// msp, or the id of a client or of a device
-        of: String,
+        #[command(flatten)]
+        of: Of,
         #[command(flatten)]
         allowed: Allowed,
     },
     /// Remove a ceiling: it takes nothing away any more
     Remove {
-        /// msp, or the id of a client or of a device
-        of: String,
+        #[command(flatten)]
+        of: Of,
     },
     /// Show what the accessories on a device may do there, and what is taken away
     Device {
-        /// The id of a device
+        /// Id or name
         device: String,
     },
 }
@@ -99,14 +123,15 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
     let api = context.api()?;
     match command {
         Some(Command::Set { of, allowed }) => {
-            context.print_record(&api.put(&["permission-ceilings", of], &allowed.body()?).await?);
+            context.print_record(&api.put(&["permission-ceilings", &of.subject(&api).await?], &allowed.body()?).await?);
         }
         Some(Command::Remove { of }) => {
-            api.delete(&["permission-ceilings", of]).await?;
+            let of = of.subject(&api).await?;
+            api.delete(&["permission-ceilings", &of]).await?;
             context.print_done(&json!({ "removed": of }), &format!("the ceiling of {of} is removed"));
         }
         Some(Command::Device { device }) => {
-            let answer = api.get(&["devices", device, "permissions"], &[]).await?;
+            let answer = api.get(&["devices", &DEVICES.id(&api, device).await?, "permissions"], &[]).await?;
             context.print_list(&answer, "installations", PERMITTED, "nothing is installed for this device");
         }
         None | Some(Command::List) => {

@@ -1,5 +1,6 @@
 //! `fitment install`
 
+use fitment_domain::budget::BudgetAsked;
 use serde_json::{Value, json};
 
 use super::fit;
@@ -22,8 +23,17 @@ pub struct Arguments {
     /// How often it runs, such as 30s [default: what the accessory says]
     #[arg(long, value_name = "DURATION")]
     interval: Option<String>,
+    /// What a run may spend instead of what the accessory asks, such as memory_bytes_max=64MiB or wall_ms_max=60s
+    #[arg(long, value_name = "BOUND=AMOUNT", value_delimiter = ',')]
+    budget: Vec<String>,
     #[command(flatten)]
     consent: consent::Arguments,
+}
+
+/// Reads bounds that the command line grants.
+pub fn budget(words: &[String]) -> Result<Value, Failure> {
+    let granted = BudgetAsked::from_words(words.iter().map(String::as_str));
+    Ok(json!(granted.map_err(|error| Failure::Environment(format!("--budget: {error}")))?))
 }
 
 /// Where it goes. Several may be named; each adds its devices.
@@ -65,6 +75,9 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
     });
     if let Some(interval_s) = interval_s {
         body["interval_s"] = interval_s.into();
+    }
+    if !arguments.budget.is_empty() {
+        body["budget"] = budget(&arguments.budget)?;
     }
     let answer = consent::post(&api, &["installations"], body, &arguments.consent).await?;
     if context.json {

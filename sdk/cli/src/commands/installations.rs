@@ -66,6 +66,9 @@ pub struct Change {
     /// Another version of the accessory
     #[arg(long)]
     version: Option<String>,
+    /// What a run may spend instead of what the accessory asks, such as memory_bytes_max=64MiB; replaces what was granted before
+    #[arg(long, value_name = "BOUND=AMOUNT", value_delimiter = ',')]
+    budget: Vec<String>,
     #[command(flatten)]
     consent: consent::Arguments,
 }
@@ -129,6 +132,9 @@ async fn changed(api: &Api, change: &Change) -> Result<Value, Failure> {
     }
     if let Some(version) = &change.version {
         body["version"] = version.as_str().into();
+    }
+    if !change.budget.is_empty() {
+        body["budget"] = install::budget(&change.budget)?;
     }
     if settings::says_something(&change.config) {
         let before = api.get(&["installations", &id], &[]).await?["config"].clone();

@@ -47,6 +47,14 @@ pub enum Command {
         /// publisher/name@version
         release: ReleaseRef,
     },
+    /// Say what changes from another version: permissions, and what a run may spend
+    Difference {
+        /// publisher/name@version
+        release: ReleaseRef,
+        /// The other version [default: the newest before it]
+        #[arg(long, value_name = "VERSION")]
+        from: Option<String>,
+    },
 }
 
 /// Shows what a release costs where it runs.
@@ -74,6 +82,9 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
         return usage(context, release).await;
     }
     let api = context.api()?;
+    if let Some(Command::Difference { release, from }) = command {
+        return difference(context, release, from.as_deref()).await;
+    }
     let Some(Command::Show { release }) = command else {
         let query = if let Some(Command::List(part)) = command { part.query() } else { Vec::new() };
         context.print_list(&api.get(&["releases"], &query).await?, "releases", COLUMNS, "no releases");
@@ -92,5 +103,25 @@ pub async fn run(context: &Context, command: Option<&Command>) -> Result<(), Fai
     }
     table::record(&answer);
     table::print(permissions.as_array().map_or(&[], Vec::as_slice), PERMISSIONS, "it asks no permission");
+    Ok(())
+}
+
+async fn difference(context: &Context, release: &ReleaseRef, from: Option<&str>) -> Result<(), Failure> {
+    let ReleaseRef { name, version } = release;
+    let (version, query): (String, Vec<(&str, &str)>) =
+        (version.to_string(), from.into_iter().map(|from| ("from", from)).collect());
+    let path = ["releases", name.publisher.as_str(), name.name.as_str(), version.as_str(), "difference"];
+    let answer = context.api()?.get(&path, &query).await?;
+    if context.json {
+        table::json(&answer);
+        return Ok(());
+    }
+    match answer["from"].as_str() {
+        None => table::line("there is no release before it"),
+        Some(from) => table::line(format!("{}: from {} to {version}", text(&answer, "accessory"), table::clean(from))),
+    }
+    for change in table::rows(&answer, "permissions").iter().chain(table::rows(&answer, "budget")) {
+        table::line(format!("  {}", text(change, "sentence")));
+    }
     Ok(())
 }

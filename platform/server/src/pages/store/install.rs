@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use fitment_domain::budget::BudgetAsked;
 use fitment_domain::installation::Target;
 use fitment_domain::manifest::Kind;
 use fitment_domain::tenant::Action;
@@ -177,6 +178,7 @@ fn asked(release: &Release, fields: &Fields, consent: BTreeSet<String>) -> Resul
     let interval = fields.text("interval_s").trim();
     let bad = || Problem::invalid("runs every: write a number of seconds");
     Ok(NewInstallation {
+        budget: BudgetAsked::default(),
         accessory: release.accessory.to_string(),
         version: Some(release.version.to_string()),
         target: body(fields.text("target"))?,

@@ -198,7 +198,7 @@ async fn an_installation_is_granted_more_or_less_than_the_accessory_asks_up_to_t
     let budget = json!({ "budget": { "memory_bytes_max": 64 * 1024 * 1024, "wall_ms_max": 10_000 } });
     let changed = scene.msp.patch(&path, budget.clone()).await.ok();
     assert_eq!(changed["installation"]["budget"], budget["budget"]);
-    assert_eq!(changed["warnings"][0], "A run may spend more: memory_bytes_max 64 MiB instead of 32 MiB.");
+    assert_eq!(changed["warnings"][0], "A run may spend more: memory_bytes_max 64 MiB instead of 8 MiB.");
     assert_eq!(changed["warnings"][1], "A run may spend less: wall_ms_max 10 s instead of 30 s.");
     scene.next().await;
     let granted = &scene.set.items[0].budget;
@@ -227,8 +227,8 @@ async fn an_installation_is_granted_more_or_less_than_the_accessory_asks_up_to_t
 async fn what_changes_between_two_releases_is_said_in_sentences() {
     let scene = Scene::new().await;
     let asks = json!([
+        { "name": "metrics", "reason": "Reads figures." },
         { "name": "files:read", "reason": "Reads logs.", "globs": ["/var/log/**", "/etc/issue"] },
-        { "name": "http", "reason": "Tells somebody.", "origins": ["https://api.example.com"] },
         { "name": "state", "reason": "Remembers where it was." },
     ]);
     publish_version(&scene.platform, "disk-space", "9.1.0", asks, Some(60_000)).await;
@@ -245,7 +245,7 @@ async fn what_changes_between_two_releases_is_said_in_sentences() {
             "Now may also read files in /etc/issue.",
             "May no longer read files in /etc/motd, /var/**.",
             "Now may also keep a few kilobytes of its own on the device between runs.",
-            "May no longer read the machine's figures: memory, file systems, processors, network counters.",
+            "May no longer send HTTP requests to https://api.example.com.",
         ]
     );
     assert_eq!(said(&answer, "budget"), ["A run may spend more: wall_ms_max 60 s instead of 30 s."]);

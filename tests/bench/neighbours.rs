@@ -38,7 +38,11 @@ pub(crate) async fn measure(sandbox: &Sandbox, neighbour: &ComponentRef, spec: &
         beside.extend(loud);
     }
     let (alone, beside, rises) = (Sorted::new(alone), Sorted::new(beside), Sorted::new(rises));
-    println!("a neighbour, every {} ms: N = {} alone and beside a guest that spins without end", PAUSE.as_millis(), alone.count());
+    println!(
+        "a neighbour, every {} ms: N = {} alone and beside a guest that spins without end",
+        PAUSE.as_millis(),
+        alone.count()
+    );
     for (name, times) in [("alone", &alone), ("beside it", &beside)] {
         println!("  {name:<32} median {:>8.1} µs   p99 {:>8.1} µs", times.median(), times.at(0.99));
     }
@@ -46,7 +50,11 @@ pub(crate) async fn measure(sandbox: &Sandbox, neighbour: &ComponentRef, spec: &
     let mut late = Vec::new();
     for (name, constants) in [("spins", &[][..]), ("grows", &[][..])] {
         let stopped = stop(sandbox, &guest::guest_with(name, constants), spec).await?;
-        println!("  {name}: ended {:.1} ms after its {LIMIT_MS} ms at the median, p99 {:.1} ms", stopped.median(), stopped.at(0.99));
+        println!(
+            "  {name}: ended {:.1} ms after its {LIMIT_MS} ms at the median, p99 {:.1} ms",
+            stopped.median(),
+            stopped.at(0.99)
+        );
         late.push(stopped);
     }
     let overrun = late.iter().map(|stopped| stopped.at(0.99)).fold(0.0, f64::max);

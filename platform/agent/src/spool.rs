@@ -162,7 +162,10 @@ impl Spool {
             }
             for (sequence, place) in scanned.records {
                 // A record that was written twice counts once.
-                self.insert((index, sequence), Entry { bytes: place.bytes as u64, lies: Lies::OnDisk(key.clone(), place) });
+                self.insert(
+                    (index, sequence),
+                    Entry { bytes: place.bytes as u64, lies: Lies::OnDisk(key.clone(), place) },
+                );
             }
             self.tidy(&key);
         }
@@ -361,10 +364,11 @@ impl Spool {
         self.counts.unreadable += 1;
         let path = self.path(segment);
         tracing::error!(path, offset = place.offset, "a result in the spool does not read and is set aside");
-        let kept = self.storage.read_part(&path, place.offset, place.bytes).map_err(SpoolError::from).and_then(|line| {
-            let (index, name) = segment;
-            self.refused.keep_line(self.storage.as_mut(), &self.epochs[*index], name, place.offset, &line)
-        });
+        let kept =
+            self.storage.read_part(&path, place.offset, place.bytes).map_err(SpoolError::from).and_then(|line| {
+                let (index, name) = segment;
+                self.refused.keep_line(self.storage.as_mut(), &self.epochs[*index], name, place.offset, &line)
+            });
         if let Err(error) = kept {
             tracing::warn!(%error, "it cannot be kept");
         }

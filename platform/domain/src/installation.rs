@@ -82,7 +82,9 @@ pub struct Installation {
 
 /// Why a consent is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("consent must name the permissions that are asked, and may leave out those that are optional; missing: [{missing}], not asked: [{surplus}]")]
+#[error(
+    "consent must name the permissions that are asked, and may leave out those that are optional; missing: [{missing}], not asked: [{surplus}]"
+)]
 pub struct ConsentMismatch {
     pub missing: String,
     pub surplus: String,

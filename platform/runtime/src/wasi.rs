@@ -82,7 +82,9 @@ fn offer_function(
         let value = match (answer, &refusal) {
             (Some(answer), _) => answer(&mut store, arguments)?,
             (None, Some(refusal)) => refusal.clone(),
-            (None, None) => bail!("the accessory called {what}, which no accessory gets: use the contract's own interfaces"),
+            (None, None) => {
+                bail!("the accessory called {what}, which no accessory gets: use the contract's own interfaces")
+            }
         };
         if let Some(result) = results.first_mut() {
             *result = value;
@@ -111,9 +113,8 @@ fn refuses(code: &str) -> bool {
 /// Returns what answers a function of the empty world.
 fn answer(interface: &str, name: &str) -> Option<Answer> {
     Some(match (interface, name) {
-        ("wasi:cli/environment", "get-environment" | "get-arguments") | ("wasi:filesystem/preopens", "get-directories") => {
-            |_, _| Ok(Val::List(Vec::new()))
-        }
+        ("wasi:cli/environment", "get-environment" | "get-arguments")
+        | ("wasi:filesystem/preopens", "get-directories") => |_, _| Ok(Val::List(Vec::new())),
         ("wasi:cli/environment", "initial-cwd")
         | ("wasi:cli/terminal-stdin" | "wasi:cli/terminal-stdout" | "wasi:cli/terminal-stderr", _) => {
             |_, _| Ok(Val::Option(None))
@@ -124,7 +125,9 @@ fn answer(interface: &str, name: &str) -> Option<Answer> {
         ("wasi:cli/stderr", _) => |store, _| handle(store, OUTPUT, STDERR),
         ("wasi:io/streams", "[method]output-stream.check-write") => |_, _| Ok(ok(Some(Val::U64(WRITE_BYTES_MAX)))),
         ("wasi:io/streams", "[method]output-stream.write" | "[method]output-stream.blocking-write-and-flush") => write,
-        ("wasi:io/streams", "[method]output-stream.flush" | "[method]output-stream.blocking-flush") => |_, _| Ok(ok(None)),
+        ("wasi:io/streams", "[method]output-stream.flush" | "[method]output-stream.blocking-flush") => {
+            |_, _| Ok(ok(None))
+        }
         ("wasi:io/streams", name) if name.ends_with("stream.subscribe") => |store, _| handle(store, POLLABLE, 0),
         ("wasi:io/streams", name) if name.starts_with("[method]") => {
             |_, _| Ok(Val::Result(Err(Some(Box::new(Val::Variant("closed".to_owned(), None))))))
@@ -145,10 +148,12 @@ fn answer(interface: &str, name: &str) -> Option<Answer> {
             Ok(time(u64::try_from(now.0).unwrap_or(0)))
         },
         ("wasi:clocks/wall-clock", "resolution") => |_, _| Ok(time(1)),
-        ("wasi:random/random" | "wasi:random/insecure", "get-random-bytes" | "get-insecure-random-bytes") => |_, arguments| {
-            let bytes = random(number(arguments))?;
-            Ok(Val::List(bytes.into_iter().map(Val::U8).collect()))
-        },
+        ("wasi:random/random" | "wasi:random/insecure", "get-random-bytes" | "get-insecure-random-bytes") => {
+            |_, arguments| {
+                let bytes = random(number(arguments))?;
+                Ok(Val::List(bytes.into_iter().map(Val::U8).collect()))
+            }
+        }
         ("wasi:random/random" | "wasi:random/insecure", _) => |_, _| Ok(Val::U64(random_number()?)),
         ("wasi:random/insecure-seed", _) => {
             |_, _| Ok(Val::Tuple(vec![Val::U64(random_number()?), Val::U64(random_number()?)]))
@@ -181,7 +186,8 @@ fn rep(store: &mut Store<'_>, handle: &Val) -> Result<u32> {
 fn write(store: &mut Store<'_>, arguments: &[Val]) -> Result<Val> {
     let [stream, Val::List(bytes)] = arguments else { bail!("a stream and bytes were expected") };
     let level = if rep(store, stream)? == STDERR { LogLevel::Warn } else { LogLevel::Info };
-    let bytes: Vec<u8> = bytes.iter().filter_map(|byte| if let Val::U8(byte) = byte { Some(*byte) } else { None }).collect();
+    let bytes: Vec<u8> =
+        bytes.iter().filter_map(|byte| if let Val::U8(byte) = byte { Some(*byte) } else { None }).collect();
     let text = String::from_utf8_lossy(&bytes);
     if !text.trim().is_empty() {
         store.data_mut().log.push(level, text.trim_end());
@@ -239,7 +245,8 @@ fn random(bytes: u64) -> Result<Vec<u8>> {
         bail!("{bytes} random bytes at once are too many, at most {RANDOM_BYTES_MAX}");
     }
     let mut buffer = vec![0; usize::try_from(bytes)?];
-    getrandom::fill(&mut buffer).map_err(|error| wasmtime::format_err!("the system gives no random numbers: {error}"))?;
+    getrandom::fill(&mut buffer)
+        .map_err(|error| wasmtime::format_err!("the system gives no random numbers: {error}"))?;
     Ok(buffer)
 }
 

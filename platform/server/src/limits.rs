@@ -1,8 +1,8 @@
 //! The layers that limit what accessories may do on a device: the plan of its MSP, and the ceilings of MSP, client and device.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use fitment_domain::capability::{Ceiling, Grants, Permission};
+use fitment_domain::capability::{Ceiling, Grants};
 use fitment_domain::ceiling::{self, Judgement, Layer, Limit, Subject};
 use fitment_domain::device::Device;
 use fitment_domain::id::{ClientId, DeviceId};
@@ -88,8 +88,7 @@ impl Verdict {
             // Deny by default: what cannot be worked out is not there.
             Err(error) => return Self { judgement: Judgement::default(), reasons: vec![why(error.to_string())] },
         };
-        let _ = manifest;
-        let optional: BTreeSet<Permission> = BTreeSet::new();
+        let optional = manifest.optional();
         let needed = judgement.missing.iter().filter(|(permission, _)| !optional.contains(permission));
         Self { reasons: needed.map(|(_, said)| why(said.clone())).collect(), judgement }
     }

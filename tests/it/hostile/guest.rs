@@ -40,7 +40,12 @@ fn replaced(text: &str, global: &str, value: &str) -> String {
 /// Makes a component of a core module that names the contract's functions, in the world whose entry it exports.
 fn component(text: &str) -> Vec<u8> {
     let module = wat::parse_str(text).unwrap_or_else(|e| panic!("{e}\n{text}"));
-    let entries = [(" \"wasi:", "stock"), ("/ticketing@", "ticketing-connector"), ("/probe-run@", "probe"), ("/script-run@", "script")];
+    let entries = [
+        (" \"wasi:", "stock"),
+        ("/ticketing@", "ticketing-connector"),
+        ("/probe-run@", "probe"),
+        ("/script-run@", "script"),
+    ];
     let world = entries.iter().find(|(entry, _)| text.contains(entry)).map_or("monitor", |(_, world)| world);
     encoded(module, world, StringEncoding::UTF8).unwrap_or_else(|e| panic!("{e}\n{text}"))
 }

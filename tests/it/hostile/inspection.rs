@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fitment_domain::bytes::Digest;
-use fitment_domain::validation::Severity;
 use fitment_domain::run::{End, Invocation, Returned};
 use fitment_domain::ticket::remote::{Call, Error};
+use fitment_domain::validation::Severity;
 use fitment_runner_client::{ComponentRef, PrepareError, RunSpec};
 
 use super::guest::guest;

@@ -66,7 +66,10 @@ async fn what_an_accessory_does_without_may_be_left_out_of_the_consent() {
     let body = |consent: Value| json!({ "accessory": "fitment/disk-space", "version": "0.1.0", "target": "all", "consent": consent });
     let refused = msp.post("/api/v1/installations", body(json!(["state"]))).await;
     assert_eq!((refused.status, refused.code()), (409, "consent-needed"));
-    assert_eq!((&refused.body["permissions"][0]["optional"], &refused.body["permissions"][1]["optional"]), (&json!(false), &json!(true)));
+    assert_eq!(
+        (&refused.body["permissions"][0]["optional"], &refused.body["permissions"][1]["optional"]),
+        (&json!(false), &json!(true))
+    );
     let installed = msp.post("/api/v1/installations", body(json!(["metrics"]))).await.ok()["installation"].clone();
     let (_, set) = device.set_after(Some(start.time)).await;
     assert!(set.items[0].grants.has(Permission::Metrics) && !set.items[0].grants.has(Permission::State));

@@ -116,7 +116,8 @@ async fn what_is_no_component_of_ours_is_refused() {
     let padded = [&good[..], &custom_section(4 * 1024 * 1024)].concat();
     shop.refused("too big", &shop.signed(padded), &[("too-large", "at most 4194304")]).await;
     // What brings a language along may be larger, where its manifest says so.
-    shop.refused("too big for any", &shop.signed(vec![0; 25 * 1024 * 1024]), &[("too-large", "at most 25165824")]).await;
+    shop.refused("too big for any", &shop.signed(vec![0; 25 * 1024 * 1024]), &[("too-large", "at most 25165824")])
+        .await;
     let padded = [&good[..], &custom_section(1024 * 1024)].concat();
     shop.refused("ballast", &shop.signed(padded), &[("custom-sections-too-large", "at most 1048576")]).await;
     let answer = shop.publisher.upload(&shop.signed(vec![0; 27 * 1024 * 1024])).await;

@@ -80,7 +80,11 @@ impl Storage for Disk {
         let platters = self.0.lock().unwrap();
         let all: BTreeSet<String> = match folder {
             "" => platters.files.keys().filter_map(|name| Some(name.split_once('/')?.0.to_owned())).collect(),
-            _ => platters.files.keys().filter_map(|n| n.strip_prefix(folder)?.strip_prefix('/').map(str::to_owned)).collect(),
+            _ => platters
+                .files
+                .keys()
+                .filter_map(|n| n.strip_prefix(folder)?.strip_prefix('/').map(str::to_owned))
+                .collect(),
         };
         Ok(all.into_iter().collect())
     }
@@ -102,7 +106,9 @@ impl Storage for Disk {
             Ok(true) => bytes.len() as u64,
             // What the power or the room ends may leave a part; it may also have been all of it, and nobody was told.
             Ok(false) => self.1.lock().unwrap().below(bytes.len() as u64 + 1),
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => self.1.lock().unwrap().below(bytes.len() as u64),
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                self.1.lock().unwrap().below(bytes.len() as u64)
+            }
             Err(_) => return whole.map(drop),
         };
         let kept = usize::try_from(kept).unwrap();

@@ -197,8 +197,9 @@ fn begin(
     request: RunRequest,
     source: Source,
 ) {
-    let linked =
-        source.accepts(&request).and_then(|()| library.linked(&request.artifact, &request.invocation, &request.grants, &request.optional));
+    let linked = source
+        .accepts(&request)
+        .and_then(|()| library.linked(&request.artifact, &request.invocation, &request.grants, &request.optional));
     let (engine, pace, supervisor, places) = (engine.clone(), pace.clone(), supervisor.clone(), Arc::clone(places));
     tokio::spawn(async move {
         // The semaphore is never closed: without a permit the run would only be less bounded, so it goes on either way.

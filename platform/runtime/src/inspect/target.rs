@@ -164,7 +164,9 @@ fn unknown_imports(contract: &Resolve, worlds: &[(String, WorldId)], imports: &[
     let world_imports = worlds.iter().flat_map(|(_, id)| contract.worlds[*id].imports.keys());
     let known: BTreeSet<String> =
         world_imports.map(|key| without_version(&contract.name_world_key(key)).to_owned()).collect();
-    for import in imports.iter().filter(|import| !known.contains(without_version(import)) && !is_wasi(import)).take(NAMED_MAX) {
+    for import in
+        imports.iter().filter(|import| !known.contains(without_version(import)) && !is_wasi(import)).take(NAMED_MAX)
+    {
         inspection.problems.push(Problem::error(
             "unknown-import",
             format!("import {import} is not in the contract"),

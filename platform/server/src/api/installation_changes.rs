@@ -19,9 +19,8 @@ use utoipa::ToSchema;
 
 use super::fit::judge;
 use super::installations::{
-    consent_needed,
-    InstallationView, Installed, TargetBody, agreed, configured, fitting, found, interval, may_target, reassign,
-    spending, target, view,
+    InstallationView, Installed, TargetBody, agreed, configured, consent_needed, fitting, found, interval, may_target,
+    reassign, spending, target, view,
 };
 use super::{find_release, verified_for};
 use crate::app::Shared;

@@ -143,6 +143,7 @@ impl Orders {
     ) {
         let outcome = Outcome::Execution { transaction: transaction.clone(), ending, saved_s };
         let result = RunResult {
+            digest: None,
             sequence: 0,
             installation: installation.clone(),
             started: clock::now(),
@@ -310,7 +311,7 @@ impl Orders {
         {
             tracing::warn!(%error, "what the run left is not kept");
         }
-        let ending = ending(&report.end);
+        let ending = ending(&report.end, report.run > 0);
         tracing::info!(transaction = %id, ended = ?ending.ended(), "an order ended");
         self.put(id, installation, ending, report, host.saved_s()).await;
         self.ended(id);
@@ -357,7 +358,7 @@ fn failed(kind: &str, message: &str) -> Ending {
     }
 }
 
-fn ending(end: &End) -> Ending {
+fn ending(end: &End, began: bool) -> Ending {
     let ending = match end {
         End::Returned(Returned::Script(outcome)) => Ending::Done(outcome.clone()),
         End::Returned(_) => failed("bad-answer", "a script answered like another kind"),
@@ -365,6 +366,8 @@ fn ending(end: &End) -> Ending {
         End::Exhausted(field) => failed("exhausted", &format!("the budget's {field} was reached")),
         End::Trapped(backtrace) => failed("trapped", backtrace),
         End::Refused(reason) => failed("refused", reason),
+        // What it had done by then nobody knows; what was not begun has no usage, and is said to have failed.
+        End::RunnerLost(_) if began => Ending::OutcomeUnknown,
         End::RunnerLost(reason) => failed("runner-lost", reason),
     };
     match ending.problem() {

@@ -144,6 +144,7 @@ impl Spool {
 
     fn scan(&mut self, index: usize) -> Result<(), SpoolError> {
         let names = self.storage.list(self.epochs[index].as_str())?;
+        self.take_over(index, &names)?;
         for (number, name) in names.into_iter().filter_map(|name| Some((segment::number(&name)?, name))) {
             self.next_segment = self.next_segment.max(number.saturating_add(1));
             let key = (index, name);
@@ -168,6 +169,30 @@ impl Spool {
                 );
             }
             self.tidy(&key);
+        }
+        Ok(())
+    }
+
+    /// Brings what an agent before 0.1.2 left, one file for each result, into files of ours.
+    fn take_over(&mut self, index: usize, names: &[String]) -> Result<(), SpoolError> {
+        let mut old = Vec::new();
+        for name in names.iter().filter(|name| name.strip_suffix(".json").is_some_and(|n| n.parse::<u64>().is_ok())) {
+            let name = format!("{}/{name}", self.epochs[index]);
+            let read = self.storage.read(&name, segment::LINE_BYTES_MAX as u64)?;
+            match serde_json::from_slice::<RunResult>(&read) {
+                Ok(result) => old.push((name, result)),
+                Err(error) => {
+                    self.counts.unreadable += 1;
+                    tracing::error!(name, %error, "a result of an earlier agent does not read and stays where it is");
+                }
+            }
+        }
+        for (name, result) in old {
+            // Two starts at once are kept apart by the agent's lock; a power cut in between leaves it twice, which counts once.
+            self.next_segment =
+                self.next_segment.max(names.iter().filter_map(|n| segment::number(n)).max().unwrap_or(0) + 1);
+            self.write(index, &[result])?;
+            self.storage.remove(&name)?;
         }
         Ok(())
     }
@@ -201,6 +226,9 @@ impl Spool {
             for result in results {
                 let bytes = serde_json::to_vec(&result).map_or(0, |json| json.len() as u64);
                 let key = (self.epochs.len() - 1, result.sequence);
+                if self.entries.contains_key(&key) {
+                    continue;
+                }
                 self.insert(key, Entry { bytes, lies: Lies::InMemory(Box::new(result)) });
             }
         }
@@ -208,14 +236,26 @@ impl Spool {
         written
     }
 
-    /// Appends records of one epoch to its open file, or to a new one.
-    fn write(&mut self, index: usize, results: &[RunResult]) -> Result<(), SpoolError> {
+    /// Appends records of one epoch, no more to a file than it takes. What was appended before one fails is on disk.
+    fn write(&mut self, index: usize, mut results: &[RunResult]) -> Result<(), SpoolError> {
+        while !results.is_empty() {
+            results = self.append(index, results)?;
+        }
+        Ok(())
+    }
+
+    /// Appends as many records as a file takes to the open file, or to a new one. Returns the rest.
+    fn append<'a>(&mut self, index: usize, results: &'a [RunResult]) -> Result<&'a [RunResult], SpoolError> {
         let (mut bytes, mut places) = (Vec::new(), Vec::new());
         for result in results {
             let offset = bytes.len() as u64;
             let length = segment::encode(result, &mut bytes).map_err(|e| SpoolError::Malformed(e.to_string()))?;
             places.push((result.sequence, Place { offset, bytes: length }));
+            if bytes.len() as u64 >= SEGMENT_BYTES {
+                break;
+            }
         }
+        let rest = &results[places.len()..];
         let open = self.open.take().filter(|(epoch, _)| *epoch == index);
         let open = open.filter(|key| self.segments.get(key).is_some_and(|segment| segment.bytes < SEGMENT_BYTES));
         let key = open.unwrap_or_else(|| {
@@ -237,7 +277,7 @@ impl Spool {
             self.insert((index, sequence), Entry { bytes: place.bytes as u64, lies: Lies::OnDisk(key.clone(), place) });
         }
         self.open = Some(key);
-        Ok(())
+        Ok(rest)
     }
 
     fn insert(&mut self, key: Key, entry: Entry) {
@@ -336,27 +376,47 @@ impl Spool {
                 }
                 keys.push(*key);
             }
-            let results: Vec<RunResult> = keys.into_iter().filter_map(|key| self.read(key)).collect();
+            let mut results = Vec::new();
+            for key in keys {
+                match self.read(key) {
+                    Ok(result) => results.extend(result),
+                    // The disk does not answer now; it may well do so later, and nothing is lost by waiting.
+                    Err(error) => {
+                        tracing::warn!(%error, "results in the spool cannot be read now and wait");
+                        if results.is_empty() {
+                            return None;
+                        }
+                        break;
+                    }
+                }
+            }
             if !results.is_empty() {
                 return Some(Results { spool: self.epochs[first.0].clone(), results });
             }
         }
     }
 
-    fn read(&mut self, key: Key) -> Option<RunResult> {
-        let (segment, place) = match &self.entries.get(&key)?.lies {
-            Lies::InMemory(result) => return Some(result.as_ref().clone()),
-            Lies::OnDisk(segment, place) => (segment.clone(), *place),
+    /// Reads a record; none if it is damaged, which sets it aside.
+    fn read(&mut self, key: Key) -> io::Result<Option<RunResult>> {
+        let (segment, place) = match self.entries.get(&key).map(|entry| &entry.lies) {
+            None => return Ok(None),
+            Some(Lies::InMemory(result)) => return Ok(Some(result.as_ref().clone())),
+            Some(Lies::OnDisk(segment, place)) => (segment.clone(), *place),
         };
         // What is sent now is settled soon: what comes next goes into a file of its own.
         self.open.take_if(|open| *open == segment);
         let line = self.storage.read_part(&self.path(&segment), place.offset, place.bytes);
-        let result = line.ok().and_then(|line| segment::decode(&line)).filter(|result| result.sequence == key.1);
+        let line = match line {
+            // The file is shorter than it was: what is missing does not come back.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Vec::new(),
+            line => line?,
+        };
+        let result = segment::decode(&line).filter(|result| result.sequence == key.1);
         if result.is_none() {
             self.set_aside(&segment, place);
             self.forget(key);
         }
-        result
+        Ok(result)
     }
 
     /// Keeps a line that does not read for a person.
@@ -389,7 +449,7 @@ impl Spool {
         let Some(key) = self.key(epoch, sequence) else { return false };
         self.counts.refused += 1;
         tracing::error!(sequence, reason, "the server refuses a result for good; it is set aside");
-        if let Some(result) = self.read(key)
+        if let Ok(Some(result)) = self.read(key)
             && let Err(error) = self.refused.keep(self.storage.as_mut(), epoch, &result, reason)
         {
             tracing::warn!(%error, "the refused result cannot be kept");

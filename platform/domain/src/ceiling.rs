@@ -28,7 +28,11 @@ pub enum BadCeiling {
     Line(String, &'static str),
     #[error("permissions.{permission}.{field} has {got} entries, at most {ENTRIES_MAX} are accepted")]
     Entries { permission: &'static str, field: String, got: usize },
-    #[error("permissions.{permission}.{field}: {entry:?} does not read as a pattern")]
+    #[error(
+        "no permission is named: name what may be done; that nothing may be done is said in so many words (`fitment ceilings set --nothing`)"
+    )]
+    Nothing,
+    #[error("permissions.{permission}.{field}: {entry:?} does not read as a pattern, or has a comma in it")]
     Entry { permission: &'static str, field: String, entry: String },
 }
 
@@ -96,7 +100,7 @@ pub fn from_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Writte
         let patterns = patterns.split(',').map(str::trim).filter(|pattern| !pattern.is_empty());
         parts.entry(field.trim().to_owned()).or_default().extend(patterns.map(str::to_owned));
     }
-    Ok(written)
+    if written.is_empty() { Err(BadCeiling::Nothing) } else { Ok(written) }
 }
 
 /// Writes a ceiling in words, as `from_words` reads them.
@@ -353,7 +357,9 @@ mod tests {
         ] {
             assert_eq!(read(&written(json)).ok().and_then(|c| write(&c)), Some(written(json)));
             let words = to_words(&written(json));
-            assert_eq!(from_words(words.iter().map(String::as_str)), Ok(written(json)), "{words:?}");
+            // An empty form says nothing: that nothing may be done is said in so many words.
+            let wanted = if words.is_empty() { Err(BadCeiling::Nothing) } else { Ok(written(json)) };
+            assert_eq!(from_words(words.iter().map(String::as_str)), wanted, "{words:?}");
         }
         for (json, wanted) in [
             (r#"{"mail": {}}"#, "not supported"),
@@ -364,6 +370,7 @@ mod tests {
             (r#"{"http": {"origins": []}}"#, "permissions.http.origins is empty"),
             (r#"{"files:read": {"globs": ["x"]}}"#, "permissions.files:read.globs: \"x\" does not read"),
             (r#"{"net": {"hosts": ["target"]}}"#, "does not read"),
+            (r#"{"files:read": {"globs": ["/srv/a,/b/**"]}}"#, "has a comma in it"),
         ] {
             let said = read(&written(json)).err().map(|e| e.to_string()).unwrap_or_default();
             assert!(said.contains(wanted), "{json}: {said}");

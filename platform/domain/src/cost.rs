@@ -140,7 +140,7 @@ impl Histogram {
 
     /// Returns a value that this share of the runs does not exceed, in thousandths: 990 is p99. None without runs.
     pub fn percentile(&self, per_mille: i64) -> Option<u64> {
-        let wanted = self.runs().saturating_mul(per_mille).div_euclid(1_000).max(1);
+        let wanted = self.runs().saturating_mul(per_mille).saturating_add(999).div_euclid(1_000).max(1);
         let mut seen = 0;
         self.0
             .iter()
@@ -155,6 +155,13 @@ impl Histogram {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_few_runs_the_dearest_counts_too() {
+        let histogram = Histogram([(1, 1), (2, 1), (3, 1)].into());
+        let of = |per_mille| histogram.percentile(per_mille);
+        assert_eq!((of(500), of(990)), (Some(bucket_max(2)), Some(bucket_max(3))));
+    }
 
     #[test]
     fn a_bucket_is_no_wider_than_a_quarter_of_what_lies_in_it() {

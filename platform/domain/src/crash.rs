@@ -18,6 +18,8 @@ pub const LOSSES_WINDOW_MS: u64 = HOUR_MS;
 pub const QUARANTINE_MS: u64 = DAY_MS;
 /// A release that is quarantined on so many devices within [`SIGNAL_WINDOW_MS`] is told to its publisher and to the operators.
 pub const SIGNAL_DEVICES: i64 = 3;
+/// They are devices of so many MSPs: what one says of a release is no proof.
+pub const SIGNAL_MSPS: i64 = 2;
 pub const SIGNAL_WINDOW_MS: u64 = 7 * DAY_MS;
 
 /// The kind of the result of a run that was left out because its installation rests.

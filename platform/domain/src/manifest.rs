@@ -206,6 +206,8 @@ pub enum BadManifest {
     ParametersWithoutScript(&'static str),
     #[error("permission {name}: a {kind} changes nothing on the device, only scripts may ask this")]
     ChangesDevice { name: String, kind: &'static str },
+    #[error("permission {0}: a connector needs what it asks, only what runs on devices may ask it as optional")]
+    OptionalForConnector(String),
     #[error(
         "config.schema: a probe's configuration has a list \"targets\"; the schema must have properties.targets of type array"
     )]
@@ -259,6 +261,9 @@ impl Manifest {
         if kind == Kind::Probe && self.config_schema.pointer("/properties/targets/type") != Some(&"array".into()) {
             problems.push(BadManifest::TargetsMissing);
         }
+        for entry in self.permissions.iter().filter(|entry| entry.optional && !kind.runs_on_devices()) {
+            problems.push(BadManifest::OptionalForConnector(entry.name.clone()));
+        }
         let changing =
             |entry: &&PermissionAsked| Permission::parse(&entry.name).is_ok_and(Permission::changes_the_device);
         for entry in self.permissions.iter().filter(changing).filter(|_| kind != Kind::Script) {
@@ -295,6 +300,9 @@ impl Manifest {
 
     /// Returns the permissions without which it does.
     pub fn optional(&self) -> BTreeSet<Permission> {
+        if self.kind == Kind::TicketingConnector.as_str() {
+            return BTreeSet::new();
+        }
         let optional = self.permissions.iter().filter(|entry| entry.optional);
         optional.filter_map(|entry| Permission::parse(&entry.name).ok()).collect()
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::budget::Usage;
+use crate::bytes::Digest;
 use crate::device::Facts;
 use crate::execution::Ending;
 use crate::finding::Finding;
@@ -179,6 +180,9 @@ pub struct RunResult {
     pub outcome: Outcome,
     #[serde(default)]
     pub log: Vec<LogLine>,
+    /// The component that ran, or was to run. Agents before 0.1.1 did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
 }
 
 /// How the run went.

@@ -110,7 +110,8 @@ pub fn is_well_formed_ceiling(reach: Reach, entry: &str) -> bool {
         Reach::Hosts => entry.starts_with("*:") && Endpoint::of_host(entry).is_some(),
         Reach::Secrets | Reach::Units | Reach::Globs | Reach::Commands => false,
     };
-    entry == ANY || is_well_formed(reach, entry) || (wide && entry.len() <= ENTRY_CHARS_MAX)
+    // In words, commas stand between patterns.
+    !entry.contains(',') && (entry == ANY || is_well_formed(reach, entry) || (wide && entry.len() <= ENTRY_CHARS_MAX))
 }
 
 fn is_unit(text: &str, pattern: bool) -> bool {

@@ -90,6 +90,11 @@ impl Sandbox {
         Self::start_with(config, &[]).await
     }
 
+    /// Starts a runner that reads nothing of this machine: for what runs on a server.
+    pub async fn start_without_device(config: SandboxConfig) -> Result<Self, SandboxError> {
+        Self::start_with(config, &["--no-device"]).await
+    }
+
     /// Starts a runner that takes its readings from fixtures and reads nothing of this machine: for [`Sandbox::simulate`].
     pub async fn start_simulating(config: SandboxConfig) -> Result<Self, SandboxError> {
         Self::start_with(config, &["--simulate"]).await

@@ -31,6 +31,7 @@ pub mod offered {
         imports: {
             "fitment:accessory/http.send": async | trappable,
             "fitment:accessory/metrics.read-cpu": async | trappable,
+            "fitment:accessory/metrics.read-filesystems": async | trappable,
             "fitment:accessory/processes.list-processes": async | trappable,
             "fitment:accessory/logs.read": async | trappable,
             "fitment:accessory/exec.run": async | trappable,

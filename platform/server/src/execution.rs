@@ -2,7 +2,7 @@
 
 use fitment_domain::device::Device;
 use fitment_domain::execution::{self, Event, Step};
-use fitment_domain::id::RequestId;
+use fitment_domain::id::{ReleaseId, RequestId};
 use fitment_domain::protocol::{Outcome, RunResult};
 use fitment_domain::time::UnixMs;
 use fitment_store::{ExecutionRow, RequestRow, StoreError, Tx};
@@ -31,10 +31,11 @@ pub async fn find<'a>(
 }
 
 impl Reported<'_> {
-    /// Writes how the execution ended. What the device said before stays.
-    pub async fn take(self, tx: &mut Tx, received: UnixMs) -> Result<RequestId, StoreError> {
+    /// Writes how the execution ended, and returns whose it was. What the device said before stays.
+    pub async fn take(self, tx: &mut Tx, received: UnixMs) -> Result<(RequestId, ReleaseId), StoreError> {
         let Self { request, mut execution, result } = self;
-        let Outcome::Execution { ending, saved_s, .. } = &result.outcome else { return Ok(request.id) };
+        let whose = (request.id.clone(), request.release.clone());
+        let Outcome::Execution { ending, saved_s, .. } = &result.outcome else { return Ok(whose) };
         let standing = execution.at(&request, received);
         if let Ok(Step::To(next)) = execution::step(standing, Event::End(ending.ended())) {
             execution.state = next;
@@ -45,6 +46,6 @@ impl Reported<'_> {
             execution.saved_s = *saved_s;
             tx.put_execution(&execution).await?;
         }
-        Ok(request.id)
+        Ok(whose)
     }
 }

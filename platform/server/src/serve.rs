@@ -103,7 +103,7 @@ async fn assemble(settings: &Settings, agents_url: String, store: Store) -> anyh
     let keys = Keys::load(&vault)?;
     let authorities = Authorities::load(&vault, clock.now())?;
     known_keys::check(&store, &keys, &authorities).await?;
-    let sandbox = Sandbox::start(SandboxConfig {
+    let sandbox = Sandbox::start_without_device(SandboxConfig {
         programs_dir: settings.programs.clone(),
         cache_dir: settings.data.join("compiled"),
         mac_key: keys.cache_mac,

@@ -1,6 +1,6 @@
 //! What happened to a release on many devices, for its publisher and for those who run the marketplace: told without names.
 
-use fitment_domain::crash::{QUARANTINED, SIGNAL_DEVICES, SIGNAL_WINDOW_MS, trap_words};
+use fitment_domain::crash::{QUARANTINED, SIGNAL_DEVICES, SIGNAL_MSPS, SIGNAL_WINDOW_MS, trap_words};
 use fitment_domain::device::Device;
 use fitment_domain::execution::Ending;
 use fitment_domain::id::{JobId, ReleaseId};
@@ -34,20 +34,28 @@ pub async fn note(
     else {
         return Ok(());
     };
+    if !matches!(kind.as_str(), TRAPPED | QUARANTINED) {
+        return Ok(());
+    }
+    let Scope::Tenant(tenant) = tx.scope() else { return Ok(()) };
+    let tenant = tenant.to_string();
+    // A test tenant says nothing about what others published.
+    let tried = tx.is_tried(release).await?;
+    if tried == Some(false) {
+        return Ok(());
+    }
     match kind.as_str() {
         TRAPPED => {
-            let (words, open) = (trap_words(message), tx.is_tried_by_its_publisher(release).await?);
+            let words = trap_words(message);
             // One MSP is one witness: its devices have its configuration in common, and what is told must not be.
-            let witness = match tx.scope() {
-                Scope::Tenant(tenant) => tenant.to_string(),
-                _ => return Ok(()),
-            };
-            let signal = Signal { kind: TRAPPED, words: &words, witness: &witness, open };
+            let signal = Signal { kind: TRAPPED, words: &words, place: "", witness: &tenant, open: tried.is_some() };
             tx.note_signal(release, &signal, since(now), now).await?;
         }
-        QUARANTINED => {
-            let signal = Signal { kind: QUARANTINED, words: "", witness: device.id.as_str(), open: false };
-            if tx.note_signal(release, &signal, since(now), now).await? == SIGNAL_DEVICES {
+        QUARANTINED if tried.is_none() => {
+            let signal =
+                Signal { kind: QUARANTINED, words: "", place: &tenant, witness: device.id.as_str(), open: false };
+            let seen = tx.note_signal(release, &signal, since(now), now).await?;
+            if seen.witnesses >= SIGNAL_DEVICES && seen.marks >= SIGNAL_MSPS && !seen.told {
                 let job = JobId::from_random(clock::random()?);
                 tx.enqueue(&job, JobKind::Signal.as_str(), release.as_str(), now).await?;
             }

@@ -9,7 +9,7 @@ create table release_costs (
   primary key (release_id, measure, bucket, shard)
 );
 
--- What happened to a release in several places. The witness is a mark of who saw it, from which nobody can tell who that is.
+-- What happened to a release in several places. The witness is a mark of who saw it: it tells two apart, and is nobody's name.
 create table release_signals (
   release_id TEXT not null,
   kind TEXT not null,

@@ -26,13 +26,25 @@ pub struct Signal<'a> {
     pub kind: &'a str,
     /// What is told of it; things with equal words are one.
     pub words: &'a str,
+    /// Where it was seen, beyond who saw it: counted apart, and not kept.
+    pub place: &'a str,
     /// Who saw it. It is not kept.
     pub witness: &'a str,
     /// Seen where its publisher may look at everything.
     pub open: bool,
 }
 
-/// What several saw of a release.
+/// How many saw anything of one kind of a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    pub witnesses: i64,
+    /// Different things, or places.
+    pub marks: i64,
+    /// Whether it was told to people before.
+    pub told: bool,
+}
+
+/// What was seen of a release, by those whose words its publisher may see, or by all the others together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignalRow {
     pub kind: String,
@@ -67,17 +79,17 @@ impl Tx {
         Ok(())
     }
 
-    /// Notes what was seen of a release, and returns how many different witnesses saw anything of this kind since a time.
+    /// Notes what was seen of a release, and returns how many saw anything of this kind since a time.
     pub async fn note_signal(
         &mut self,
         release: &ReleaseId,
         signal: &Signal<'_>,
         since: UnixMs,
         now: UnixMs,
-    ) -> Result<i64> {
+    ) -> Result<Seen> {
         self.tenant()?;
         let words = storable(signal.words);
-        let what = mark(&[signal.kind, &words]);
+        let what = mark(&[signal.kind, &words, signal.place]);
         let witness = mark(&["witness", release.as_str(), signal.kind, signal.witness]);
         let sql = "update release_signals set times = times + 1, last = $5 \
                    where release_id = $1 and kind = $2 and mark = $3 and witness = $4";
@@ -95,18 +107,28 @@ impl Tx {
                 self.execute(statement.bind(&words).bind(i64::from(signal.open)).bind(now.0)).await?;
             }
         }
-        let sql = "select count(distinct witness) as seen from release_signals \
-                   where release_id = $1 and kind = $2 and last >= $3";
+        let sql = "select count(distinct witness) as witnesses, count(distinct mark) as marks, \
+                   (select count(*) from release_signals t where t.release_id = $1 and t.kind = 'told' and t.mark = $2) as told \
+                   from release_signals where release_id = $1 and kind = $2 and last >= $3";
         let found = self.row(query(sql).bind(release.as_str()).bind(signal.kind).bind(since.0)).await?;
-        found.map_or(Ok(0), |row| Row::of("release_signals", &row).int("seen"))
+        let row = found.ok_or_else(|| StoreError::Sql("a count has no row".to_owned()))?;
+        let row = Row::of("release_signals", &row);
+        Ok(Seen { witnesses: row.int("witnesses")?, marks: row.int("marks")?, told: row.flag("told")? })
     }
 
-    /// Returns whether the tenant in scope is the test tenant of the one who published this release.
-    pub async fn is_tried_by_its_publisher(&mut self, release: &ReleaseId) -> Result<bool> {
+    /// Lets go what was seen of releases before a time, also that it was told: what still happens is told again.
+    pub async fn forget_signals(&mut self, before: UnixMs) -> Result<()> {
+        self.platform()?;
+        self.execute(query("delete from release_signals where last < $1").bind(before.0)).await.map(drop)
+    }
+
+    /// Returns whether the tenant in scope is a publisher's test tenant, and if so, whether it published this release.
+    pub async fn is_tried(&mut self, release: &ReleaseId) -> Result<Option<bool>> {
         let tenant = self.tenant()?;
-        let sql = "select p.id from publishers p join releases r on r.publisher = p.id \
-                   where p.test_tenant = $1 and r.id = $2";
-        Ok(self.row(query(sql).bind(tenant.as_str()).bind(release.as_str())).await?.is_some())
+        let sql = "select (select count(*) from releases r where r.id = $2 and r.publisher = p.id) as own \
+                   from publishers p where p.test_tenant = $1";
+        let found = self.row(query(sql).bind(tenant.as_str()).bind(release.as_str())).await?;
+        found.map(|row| Row::of("publishers", &row).flag("own")).transpose()
     }
 
     /// Notes that something about a release was told. False if it was before.
@@ -137,10 +159,11 @@ impl Tx {
     pub async fn release_signals(&mut self, release: &ReleaseId, since: UnixMs) -> Result<Vec<SignalRow>> {
         self.not_a_tenant()?;
         let owner = self.owner().to_owned();
-        let sql = "select kind, words, count(*) as witnesses, max(open) as open, cast(sum(times) as BIGINT) as times, \
+        let sql = "select kind, words, count(distinct witness) as witnesses, open, cast(sum(times) as BIGINT) as times, \
                    min(first) as first, max(last) as last from release_signals \
                    where release_id = $1 and last >= $2 and kind <> 'told' \
-                   and ($3 = 'platform' or exists (select 1 from releases r where r.id = $1 and r.publisher = $3)) group by kind, words order by max(last) desc, words";
+                   and ($3 = 'platform' or exists (select 1 from releases r where r.id = $1 and r.publisher = $3)) \
+                   group by kind, words, open order by max(last) desc, words, open";
         let read = |row: &Row<'_>| {
             Ok(SignalRow {
                 kind: row.text("kind")?,

@@ -106,4 +106,6 @@ fn a_runner_that_was_broken_reads_figures_and_does_nothing_else() {
     assert!(state.exists() && !Path::new("/tmp/fitment-probe").exists());
     // One that only plays with fixtures does not even read.
     assert_eq!(probe(&["--simulate"], &paths), ["DONE a thread"]);
+    // What runs on a server sees nothing of it.
+    assert_eq!(probe(&["--no-device"], &paths), ["DONE a thread"]);
 }

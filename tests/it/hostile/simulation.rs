@@ -28,7 +28,7 @@ async fn simulate(lab: &Lab, simulation: Simulation) -> RunReport {
 async fn a_runner_of_a_real_device_takes_no_simulated_readings() {
     let lab = Lab::new().await;
     let refused = simulate(&lab, Simulation { memory: Some(Ok(MEMORY)), ..Simulation::default() }).await;
-    let words = "this runner reads the device and takes no simulated readings";
+    let words = "this runner takes no simulated readings";
     assert_eq!(refused.end, End::Refused(words.to_owned()));
     assert!(told(&lab.run(&guest("measures"), measuring()).await) > 1e6, "the bytes of this machine's memory");
 }

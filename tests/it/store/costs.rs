@@ -12,7 +12,15 @@ use crate::support::databases::Database;
 
 fn result(msp: &Msp, wall_us: u64, outcome: Outcome) -> RunResult {
     let usage = Usage { wall_us, cpu_us: wall_us / 2, ..Usage::default() };
-    RunResult { sequence: 1, installation: msp.installation.clone(), started: NOW, usage, outcome, log: vec![] }
+    RunResult {
+        digest: None,
+        sequence: 1,
+        installation: msp.installation.clone(),
+        started: NOW,
+        usage,
+        outcome,
+        log: vec![],
+    }
 }
 
 // proves C3 (every run returns what it cost)
@@ -54,15 +62,15 @@ pub(crate) async fn what_several_saw_of_a_release_is_counted_once_each(database:
     let mut counted = Vec::new();
     for witness in ["dev_1", "dev_1", "dev_2", "dev_3", "dev_2"] {
         let mut tx = store.begin(msp.scope()).await.unwrap();
-        let signal = Signal { kind: "quarantined", words: "", witness, open: false };
-        counted.push(tx.note_signal(&release, &signal, since, NOW).await.unwrap());
+        let signal = Signal { kind: "quarantined", words: "", place: "tenant", witness, open: false };
+        counted.push(tx.note_signal(&release, &signal, since, NOW).await.unwrap().witnesses);
         tx.commit().await.unwrap();
     }
     assert_eq!(counted, [1, 1, 2, 3, 3]);
     let mut tx = store.begin(msp.scope()).await.unwrap();
     for number in 0..60 {
         let words = format!("wasm trap: {number}");
-        let signal = Signal { kind: "trapped", words: &words, witness: "tenant", open: number == 0 };
+        let signal = Signal { kind: "trapped", words: &words, place: "", witness: "tenant", open: number == 0 };
         tx.note_signal(&release, &signal, since, NOW.plus_ms(1)).await.unwrap();
     }
     tx.commit().await.unwrap();
@@ -81,6 +89,22 @@ pub(crate) async fn what_several_saw_of_a_release_is_counted_once_each(database:
     assert!(tx.note_told(&release, "quarantined", NOW).await.unwrap());
     assert!(!tx.note_told(&release, "quarantined", NOW).await.unwrap(), "once");
     assert!(tx.release(&release).await.unwrap().unwrap().quarantined);
+    tx.commit().await.unwrap();
+    // Of one trap, what the publisher's own test tenant saw and what an MSP saw stand apart.
+    let mut tx = store.begin(msp.scope()).await.unwrap();
+    let signal = Signal { kind: "trapped", words: "wasm trap: 0", place: "", witness: "other", open: false };
+    let seen = tx.note_signal(&release, &signal, since, NOW.plus_ms(2)).await.unwrap();
+    assert_eq!((seen.witnesses, seen.told), (2, false));
+    tx.commit().await.unwrap();
+    let mut tx = store.begin(Scope::Platform).await.unwrap();
+    let rows = tx.release_signals(&release, since).await.unwrap();
+    let both: Vec<_> =
+        rows.iter().filter(|row| row.words == "wasm trap: 0").map(|row| (row.open, row.witnesses, row.times)).collect();
+    assert_eq!(both, [(false, 1, 1), (true, 1, 1)]);
+    // What is old goes, also that it was told.
+    tx.forget_signals(NOW.plus_ms(1)).await.unwrap();
+    assert_eq!(tx.quarantines(&release, since).await.unwrap(), 0);
+    assert!(!tx.release(&release).await.unwrap().unwrap().quarantined);
     tx.commit().await.unwrap();
     let mut raw = sqlx::AnyConnection::connect(&database.url).await.unwrap();
     let named = "select count(*) from release_signals where witness like 'dev%' or witness = 'tenant'";

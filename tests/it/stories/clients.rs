@@ -125,9 +125,10 @@ fn filled(path: &str, branch: &Branch) -> String {
         "series" => "series",
         "requests" => "request",
         "locations" => "location",
+        "permission-ceilings" => "device",
         other => panic!("{path}: say which of a client's things {other} holds"),
     };
-    path.replace("{id}", branch.id(what))
+    path.replace("{id}", branch.id(what)).replace("{subject}", branch.id(what))
 }
 
 /// Asks with a client's ids for changes that a technician may make.

@@ -24,6 +24,7 @@ async fn enrol(msp: &Session) -> HandDevice {
 /// Sends results that ended like this, with these sequences.
 async fn failed(device: &HandDevice, installation: &Value, kind: &str, message: &str, sequences: &[u64]) {
     let result = |sequence: &u64| RunResult {
+        digest: None,
         sequence: *sequence,
         installation: serde_json::from_value(installation.clone()).unwrap(),
         started: now(),
@@ -42,18 +43,18 @@ async fn a_release_that_devices_quarantine_is_told_to_its_publisher_and_to_the_o
     platform.publish("load").await;
     let (msp, publisher, operator) = (platform.msp().await, platform.publisher().await, platform.operator().await);
     let installation = install(&msp).await;
-    let mut devices = Vec::new();
     for _ in 0..3 {
-        devices.push(enrol(&msp).await);
+        failed(&enrol(&msp).await, &installation, "quarantined", "it is not run here", &[1, 2]).await;
     }
-    for device in &devices[..2] {
-        failed(device, &installation, "quarantined", "it is not run here", &[1, 2]).await;
-    }
+    // What the devices of one MSP say is no proof.
     let usage = publisher.get(&format!("{RELEASE}/usage")).await.ok();
-    assert_eq!((&usage["quarantined_devices"], &usage["quarantined"]), (&json!(2), &json!(false)));
+    assert_eq!((&usage["quarantined_devices"], &usage["quarantined"]), (&json!(3), &json!(false)));
     assert_eq!(publisher.get(RELEASE).await.ok()["quarantined"], false);
 
-    failed(&devices[2], &installation, "quarantined", "it is not run here", &[1]).await;
+    platform.add_account("msp", "Second", "second@example.com");
+    let second = platform.sign_in("second@example.com").await;
+    let there = install(&second).await;
+    failed(&enrol(&second).await, &there, "quarantined", "it is not run here", &[1]).await;
     operator.until(RELEASE, "it is told", |release| release["quarantined"] == true).await;
     for who in [&publisher, &operator] {
         assert_eq!(who.get(&format!("{RELEASE}/usage")).await.ok()["quarantined"], true);
@@ -61,11 +62,11 @@ async fn a_release_that_devices_quarantine_is_told_to_its_publisher_and_to_the_o
         let told: Vec<&Value> =
             log["entries"].as_array().unwrap().iter().filter(|e| e["action"] == "release.quarantined").collect();
         assert_eq!(told.len(), 1, "once: {log:#}");
-        assert_eq!(told[0]["details"]["devices"], 3);
+        assert_eq!(told[0]["details"]["devices"], 4);
         let text = told[0].to_string();
         assert!(!text.contains("ten_") && !text.contains("dev_"), "no names: {text}");
     }
-    // Whoever means to install it is warned, and not kept from it: three devices are no proof.
+    // Whoever means to install it is warned, and not kept from it: some devices are no proof.
     let fit = msp.get("/api/v1/fit/fitment/load").await.ok();
     assert!(fit["warnings"][0].as_str().unwrap().contains("quarantined this release"), "{fit:#}");
     let refused = msp.get(&format!("{RELEASE}/usage")).await;

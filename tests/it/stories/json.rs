@@ -129,6 +129,7 @@ fn publishing(walk: &mut Walk, scratch: &Path) {
     walk.says(who, &["releases", "list"], "");
     walk.says(who, &["releases", "show", "fitment/hello@0.1.0"], "");
     walk.says(who, &["releases", "difference", "fitment/hello@0.1.0"], "");
+    walk.says(who, &["releases", "usage", "fitment/hello@0.1.0"], "");
     for (there, back) in [("deprecate", "undeprecate"), ("yank", "unyank")] {
         walk.says(who, &[there, "fitment/hello@0.1.0", "--reason", "it is a test"], "");
         walk.says(who, &[back, "fitment/hello@0.1.0"], "");

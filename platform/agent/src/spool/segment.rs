@@ -17,7 +17,7 @@ pub(super) struct Place {
 #[derive(Debug, Default)]
 pub(super) struct Scanned {
     pub(super) records: Vec<(u64, Place)>,
-    /// Lines that are damaged; the last one of a file that a power cut ended is none.
+    /// Lines that are damaged; one without an end, which a power cut left, is none.
     pub(super) damaged: Vec<Place>,
 }
 
@@ -57,7 +57,7 @@ pub(super) fn scan(segment: &[u8]) -> Scanned {
         match line.strip_suffix(b"\n").and_then(checked) {
             Some((sequence, _)) => scanned.records.push((sequence, place)),
             // What was being written when the power went was never promised.
-            None if offset == segment.len() => {}
+            None if !line.ends_with(b"\n") => {}
             None => scanned.damaged.push(place),
         }
     }

@@ -14,6 +14,7 @@ use super::{Spool, SpoolLimits, segment};
 
 fn result(bytes: usize) -> RunResult {
     RunResult {
+        digest: None,
         sequence: 0,
         installation: InstallationId::from_random([1; 16]),
         started: UnixMs(0),
@@ -45,6 +46,8 @@ struct Platters {
     left: u64,
     /// Whether a change fails, as on a full disk.
     full: bool,
+    /// Whether nothing can be read for the moment.
+    deaf: bool,
 }
 
 #[derive(Clone)]
@@ -89,12 +92,16 @@ impl Storage for Disk {
         Ok(all.into_iter().collect())
     }
 
-    fn read(&self, name: &str, _bytes_max: u64) -> io::Result<Vec<u8>> {
-        self.0.lock().unwrap().files.get(name).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    fn read(&self, name: &str, bytes_max: u64) -> io::Result<Vec<u8>> {
+        let platters = self.0.lock().unwrap();
+        if platters.deaf || platters.files.get(name).is_some_and(|bytes| bytes.len() as u64 > bytes_max) {
+            return Err(io::Error::other("it cannot be read"));
+        }
+        platters.files.get(name).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn read_part(&self, name: &str, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
-        let whole = self.read(name, 0)?;
+        let whole = self.read(name, u64::MAX)?;
         let begin = usize::try_from(offset).unwrap();
         whole.get(begin..begin + bytes).map(<[u8]>::to_vec).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
@@ -229,7 +236,7 @@ fn a_damaged_record_costs_itself_alone_and_is_kept_for_a_person() {
     spool.put_all(vec![result(10), result(20), result(30)]).unwrap();
     drop(spool);
     let name = disk.0.lock().unwrap().files.keys().find(|name| name.ends_with(".segment")).unwrap().clone();
-    let whole = disk.read(&name, 0).unwrap();
+    let whole = disk.read(&name, u64::MAX).unwrap();
     let second = segment::scan(&whole).records[1].1;
     let damaged = usize::try_from(second.offset).unwrap() + second.bytes / 2;
     disk.0.lock().unwrap().files.get_mut(&name).unwrap()[damaged] ^= 1;
@@ -244,6 +251,46 @@ fn a_damaged_record_costs_itself_alone_and_is_kept_for_a_person() {
     disk.0.lock().unwrap().files.get_mut(&name).unwrap()[20] ^= 1;
     let lengths: Vec<_> = spool.batch(10, u64::MAX).unwrap().results.iter().map(length).collect();
     assert_eq!((lengths, spool.counts().unreadable), (vec![30], 2));
+}
+
+#[test]
+fn a_disk_that_cannot_be_read_for_the_moment_loses_nothing() {
+    let disk = Disk(Arc::default(), Arc::new(Mutex::new(Dice(1))));
+    disk.again(u64::MAX);
+    let mut spool = Spool::open_on(Box::new(disk.clone()), SpoolLimits::standard()).unwrap();
+    spool.put_all(vec![result(10), result(20)]).unwrap();
+    disk.0.lock().unwrap().deaf = true;
+    assert_eq!(spool.batch(10, u64::MAX), None);
+    disk.0.lock().unwrap().deaf = false;
+    assert_eq!(spool.batch(10, u64::MAX).unwrap().results.len(), 2);
+    assert_eq!(spool.counts().unreadable, 0);
+}
+
+#[test]
+fn many_large_results_at_once_go_into_files_that_can_be_read_again() {
+    let disk = Disk(Arc::default(), Arc::new(Mutex::new(Dice(1))));
+    disk.again(u64::MAX);
+    let mut spool = Spool::open_on(Box::new(disk.clone()), SpoolLimits::standard()).unwrap();
+    spool.put_all((0..12).map(|_| result(1_000_000)).collect()).unwrap();
+    drop(spool);
+    let spool = Spool::open_on(Box::new(disk), SpoolLimits::standard()).unwrap();
+    assert_eq!((spool.counts().records, spool.counts().unreadable), (12, 0));
+}
+
+#[test]
+fn what_an_earlier_agent_left_in_files_of_one_result_each_is_taken_over() {
+    let disk = Disk(Arc::default(), Arc::new(Mutex::new(Dice(1))));
+    disk.again(u64::MAX);
+    let epoch = SpoolEpoch::from_random([7; 16]);
+    for sequence in [3, 4] {
+        let old = RunResult { sequence, ..result(10) };
+        let name = format!("{epoch}/{sequence}.json");
+        disk.0.lock().unwrap().files.insert(name, serde_json::to_vec(&old).unwrap());
+    }
+    let mut spool = Spool::open_on(Box::new(disk.clone()), SpoolLimits::standard()).unwrap();
+    let batch = spool.batch(10, u64::MAX).unwrap();
+    assert_eq!((batch.spool, batch.results.iter().map(|r| r.sequence).collect::<Vec<_>>()), (epoch, vec![3, 4]));
+    assert!(!disk.0.lock().unwrap().files.keys().any(|name| name.ends_with("3.json") || name.ends_with("4.json")));
 }
 
 #[test]

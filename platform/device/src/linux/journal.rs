@@ -121,6 +121,15 @@ mod tests {
         let script = format!("#!/bin/sh\nprintf '%s\\n' \"$*\" >> {}\n{script}\n", asked.display());
         std::fs::write(&path, script).expect("a script");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("its mode");
+        // What another test starts at this moment holds the script open for writing until it has become its own program.
+        let busy = |path: &Path| {
+            let tried = std::process::Command::new(path).output();
+            tried.is_err_and(|error| error.kind() == std::io::ErrorKind::ExecutableFileBusy)
+        };
+        while busy(&path) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::fs::remove_file(&asked).expect("what it noted");
         let path = path.to_str().expect("a path").to_owned();
         (folder, path)
     }

@@ -104,7 +104,11 @@ fn of_imports(asked: &Grants, inspection: &Inspection, problems: &mut Vec<Proble
 /// Returns the finding that a package which does not read makes.
 pub fn package_problem(bad: &BadPackage) -> Problem {
     let (rule, remedy) = match bad {
-        BadPackage::TooLarge { .. } | BadPackage::NotLarge { .. } => {
+        BadPackage::NotLarge { .. } => (
+            "too-large",
+            "leave out what the accessory does not need; one that brings a language along says `large = true` under [build]",
+        ),
+        BadPackage::TooLarge { .. } => {
             ("too-large", "leave out what the accessory does not need, and build it with `fitment build`")
         }
         BadPackage::NotAComponent(_) => ("not-a-component", "build it with `fitment build`"),
@@ -127,6 +131,7 @@ fn manifest_problem(bad: &BadManifest) -> Problem {
         BadManifest::PermissionScope { .. }
         | BadManifest::PermissionTwice(_)
         | BadManifest::ChangesDevice { .. }
+        | BadManifest::OptionalForConnector(_)
         | BadManifest::Reason(_) => ("permission-scope", mend),
         BadManifest::KindNotSupported(_) | BadManifest::UnknownKind(_) => {
             ("kind", "choose a kind that this version runs")

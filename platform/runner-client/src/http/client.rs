@@ -22,6 +22,7 @@ use super::tls::{Trust, configuration};
 use super::{ANSWER_HEADER_BYTES_MAX, ANSWER_HEADERS_MAX, HttpHostError};
 use crate::egress::Egress;
 
+const HANDSHAKE_WAIT_MAX: Duration = Duration::from_secs(10);
 const IDLE_MAX: Duration = Duration::from_secs(30);
 const IDLE_CONNECTIONS_MAX: usize = 4;
 
@@ -72,7 +73,9 @@ impl tower_service::Service<Uri> for Dialler {
                 return Ok(Line(TokioIo::new(Box::new(stream))));
             }
             let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-            let stream = tls.connect(ServerName::try_from(bare)?, stream).await?;
+            // The client goes on with a connection that lost its race, beyond the time of the run that asked for it.
+            let handshake = tls.connect(ServerName::try_from(bare)?, stream);
+            let stream = tokio::time::timeout(HANDSHAKE_WAIT_MAX, handshake).await??;
             Ok(Line(TokioIo::new(Box::new(stream))))
         })
     }

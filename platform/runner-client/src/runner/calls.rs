@@ -13,6 +13,8 @@ use crate::host::{CallLimits, HostCalls, refused};
 
 /// Requests that leave the machine at a time, of one run. Guests ask one after the other; who breaks the runner does not.
 const CALLS_AT_ONCE_MAX: usize = 4;
+/// A guest asks one thing at a time: a runner that has more of one run under way is broken, and each takes memory here.
+const CALLS_WAITING_MAX: usize = 16;
 
 /// One run that has not ended.
 struct UnderWay {
@@ -93,7 +95,9 @@ impl Runs {
             HostRequest::Http(_) | HostRequest::Net(_) => (&mut under_way.calls_left, "http_calls_max"),
             HostRequest::Act(_) | HostRequest::Look(_) => (&mut under_way.acts_left, "host_calls_max"),
         };
-        if *left == 0 {
+        // What came to its end makes room for what comes.
+        while under_way.calls.try_join_next().is_some() {}
+        if *left == 0 || under_way.calls.len() >= CALLS_WAITING_MAX {
             let reply = refused(&request, Fault::Exhausted(bound.to_owned()));
             let _ = replies.send(ToRunner::Reply { run, call, reply });
             return;

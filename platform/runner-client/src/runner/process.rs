@@ -237,7 +237,10 @@ async fn read(
             FromRunner::Done(reports) => reports.into_iter().for_each(|report| shared.runs.end(report)),
             FromRunner::Call { run, call, request } => shared.runs.answer(run, call, request, &replies),
             FromRunner::Loaded { artifact } => {
-                locked(&shared.loaded).insert(artifact.clone());
+                // What nobody asked for is not noted: the one who says so may be broken.
+                if locked(&shared.loading).contains_key(&artifact) {
+                    locked(&shared.loaded).insert(artifact.clone());
+                }
                 loaded(&shared, &artifact, Ok(()));
             }
             FromRunner::LoadFailed { artifact, reason } => loaded(&shared, &artifact, Err(reason)),

@@ -162,7 +162,7 @@ impl metrics::Host for Bare {
         Ok(readings::memory())
     }
 
-    fn read_filesystems(&mut self) -> Result<std::result::Result<Vec<metrics::Filesystem>, Fault>> {
+    async fn read_filesystems(&mut self) -> Result<std::result::Result<Vec<metrics::Filesystem>, Fault>> {
         Ok(readings::filesystems())
     }
 

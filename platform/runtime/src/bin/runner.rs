@@ -2,7 +2,8 @@
 //!
 //! It holds no key, no secret and no compiler, opens no connection, and ends when its standard input closes.
 //! Before it reads its first frame it gives up what it does not need (`confine`), and says in `Ready` what the kernel did not let it
-//! give up. Started with `--simulate` it takes every reading from the run's fixture, and may read nothing of the device;
+//! give up. Started with `--simulate` it takes every reading from the run's fixture, and may read nothing of the device, and with
+//! `--no-device`, for a server, there are no readings at all;
 //! `--probe-confinement` takes no frames at all, and says what a confined runner can still do.
 
 use std::io::Write as _;
@@ -36,6 +37,8 @@ const MORE_ADDRESS_SPACE_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
 enum Source {
     Device,
     Fixture,
+    /// Nowhere: what runs on a server sees nothing of it.
+    Nowhere,
 }
 
 impl Source {
@@ -43,15 +46,15 @@ impl Source {
     fn needs(self) -> Needs {
         match self {
             Source::Device => Needs::Device,
-            Source::Fixture => Needs::Threads,
+            Source::Fixture | Source::Nowhere => Needs::Threads,
         }
     }
 
     /// Refuses a fixture where devices are read, and a run without one where nothing else may be read.
     fn accepts(self, request: &RunRequest) -> Result<(), String> {
         match (self, &request.simulated) {
-            (Source::Device, None) | (Source::Fixture, Some(_)) => Ok(()),
-            (Source::Device, Some(_)) => Err("this runner reads the device and takes no simulated readings".to_owned()),
+            (Source::Device | Source::Nowhere, None) | (Source::Fixture, Some(_)) => Ok(()),
+            (Source::Device | Source::Nowhere, Some(_)) => Err("this runner takes no simulated readings".to_owned()),
             (Source::Fixture, None) => Err("this runner simulates a device: the run brought no fixture".to_owned()),
         }
     }
@@ -72,9 +75,13 @@ fn start() -> anyhow::Result<()> {
     let (source, probe) = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => (Source::Device, None),
         ["--simulate"] => (Source::Fixture, None),
+        ["--no-device"] => (Source::Nowhere, None),
         ["--probe-confinement", ..] => (Source::Device, Some(&arguments[1..])),
         ["--simulate", "--probe-confinement", ..] => (Source::Fixture, Some(&arguments[2..])),
-        _ => anyhow::bail!("usage: fitment-runner [--simulate], with a supervisor on the standard streams"),
+        ["--no-device", "--probe-confinement", ..] => (Source::Nowhere, Some(&arguments[2..])),
+        _ => {
+            anyhow::bail!("usage: fitment-runner [--simulate | --no-device], with a supervisor on the standard streams")
+        }
     };
     let (engine, placement) = running_engine().map_err(|e| anyhow::anyhow!("making the engine: {e:#}"))?;
     if placement == Placement::OnDemand {

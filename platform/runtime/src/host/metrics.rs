@@ -23,12 +23,14 @@ impl Host for RunState {
         })
     }
 
-    fn read_filesystems(&mut self) -> wasmtime::Result<Result<Vec<Filesystem>, Fault>> {
+    async fn read_filesystems(&mut self) -> wasmtime::Result<Result<Vec<Filesystem>, Fault>> {
         self.host_call()?;
-        Ok(match self.fixture() {
-            Some(device) => many(&device.filesystems, "filesystems"),
-            None => readings::filesystems(),
-        })
+        if let Some(device) = self.fixture() {
+            return Ok(many(&device.filesystems, "filesystems"));
+        }
+        // A mount of another machine may take its time to answer.
+        let read = self.reading(fitment_device::filesystems::read).await;
+        Ok(read.map(|all| all.into_iter().map(Filesystem::from).collect()))
     }
 
     fn read_networks(&mut self) -> wasmtime::Result<Result<Vec<Network>, Fault>> {

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use fitment_domain::bytes::Digest;
 use fitment_domain::cost::Tally;
 use fitment_domain::device::Device;
-use fitment_domain::id::{InstallationId, RequestId, SpoolEpoch};
+use fitment_domain::id::{InstallationId, ReleaseId, RequestId, SpoolEpoch};
 use fitment_domain::installation::Installation;
 use fitment_domain::protocol::{Acknowledged, BATCH_RESULTS_MAX, Outcome, Refused, Results, RunResult};
 use fitment_domain::time::UnixMs;
@@ -36,6 +37,7 @@ pub(super) async fn take(
     let mut tx = app.store.begin(peer.scope()).await?;
     let mut samples = Vec::new();
     let device = tx.device(&peer.device).await?.ok_or_else(|| Problem::not_found("device"))?;
+    let mut digests = HashMap::new();
     let (mut requests, mut costs) = (Vec::new(), Tally::default());
     for result in &batch.results {
         if matches!(result.outcome, Outcome::Execution { .. }) {
@@ -44,12 +46,12 @@ pub(super) async fn take(
                     acknowledged.sequences.push(result.sequence);
                     if request.is_some() {
                         app.metrics.result(observe::end_of(result));
-                        if let Some(installation) = tx.installation(&result.installation).await? {
-                            costs.add(&installation.release, result);
-                            signal::note(&mut tx, &device, &installation.release, result, received).await?;
-                        }
                     }
-                    requests.extend(request);
+                    if let Some((request, release)) = request {
+                        costs.add(&release, result);
+                        signal::note(&mut tx, &device, &release, result, received).await?;
+                        requests.push(request);
+                    }
                 }
                 Err(reason) => {
                     app.metrics.refused();
@@ -77,8 +79,11 @@ pub(super) async fn take(
         {
             let seen = Observation { device: &device, installation, result, received };
             observe::take(&mut tx, &seen).await?;
-            costs.add(&installation.release, result);
-            signal::note(&mut tx, &device, &installation.release, result, received).await?;
+            // What ran before the installation was changed says nothing of the release that it has now.
+            if ran(&mut tx, installation, result, &mut digests).await? {
+                costs.add(&installation.release, result);
+                signal::note(&mut tx, &device, &installation.release, result, received).await?;
+            }
             app.metrics.result(observe::end_of(result));
             samples.extend(observe::samples(&seen));
         }
@@ -102,6 +107,21 @@ pub(super) async fn take(
     Ok(Json(acknowledged))
 }
 
+/// Returns whether what ran is the release that the installation has now; agents that do not say are believed.
+async fn ran(
+    tx: &mut Tx,
+    installation: &Installation,
+    result: &RunResult,
+    digests: &mut HashMap<ReleaseId, Option<Digest>>,
+) -> Result<bool, Problem> {
+    let Some(digest) = &result.digest else { return Ok(true) };
+    if !digests.contains_key(&installation.release) {
+        let release = tx.release(&installation.release).await?;
+        digests.insert(installation.release.clone(), release.map(|release| release.digest));
+    }
+    Ok(digests.get(&installation.release).and_then(Option::as_ref) == Some(digest))
+}
+
 /// Takes the end of an execution. It counts also if its installation was removed meanwhile: something ran.
 async fn execution(
     tx: &mut Tx,
@@ -109,7 +129,7 @@ async fn execution(
     spool: &SpoolEpoch,
     result: &RunResult,
     received: UnixMs,
-) -> Result<Result<Option<RequestId>, String>, Problem> {
+) -> Result<Result<Option<(RequestId, ReleaseId)>, String>, Problem> {
     if let Some(reason) = observe::refusal(result) {
         return Ok(Err(reason));
     }

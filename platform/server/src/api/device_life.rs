@@ -4,10 +4,11 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use fitment_domain::alert::Closing;
+use fitment_domain::ceiling::Subject;
 use fitment_domain::device::{Device, Facts, Kinship, kinship};
 use fitment_domain::tenant::Action;
 use fitment_domain::time::UnixMs;
-use fitment_store::Tx;
+use fitment_store::{CeilingRow, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -145,6 +146,20 @@ pub async fn re_image(
     Ok(Json(view(device)))
 }
 
+/// What the newer device was limited to goes on: this lets nothing do more.
+async fn keep_ceiling(tx: &mut Tx, device: &Device, newer: &Device) -> Result<(), Problem> {
+    let of = |device: &Device| Subject::Device(device.id.clone());
+    let ceilings = tx.ceilings().await?;
+    let Some(row) = ceilings.iter().find(|row| row.subject == of(newer)) else { return Ok(()) };
+    if ceilings.iter().any(|row| row.subject == of(device)) {
+        let detail =
+            format!("{} and {} both have a permission ceiling: remove one of them first", device.name, newer.name);
+        return Err(Problem::conflict("two-ceilings", detail));
+    }
+    tx.put_ceiling(&CeilingRow { subject: of(device), ..row.clone() }).await?;
+    Ok(())
+}
+
 /// Lets the agent of a newer device go on as the older one: it keeps its key and the id by which it knows itself.
 async fn go_on(tx: &mut Tx, device: &mut Device, newer: Device, now: UnixMs) -> Result<(), Problem> {
     let same = device.facts.identity().meets(&newer.facts.identity()) && device.client == newer.client;
@@ -156,6 +171,7 @@ async fn go_on(tx: &mut Tx, device: &mut Device, newer: Device, now: UnixMs) -> 
         return Err(Problem::conflict("not-the-same-machine", detail));
     }
     nothing_runs(tx, &newer, now).await?;
+    keep_ceiling(tx, device, &newer).await?;
     tx.end_agent(&device.id, now).await?;
     tx.hand_over_agent(&newer.id, &device.id).await?;
     put_away(tx, &newer, now).await?;

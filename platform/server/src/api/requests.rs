@@ -131,6 +131,7 @@ async fn reasons(
     device: &Device,
     installation: &Installation,
     release: &Release,
+    limits: &Limits,
 ) -> Result<Vec<String>, Problem> {
     let mut reasons = Vec::new();
     if !installation.target.covers(&device.client, &device.location, &device.id) {
@@ -138,7 +139,7 @@ async fn reasons(
     }
     reasons.extend(item::mismatches(app, device, release).iter().map(ToString::to_string));
     if let Some(agreed) = item::agreed(release, installation) {
-        let verdict = Limits::read(tx).await?.judge(&release.manifest, &agreed, device);
+        let verdict = limits.judge(&release.manifest, &agreed, device);
         reasons.extend(verdict.reasons.iter().map(ToString::to_string));
     }
     if reasons.is_empty() && tx.open_executions_of(&device.id, app.now()).await? >= WAITING_MAX {
@@ -162,7 +163,7 @@ pub async fn make(
     let (installation, release) = script(&app, &mut tx, &msp.access.tenant, &new.installation).await?;
     drop(tx);
     let parameters = parameters(&new, &release)?;
-    let budget = release.manifest.budget().map_err(Problem::internal)?;
+    let budget = item::budget(&release, &installation).map_err(Problem::internal)?;
     let now = app.now();
     let request = RequestRow {
         id: RequestId::from_random(clock::random()?),
@@ -183,8 +184,9 @@ pub async fn make(
     let devices = wanted(&mut tx, &new).await?;
     // What is done to devices that the caller sees may count and keep what the caller does not.
     tx.widen()?;
+    let limits = Limits::read(&mut tx).await?;
     for device in devices {
-        let reasons = reasons(&app, &mut tx, &device, &installation, &release).await?;
+        let reasons = reasons(&app, &mut tx, &device, &installation, &release, &limits).await?;
         if reasons.is_empty() {
             let id = TransactionId::from_random(clock::random()?);
             executions.push((ExecutionRow::waiting(id, request.id.clone(), device.id), device.name));

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use fitment_domain::cost::{END_PREFIX, Measure};
-use fitment_domain::crash::{QUARANTINED, SIGNAL_DEVICES};
+use fitment_domain::crash::QUARANTINED;
 use fitment_domain::tenant::Action;
 use fitment_store::SignalRow;
 use serde::Serialize;
@@ -107,6 +107,6 @@ pub async fn show(
         traps: shown.iter().map(trap).collect(),
         traps_not_shown: hidden.len(),
         quarantined_devices,
-        quarantined: quarantined_devices >= SIGNAL_DEVICES,
+        quarantined: release.quarantined,
     }))
 }

@@ -7,6 +7,7 @@ use fitment_store::{FORGOTTEN_AT_ONCE, Store, StoreError};
 
 use super::{JobError, Next};
 use crate::app::App;
+use crate::signal::since;
 
 /// How often, in milliseconds.
 const EVERY_MS: u64 = 600 * SECOND_MS;
@@ -19,7 +20,7 @@ const HOURS_AT_ONCE: usize = 500;
 pub async fn run(app: &App) -> Result<Next, JobError> {
     let tenants = app.store.read(Scope::Platform).await?.tenants().await?;
     let now = app.now();
-    let mut failure = None;
+    let mut failure = forget_signals(&app.store, now).await.err();
     for tenant in tenants {
         let scope = Scope::Tenant(tenant.clone());
         let ends = [
@@ -37,6 +38,12 @@ pub async fn run(app: &App) -> Result<Next, JobError> {
 
 fn ago(now: UnixMs, ms: u64) -> UnixMs {
     UnixMs(now.0.saturating_sub(ms.cast_signed()))
+}
+
+async fn forget_signals(store: &Store, now: UnixMs) -> Result<(), StoreError> {
+    let mut tx = store.begin(Scope::Platform).await?;
+    tx.forget_signals(since(now)).await?;
+    tx.commit().await
 }
 
 async fn forget(store: &Store, scope: &Scope, now: UnixMs) -> Result<(), StoreError> {

@@ -120,7 +120,7 @@ pub(in crate::pages) async fn show(
         true => permissions(&app, &view, &device.id).await?,
         false => Vec::new(),
     };
-    limited.retain(|one| !one.taken.is_empty());
+    limited.retain(|one| !one.taken.is_empty() || !one.permitted);
     page(&DevicePage {
         frame: view.frame(&device.name),
         line,

@@ -320,7 +320,7 @@ mod tests {
             Layer::Msp,
             r#"{"metrics": {}, "http": {"origins": ["https://*.example.net"]}, "files:read": {"globs": ["/var/log/**"]}, "net": {"hosts": ["*:443"]}}"#,
         );
-        let found = judge(&asked(), &[msp.clone()]).unwrap_or_default();
+        let found = judge(&asked(), std::slice::from_ref(&msp)).unwrap_or_default();
         let said: Vec<String> = found.taken.iter().map(Taken::to_string).collect();
         assert_eq!(
             said,

@@ -63,16 +63,13 @@ fn offer_function(
     name: &str,
     function: &ComponentFunc,
 ) -> Result<()> {
-    match (interface, name) {
-        ("wasi:io/poll", "[method]pollable.block" | "poll") => {
-            return into.func_new_async(name, |mut store, _type, arguments, results| {
-                Box::new(async move {
-                    store.data_mut().host_call()?;
-                    wait(&mut store, arguments, results).await
-                })
-            });
-        }
-        _ => {}
+    if let ("wasi:io/poll", "[method]pollable.block" | "poll") = (interface, name) {
+        return into.func_new_async(name, |mut store, _type, arguments, results| {
+            Box::new(async move {
+                store.data_mut().host_call()?;
+                wait(&mut store, arguments, results).await
+            })
+        });
     }
     let answer = answer(interface, name);
     let refusal = refusal(function);

@@ -95,7 +95,7 @@ fn make(number: u64, shapes: &[(Vec<u8>, Vec<u8>); 2]) -> Made {
         let made = Component::new(Config::default(), &mut source).map(|component| component.to_bytes());
         return Made { server: false, bytes: made.map_err(|_| "wasm-smith") };
     }
-    let server = number % 2 == 0;
+    let server = number.is_multiple_of(2);
     let (imports, exports) = &shapes[usize::from(server)];
     let config = Config {
         available_imports: Some(imports.clone()),
@@ -107,12 +107,12 @@ fn make(number: u64, shapes: &[(Vec<u8>, Vec<u8>); 2]) -> Made {
         // Mostly within memory, so that more than the first instruction is reached.
         memory_offset_choices: MemoryOffsetChoices(95, 4, 1),
         // What the engine does not run is for the gate: a few have it.
-        reference_types_enabled: number % 13 == 0,
-        gc_enabled: number % 17 == 0,
-        exceptions_enabled: number % 19 == 0,
-        relaxed_simd_enabled: number % 23 == 0,
-        threads_enabled: number % 29 == 0,
-        memory64_enabled: number % 31 == 0,
+        reference_types_enabled: number.is_multiple_of(13),
+        gc_enabled: number.is_multiple_of(17),
+        exceptions_enabled: number.is_multiple_of(19),
+        relaxed_simd_enabled: number.is_multiple_of(23),
+        threads_enabled: number.is_multiple_of(29),
+        memory64_enabled: number.is_multiple_of(31),
         ..Config::default()
     };
     let world = if server { "ticketing-connector" } else { "monitor" };

@@ -36,10 +36,10 @@ pub(super) fn check(bytes: &[u8], inspection: &mut Inspection) {
         Err(reason) => return inspection.problems.push(broken(reason)),
     };
     let worlds = accessory_worlds(&contract, package);
-    if let Some((resolve, interfaces)) = wasi {
-        if let Err(reason) = with_wasi(&mut contract, &worlds, resolve, &interfaces) {
-            return inspection.problems.push(undecodable(&reason));
-        }
+    if let Some((resolve, interfaces)) = wasi
+        && let Err(reason) = with_wasi(&mut contract, &worlds, resolve, &interfaces)
+    {
+        return inspection.problems.push(undecodable(&reason));
     }
     unknown_imports(&contract, &worlds, &imports, inspection);
     versions(&contract, package, imports.iter().chain(&exports), inspection);

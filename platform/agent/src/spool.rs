@@ -31,6 +31,9 @@ const SEGMENT_BYTES: u64 = 1024 * 1024;
 /// No file is larger: one record may exceed the bound above.
 const SEGMENT_BYTES_MAX: u64 = SEGMENT_BYTES + 2 * segment::LINE_BYTES_MAX as u64;
 
+/// So many results of an earlier agent are brought into one file of ours before theirs go.
+const TAKEN_OVER_AT_ONCE: usize = 100;
+
 /// Bounds on what waits.
 #[derive(Debug, Clone)]
 pub struct SpoolLimits {
@@ -144,7 +147,7 @@ impl Spool {
 
     fn scan(&mut self, index: usize) -> Result<(), SpoolError> {
         let names = self.storage.list(self.epochs[index].as_str())?;
-        self.take_over(index, &names)?;
+        self.take_over(index, &names);
         for (number, name) in names.into_iter().filter_map(|name| Some((segment::number(&name)?, name))) {
             self.next_segment = self.next_segment.max(number.saturating_add(1));
             let key = (index, name);
@@ -173,28 +176,42 @@ impl Spool {
         Ok(())
     }
 
-    /// Brings what an agent before 0.1.2 left, one file for each result, into files of ours.
-    fn take_over(&mut self, index: usize, names: &[String]) -> Result<(), SpoolError> {
-        let mut old = Vec::new();
-        for name in names.iter().filter(|name| name.strip_suffix(".json").is_some_and(|n| n.parse::<u64>().is_ok())) {
-            let name = format!("{}/{name}", self.epochs[index]);
-            let read = self.storage.read(&name, segment::LINE_BYTES_MAX as u64)?;
-            match serde_json::from_slice::<RunResult>(&read) {
-                Ok(result) => old.push((name, result)),
-                Err(error) => {
-                    self.counts.unreadable += 1;
-                    tracing::error!(name, %error, "a result of an earlier agent does not read and stays where it is");
+    /// Brings what an earlier agent left, one file for each result, into files of ours. What cannot be brought now stays for the next
+    /// start: a full disk keeps no agent from starting.
+    fn take_over(&mut self, index: usize, names: &[String]) {
+        let taken = names.iter().filter_map(|name| segment::number(name)).max().unwrap_or(0);
+        self.next_segment = self.next_segment.max(taken.saturating_add(1));
+        let old = names.iter().filter(|name| name.strip_suffix(".json").is_some_and(|n| n.parse::<u64>().is_ok()));
+        for some in old.collect::<Vec<_>>().chunks(TAKEN_OVER_AT_ONCE) {
+            let mut read = Vec::new();
+            for name in some {
+                let path = format!("{}/{name}", self.epochs[index]);
+                let bytes = self.storage.read(&path, segment::LINE_BYTES_MAX as u64);
+                let bytes = bytes.map_err(|error| error.to_string());
+                match bytes.and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string())) {
+                    Ok(result) => read.push((path, result)),
+                    Err(reason) => {
+                        self.counts.unreadable += 1;
+                        tracing::error!(
+                            path,
+                            reason,
+                            "a result of an earlier agent does not read and stays where it is"
+                        );
+                    }
+                }
+            }
+            let (paths, results): (Vec<String>, Vec<RunResult>) = read.into_iter().unzip();
+            if let Err(error) = self.write(index, &results) {
+                tracing::warn!(%error, "results of an earlier agent stay in their files until the next start");
+                return;
+            }
+            for path in paths {
+                // A power cut, or a failure here, leaves a result twice, which counts once.
+                if let Err(error) = self.storage.remove(&path) {
+                    tracing::warn!(path, %error, "a result that was taken over stays in its file");
                 }
             }
         }
-        for (name, result) in old {
-            // Two starts at once are kept apart by the agent's lock; a power cut in between leaves it twice, which counts once.
-            self.next_segment =
-                self.next_segment.max(names.iter().filter_map(|n| segment::number(n)).max().unwrap_or(0) + 1);
-            self.write(index, &[result])?;
-            self.storage.remove(&name)?;
-        }
-        Ok(())
     }
 
     fn path(&self, (index, name): &SegmentKey) -> String {

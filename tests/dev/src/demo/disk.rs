@@ -38,7 +38,10 @@ pub(crate) struct Disk {
 impl Disk {
     /// Mounts a small disk whose name carries the nonce.
     pub(crate) fn mount(state: &State) -> Result<Self> {
-        let folder = state.path(&format!("disk-{}", state.nonce));
+        // Where every account may look: accessories read under one that sees nothing of root's.
+        let folder = std::env::temp_dir().join(format!("fitment-disk-{}", state.nonce));
+        fs::write(state.path("mounted"), folder.as_os_str().as_encoded_bytes())
+            .context("cannot note the mount point")?;
         DirBuilder::new().mode(0o755).create(&folder).context("cannot make a mount point")?;
         let mut command = Command::new("mount");
         command.args(["-t", "tmpfs", "-o", &format!("size={OWN_BYTES},mode=0755,nosuid,nodev,noexec"), "fitment-demo"]);

@@ -4,7 +4,7 @@
 #   guard.sh STATE REQUEST_TRACKER_SCRIPT DEVICES_SCRIPT
 #                                   standard input: `remove` or `keep`, said of STATE; the last word counts
 #
-# STATE/pids/NAME holds the leader of a process group; STATE/disk-* may be a mount; STATE/rt may be a Request Tracker;
+# STATE/pids/NAME holds the leader of a process group; STATE/mounted names what may be a mount; STATE/rt may be a Request Tracker;
 # STATE/device-* may be devices of their own.
 set -u
 trap '' HUP INT TERM
@@ -40,9 +40,12 @@ for device in "$state"/device-*; do
 done
 if [ -e "$state/rt/port" ]; then "$request_tracker" stop "$state/rt"; fi
 
-for disk in "$state"/disk-*; do
-  [ -d "$disk" ] && mountpoint -q "$disk" || continue
-  umount "$disk" || umount --lazy "$disk" || exit 1
-done
+if [ -s "$state/mounted" ]; then
+  disk=$(cat "$state/mounted")
+  if mountpoint -q "$disk"; then
+    umount "$disk" || umount --lazy "$disk" || exit 1
+  fi
+  rmdir "$disk" 2>/dev/null
+fi
 rm -f "$state/filler"
 [ "$wish" = keep ] || rm -rf --one-file-system "$state"

@@ -212,6 +212,8 @@ fn installing(walk: &mut Walk, device: &str) {
     walk.says(who, &["requests", "cancel", &request], "");
     walk.says(who, &["ceilings", "set", "--client", "Mill", "--allow", "metrics", "--allow", "files:read=/var/**"], "");
     walk.says(who, &["ceilings", "list"], "");
+    let nothing = walk.says(who, &["ceilings", "set", "--client", "Mill", "--nothing"], "");
+    assert_eq!(nothing["permissions"], serde_json::json!({}), "{nothing:#}");
     walk.says(who, &["ceilings", "device", "Press"], "");
     walk.says(who, &["ceilings", "remove", "--client", "Mill"], "");
     walk.says(who, &["installations", "remove", "fitment/uptime"], "");

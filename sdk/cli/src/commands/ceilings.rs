@@ -44,6 +44,9 @@ pub struct Allowed {
 impl Allowed {
     /// Returns the body of a request.
     fn body(&self) -> Result<Value, Failure> {
+        if self.nothing {
+            return Ok(json!({ "permissions": {} }));
+        }
         let written = ceiling::from_words(self.allow.iter().map(String::as_str));
         let written = written.map_err(|error| Failure::Environment(format!("--allow: {error}")))?;
         Ok(json!({ "permissions": written }))

@@ -3,14 +3,13 @@
 use fitment_domain::crash::{QUARANTINED, SIGNAL_DEVICES, SIGNAL_MSPS, SIGNAL_WINDOW_MS, trap_words};
 use fitment_domain::device::Device;
 use fitment_domain::execution::Ending;
-use fitment_domain::id::{JobId, ReleaseId};
+use fitment_domain::id::ReleaseId;
 use fitment_domain::protocol::{Outcome, RunResult};
 use fitment_domain::tenant::Scope;
 use fitment_domain::time::UnixMs;
 use fitment_store::{Signal, Tx};
 
-use crate::clock;
-use crate::job::JobKind;
+use crate::job::{self, JobKind};
 use crate::problem::Problem;
 
 /// The kind of what is kept of traps.
@@ -56,8 +55,7 @@ pub async fn note(
                 Signal { kind: QUARANTINED, words: "", place: &tenant, witness: device.id.as_str(), open: false };
             let seen = tx.note_signal(release, &signal, since(now), now).await?;
             if seen.witnesses >= SIGNAL_DEVICES && seen.marks >= SIGNAL_MSPS && !seen.told {
-                let job = JobId::from_random(clock::random()?);
-                tx.enqueue(&job, JobKind::Signal.as_str(), release.as_str(), now).await?;
+                job::enqueue(tx, JobKind::Signal, release.as_str(), now).await?;
             }
         }
         _ => {}

@@ -11,7 +11,7 @@ pub mod sync;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fitment_domain::id::{ClientId, ConnectionId, DeviceId, JobId, ReleaseId, TicketId};
+use fitment_domain::id::{ClientId, ConnectionId, DeviceId, ReleaseId, TicketId};
 use fitment_domain::tenant::Scope;
 use fitment_domain::ticket::retry_delay_ms;
 use fitment_domain::time::UnixMs;
@@ -22,8 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::app::{App, Shared};
-use crate::clock;
-use crate::job::JobKind;
+use crate::job::{self, JobKind};
 
 /// A server that dies leaves its jobs to whoever comes after this time. One that lives renews the lease.
 const LEASE_MS: u64 = 15_000;
@@ -93,7 +92,7 @@ pub async fn run(app: Shared, stop: CancellationToken) {
 /// Asks for the work that comes again and again. A server that starts asks for it; asking twice is asking once.
 pub async fn ask_for_upkeep(store: &Store, now: UnixMs) -> Result<(), JobError> {
     let mut tx = store.begin(Scope::Platform).await?;
-    tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Retain.as_str(), "platform", now).await?;
+    job::enqueue(&mut tx, JobKind::Retain, "platform", now).await?;
     Ok(tx.commit().await?)
 }
 

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use fitment_domain::id::{JobId, LocationId};
+use fitment_domain::id::LocationId;
 use fitment_domain::location::{NETWORKS_MAX, Network, parse_network};
 use fitment_domain::tenant::{Action, Location};
 use fitment_store::Tx;
@@ -11,8 +11,7 @@ use utoipa::ToSchema;
 
 use crate::app::Shared;
 use crate::auth::Msp;
-use crate::clock;
-use crate::job::JobKind;
+use crate::job::{self, JobKind};
 use crate::problem::{Body, Problem};
 
 /// The networks of a location.
@@ -75,8 +74,7 @@ pub async fn set(
     let said: Vec<String> = networks.iter().map(|n| n.network.to_string()).collect();
     let details = serde_json::json!({ "networks": said });
     tx.append_audit(msp.account.as_str(), "location.networks", location.id.as_str(), &details, app.now()).await?;
-    tx.enqueue(&JobId::from_random(clock::random()?), JobKind::Relocate.as_str(), location.client.as_str(), app.now())
-        .await?;
+    job::enqueue(&mut tx, JobKind::Relocate, location.client.as_str(), app.now()).await?;
     tx.commit().await?;
     app.wake.notify_one();
     Ok(Json(Networks { networks: said }))

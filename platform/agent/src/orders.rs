@@ -143,7 +143,7 @@ impl Orders {
     ) {
         let outcome = Outcome::Execution { transaction: transaction.clone(), ending, saved_s };
         let result = RunResult {
-            digest: None,
+            version: None,
             sequence: 0,
             installation: installation.clone(),
             started: clock::now(),

@@ -229,7 +229,7 @@ impl Roster {
         self.stands(&item.installation, standing);
         let Some(reason) = report else { return };
         let result = RunResult {
-            digest: None,
+            version: Some(item.version.clone()),
             sequence: 0,
             installation: item.installation.clone(),
             started: clock::now(),

@@ -157,7 +157,7 @@ impl Runs {
 /// The result of a run that is about to be.
 fn nothing_yet(item: &Item) -> RunResult {
     RunResult {
-        digest: Some(item.digest.clone()),
+        version: Some(item.version.clone()),
         sequence: 0,
         installation: item.installation.clone(),
         started: clock::now(),

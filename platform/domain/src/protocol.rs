@@ -1,9 +1,9 @@
 //! What agent and server say to each other. All connections are made by the agent.
 
+use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::budget::Usage;
-use crate::bytes::Digest;
 use crate::device::Facts;
 use crate::execution::Ending;
 use crate::finding::Finding;
@@ -180,9 +180,9 @@ pub struct RunResult {
     pub outcome: Outcome,
     #[serde(default)]
     pub log: Vec<LogLine>,
-    /// The component that ran, or was to run. Agents before 0.1.1 did not say.
+    /// The release of the installation's accessory that ran, or was to run. Earlier agents did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digest: Option<Digest>,
+    pub version: Option<Version>,
 }
 
 /// How the run went.

@@ -13,7 +13,7 @@ use crate::support::databases::Database;
 fn result(msp: &Msp, wall_us: u64, outcome: Outcome) -> RunResult {
     let usage = Usage { wall_us, cpu_us: wall_us / 2, ..Usage::default() };
     RunResult {
-        digest: None,
+        version: None,
         sequence: 1,
         installation: msp.installation.clone(),
         started: NOW,

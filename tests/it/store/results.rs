@@ -26,7 +26,7 @@ pub(crate) async fn a_result_counts_once(database: &Database) {
     let msp = Msp::new(&store, "one").await;
     let (spool, other) = (SpoolEpoch::from_random(fresh()), SpoolEpoch::from_random(fresh()));
     let result = |sequence| RunResult {
-        digest: None,
+        version: None,
         sequence,
         installation: msp.installation.clone(),
         started: NOW,
@@ -49,7 +49,7 @@ pub(crate) async fn a_result_is_known_again_until_its_number_is_forgotten(databa
     let (one, two) = (Msp::new(&store, "one").await, Msp::new(&store, "two").await);
     let spool = SpoolEpoch::from_random(fresh());
     let result = |msp: &Msp, sequence| RunResult {
-        digest: None,
+        version: None,
         sequence,
         installation: msp.installation.clone(),
         started: NOW,

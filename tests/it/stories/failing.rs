@@ -24,7 +24,7 @@ async fn enrol(msp: &Session) -> HandDevice {
 /// Sends results that ended like this, with these sequences.
 async fn failed(device: &HandDevice, installation: &Value, kind: &str, message: &str, sequences: &[u64]) {
     let result = |sequence: &u64| RunResult {
-        digest: None,
+        version: None,
         sequence: *sequence,
         installation: serde_json::from_value(installation.clone()).unwrap(),
         started: now(),

@@ -27,7 +27,7 @@ fn result(installation: &InstallationId, sequence: u64, at: UnixMs, value: f64) 
         subject: Some("/".to_owned()),
     };
     RunResult {
-        digest: None,
+        version: None,
         sequence,
         installation: installation.clone(),
         started: at,

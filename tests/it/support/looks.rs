@@ -22,7 +22,7 @@ pub(crate) fn space(health: Health, summary: impl Into<String>) -> Finding {
 /// Returns looks that all found the same, one result each.
 pub(crate) fn looks(installation: &Value, finding: &Finding, sequences: impl IntoIterator<Item = u64>) -> Results {
     let result = |sequence| RunResult {
-        digest: None,
+        version: None,
         sequence,
         installation: serde_json::from_value(installation.clone()).unwrap(),
         started: now(),

@@ -61,7 +61,7 @@ fn space(mount: &str, percent: f64) -> Finding {
 async fn report(device: &HandDevice, installation: &str, looks: Vec<Vec<Finding>>) {
     let (count, end) = (i64::try_from(looks.len()).unwrap(), now());
     let results = looks.into_iter().zip(1..).map(|(findings, sequence)| RunResult {
-        digest: None,
+        version: None,
         sequence,
         installation: serde_json::from_value(json!(installation)).unwrap(),
         started: UnixMs(end.0 - (count - i64::try_from(sequence).unwrap()) * 60_000),

@@ -14,7 +14,7 @@ use super::{Spool, SpoolLimits, segment};
 
 fn result(bytes: usize) -> RunResult {
     RunResult {
-        digest: None,
+        version: None,
         sequence: 0,
         installation: InstallationId::from_random([1; 16]),
         started: UnixMs(0),
@@ -300,9 +300,9 @@ fn what_was_sent_and_settled_leaves_no_file_though_more_comes() {
     let mut spool = Spool::open_on(Box::new(disk.clone()), SpoolLimits::standard()).unwrap();
     let segments = |disk: &Disk| disk.0.lock().unwrap().files.keys().filter(|name| name.ends_with(".segment")).count();
     for _ in 0..10 {
-        spool.put(result(10)).unwrap();
+        spool.put_all(vec![result(10)]).unwrap();
         let batch = spool.batch(10, u64::MAX).unwrap();
-        spool.put(result(20)).unwrap();
+        spool.put_all(vec![result(20)]).unwrap();
         batch.results.iter().for_each(|result| assert!(spool.acknowledged(&batch.spool, result.sequence)));
         assert_eq!(segments(&disk), 1, "that of what came meanwhile");
     }
@@ -314,7 +314,7 @@ fn a_spool_that_is_full_drops_the_oldest_and_says_how_many() {
     disk.again(u64::MAX);
     let limits = SpoolLimits { records_max: 5, ..SpoolLimits::standard() };
     let mut spool = Spool::open_on(Box::new(disk), limits).unwrap();
-    (0..9).for_each(|_| spool.put(result(10)).unwrap());
+    (0..9).for_each(|_| spool.put_all(vec![result(10)]).unwrap());
     assert_eq!((spool.counts().records, spool.counts().dropped), (5, 4));
     let first = spool.batch(10, u64::MAX).unwrap().results[0].sequence;
     assert_eq!(first, 5);
@@ -328,10 +328,10 @@ fn a_large_result_makes_as_much_room_in_memory_as_it_needs() {
     // A file in the place of its folder: this disk takes nothing.
     std::fs::write(&root, "").unwrap();
     for _ in 0..9 {
-        spool.put(result(1_000)).unwrap_err();
+        spool.put_all(vec![result(1_000)]).unwrap_err();
     }
     assert_eq!((spool.counts().not_on_disk, spool.counts().dropped), (9, 0));
-    spool.put(result(18_000)).unwrap_err();
+    spool.put_all(vec![result(18_000)]).unwrap_err();
     let counts = spool.counts();
     assert!(counts.bytes <= 20_000, "{counts:?}");
     assert!(counts.dropped > 1 && counts.records == counts.not_on_disk, "{counts:?}");

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use fitment_domain::bytes::Digest;
 use fitment_domain::cost::Tally;
 use fitment_domain::device::Device;
 use fitment_domain::id::{InstallationId, ReleaseId, RequestId, SpoolEpoch};
@@ -37,7 +36,6 @@ pub(super) async fn take(
     let mut tx = app.store.begin(peer.scope()).await?;
     let mut samples = Vec::new();
     let device = tx.device(&peer.device).await?.ok_or_else(|| Problem::not_found("device"))?;
-    let mut digests = HashMap::new();
     let (mut requests, mut costs) = (Vec::new(), Tally::default());
     for result in &batch.results {
         if matches!(result.outcome, Outcome::Execution { .. }) {
@@ -79,8 +77,9 @@ pub(super) async fn take(
         {
             let seen = Observation { device: &device, installation, result, received };
             observe::take(&mut tx, &seen).await?;
-            // What ran before the installation was changed says nothing of the release that it has now.
-            if ran(&mut tx, installation, result, &mut digests).await? {
+            // What ran before the installation was changed says nothing of the release that it has now; agents that do not say which
+            // it was are believed.
+            if result.version.as_ref().is_none_or(|version| *version == installation.version) {
                 costs.add(&installation.release, result);
                 signal::note(&mut tx, &device, &installation.release, result, received).await?;
             }
@@ -105,21 +104,6 @@ pub(super) async fn take(
     }
     requests.iter().for_each(|request| app.orders.changed(request));
     Ok(Json(acknowledged))
-}
-
-/// Returns whether what ran is the release that the installation has now; agents that do not say are believed.
-async fn ran(
-    tx: &mut Tx,
-    installation: &Installation,
-    result: &RunResult,
-    digests: &mut HashMap<ReleaseId, Option<Digest>>,
-) -> Result<bool, Problem> {
-    let Some(digest) = &result.digest else { return Ok(true) };
-    if !digests.contains_key(&installation.release) {
-        let release = tx.release(&installation.release).await?;
-        digests.insert(installation.release.clone(), release.map(|release| release.digest));
-    }
-    Ok(digests.get(&installation.release).and_then(Option::as_ref) == Some(digest))
 }
 
 /// Takes the end of an execution. It counts also if its installation was removed meanwhile: something ran.

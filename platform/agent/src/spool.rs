@@ -223,12 +223,8 @@ impl Spool {
         self.counts.clone()
     }
 
-    /// Adds a result and gives it its number. On an error it is kept in memory and sent nevertheless.
-    pub fn put(&mut self, result: RunResult) -> Result<(), SpoolError> {
-        self.put_all(vec![result])
-    }
-
-    /// Adds results, which become durable together.
+    /// Adds results and gives them their numbers; they become durable together. On an error they are kept in memory and sent
+    /// nevertheless.
     pub fn put_all(&mut self, mut results: Vec<RunResult>) -> Result<(), SpoolError> {
         let reserved = self.numbers.reserve(results.len() as u64, self.storage.as_mut());
         if self.epochs.last() != Some(self.numbers.epoch()) {

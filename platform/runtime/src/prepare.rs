@@ -34,9 +34,7 @@ impl Profile {
         let refused = rest.into_iter().filter(|permission| optional.contains(permission)).collect();
         Self { on_devices: world.on_devices, tells: world.tells, granted, refused }
     }
-}
 
-impl Profile {
     fn offers(&self, permission: Permission) -> bool {
         self.granted.contains(&permission) || self.refused.contains(&permission)
     }

@@ -94,6 +94,19 @@ impl RunState {
         if self.simulated.is_some() { 0 } else { self.elapsed_ms() }
     }
 
+    /// Returns the corrected time as the guest may see it, in milliseconds since 1970-01-01 UTC.
+    pub(crate) fn guest_now_ms(&self) -> u64 {
+        u64::try_from(self.started_at.plus_ms(self.guest_elapsed_ms()).0).unwrap_or(0)
+    }
+
+    /// Returns the guest's monotonic time. A simulated clock stands still: equal fixtures make equal answers.
+    pub(crate) fn guest_monotonic_ns(&self) -> u64 {
+        match self.simulated {
+            Some(_) => 0,
+            None => crate::readings::monotonic_ns(self.process_started),
+        }
+    }
+
     pub(crate) fn remaining_ms(&self) -> u64 {
         self.budget.wall_ms_max.saturating_sub(self.elapsed_ms())
     }

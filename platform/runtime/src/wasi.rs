@@ -10,7 +10,6 @@ use wasmtime::{Engine, Result, StoreContextMut, bail};
 
 use fitment_domain::run::LogLevel;
 
-use crate::readings;
 use crate::state::RunState;
 
 /// Random bytes that one call takes at most.
@@ -133,17 +132,14 @@ fn answer(interface: &str, name: &str) -> Option<Answer> {
             let due_ms = arguments.first().map(|pollable| rep(store, pollable)).transpose()?.unwrap_or(0);
             Ok(Val::Bool(u64::from(due_ms) <= store.data().elapsed_ms()))
         },
-        ("wasi:clocks/monotonic-clock", "now") => |store, _| Ok(Val::U64(monotonic_ns(store))),
+        ("wasi:clocks/monotonic-clock", "now") => |store, _| Ok(Val::U64(store.data().guest_monotonic_ns())),
         ("wasi:clocks/monotonic-clock", "resolution") => |_, _| Ok(Val::U64(1_000_000)),
         ("wasi:clocks/monotonic-clock", "subscribe-duration") => |store, arguments| due_in(store, number(arguments)),
         ("wasi:clocks/monotonic-clock", "subscribe-instant") => |store, arguments| {
-            let left_ns = number(arguments).saturating_sub(monotonic_ns(store));
+            let left_ns = number(arguments).saturating_sub(store.data().guest_monotonic_ns());
             due_in(store, left_ns)
         },
-        ("wasi:clocks/wall-clock", "now") => |store, _| {
-            let now = store.data().started_at.plus_ms(store.data().guest_elapsed_ms());
-            Ok(time(u64::try_from(now.0).unwrap_or(0)))
-        },
+        ("wasi:clocks/wall-clock", "now") => |store, _| Ok(time(store.data().guest_now_ms())),
         ("wasi:clocks/wall-clock", "resolution") => |_, _| Ok(time(1)),
         ("wasi:random/random" | "wasi:random/insecure", "get-random-bytes" | "get-insecure-random-bytes") => {
             |_, arguments| {
@@ -190,13 +186,6 @@ fn write(store: &mut Store<'_>, arguments: &[Val]) -> Result<Val> {
         store.data_mut().log.push(level, text.trim_end());
     }
     Ok(ok(None))
-}
-
-fn monotonic_ns(store: &Store<'_>) -> u64 {
-    match store.data().simulated {
-        Some(_) => 0,
-        None => readings::monotonic_ns(store.data().process_started),
-    }
 }
 
 /// Makes a pollable. Its representation is when it is due, in milliseconds since the run started; no time passes on a simulated

@@ -6,16 +6,11 @@ use crate::state::RunState;
 impl Host for RunState {
     fn now_ms(&mut self) -> wasmtime::Result<u64> {
         self.host_call()?;
-        let now = self.started_at.plus_ms(self.guest_elapsed_ms());
-        Ok(u64::try_from(now.0).unwrap_or(0))
+        Ok(self.guest_now_ms())
     }
 
     fn monotonic_ns(&mut self) -> wasmtime::Result<u64> {
         self.host_call()?;
-        // A simulated clock stands still: equal fixtures make equal answers.
-        Ok(match self.simulated {
-            Some(_) => 0,
-            None => crate::readings::monotonic_ns(self.process_started),
-        })
+        Ok(self.guest_monotonic_ns())
     }
 }

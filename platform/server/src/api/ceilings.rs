@@ -107,7 +107,8 @@ async fn found(tx: &mut Tx, subject: &str) -> Result<Subject, Problem> {
     if there { Ok(subject) } else { Err(not_found()) }
 }
 
-async fn ceiling_of(tx: &mut Tx, subject: &Subject) -> Result<Option<CeilingRow>, Problem> {
+/// Returns the ceiling that was set for somebody; none if none was.
+pub(super) async fn ceiling_of(tx: &mut Tx, subject: &Subject) -> Result<Option<CeilingRow>, Problem> {
     Ok(tx.ceilings().await?.into_iter().find(|row| row.subject == *subject))
 }
 

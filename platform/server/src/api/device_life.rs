@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::ceilings::ceiling_of;
 use super::devices::{DeviceView, in_use, view};
 use crate::app::Shared;
 use crate::auth::Msp;
@@ -149,14 +150,13 @@ pub async fn re_image(
 /// What the newer device was limited to goes on: this lets nothing do more.
 async fn keep_ceiling(tx: &mut Tx, device: &Device, newer: &Device) -> Result<(), Problem> {
     let of = |device: &Device| Subject::Device(device.id.clone());
-    let ceilings = tx.ceilings().await?;
-    let Some(row) = ceilings.iter().find(|row| row.subject == of(newer)) else { return Ok(()) };
-    if ceilings.iter().any(|row| row.subject == of(device)) {
+    let Some(row) = ceiling_of(tx, &of(newer)).await? else { return Ok(()) };
+    if ceiling_of(tx, &of(device)).await?.is_some() {
         let detail =
             format!("{} and {} both have a permission ceiling: remove one of them first", device.name, newer.name);
         return Err(Problem::conflict("two-ceilings", detail));
     }
-    tx.put_ceiling(&CeilingRow { subject: of(device), ..row.clone() }).await?;
+    tx.put_ceiling(&CeilingRow { subject: of(device), ..row }).await?;
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::ceilings::ceiling_of;
 use super::device_life::{nothing_runs, put_away};
 use super::devices::{DeviceView, in_use, location, view};
 use crate::app::Shared;
@@ -100,8 +101,7 @@ async fn go_to(tx: &mut Tx, device: &Device, there: &Location, now: UnixMs) -> R
     tx.insert_device(&moved).await?;
     tx.hand_over_agent(&device.id, &moved.id).await?;
     // What it was limited to goes with it: a move lets nothing do more.
-    let own = Subject::Device(device.id.clone());
-    if let Some(row) = tx.ceilings().await?.into_iter().find(|row| row.subject == own) {
+    if let Some(row) = ceiling_of(tx, &Subject::Device(device.id.clone())).await? {
         tx.put_ceiling(&CeilingRow { subject: Subject::Device(moved.id.clone()), ..row }).await?;
     }
     put_away(tx, device, now).await?;

@@ -5,6 +5,7 @@
 //! exception: a path is opened without following a link, because only the opening can know.
 
 pub mod cpu;
+pub mod descriptors;
 pub mod facts;
 pub mod files;
 pub mod filesystems;

@@ -7,6 +7,7 @@ use fitment_agent::broker::{Duty, serve};
 use fitment_agent::clock;
 use fitment_agent::folder::StateFolder;
 use fitment_agent::identity;
+use fitment_device::descriptors;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
@@ -21,6 +22,8 @@ fn main() -> ExitCode {
 }
 
 fn start() -> anyhow::Result<()> {
+    // Programs that it runs inherit nothing of them either.
+    descriptors::close_inherited();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let state = match arguments.as_slice() {
         [name, state] if name == "--state" => Path::new(state),

@@ -4,6 +4,7 @@ mod addresses;
 mod apt;
 mod bus;
 pub(crate) mod cpu;
+pub(crate) mod descriptors;
 pub(crate) mod facts;
 pub(crate) mod files;
 pub(crate) mod filesystems;

@@ -11,6 +11,7 @@ use std::io::{Read, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
+use fitment_device::descriptors;
 use fitment_runtime::confine::{self, Bounds, Needs};
 use fitment_runtime::engine::{Placement, configuration, engine_identity};
 use fitment_runtime::inspect::{self, COMPONENT_BYTES_MAX};
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
 }
 
 fn start() -> anyhow::Result<()> {
+    descriptors::close_inherited();
     confine().context("limiting this process")?;
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let output = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {

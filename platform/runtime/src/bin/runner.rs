@@ -4,7 +4,8 @@
 //! Before it reads its first frame it gives up what it does not need (`confine`), and says in `Ready` what the kernel did not let it
 //! give up. Started with `--simulate` it takes every reading from the run's fixture, and may read nothing of the device, and with
 //! `--no-device`, for a server, there are no readings at all;
-//! `--probe-confinement` takes no frames at all, and says what a confined runner can still do.
+//! `--probe-confinement` takes no frames at all, and says what a confined runner can still do, with `--without-landlock` behind it as
+//! on a kernel that has none.
 
 use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use fitment_device::descriptors;
 use fitment_domain::budget::Budget;
 use fitment_domain::run::{FromRunner, RunRequest, ToRunner};
 use fitment_runtime::confine::{self, Bounds, Needs};
@@ -71,6 +73,8 @@ fn main() -> ExitCode {
 }
 
 fn start() -> anyhow::Result<()> {
+    descriptors::close_inherited();
+    let inherited = descriptors::beyond_streams();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (source, probe) = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => (Source::Device, None),
@@ -97,12 +101,17 @@ fn start() -> anyhow::Result<()> {
         // The pipe is looked at between every few polls, so that guests that compute do not keep others from starting.
         .event_interval(8)
         .build()?;
-    let give_up = || confine::confine(source.needs(), bounds(placement)).context("giving up privileges");
-    if let Some(paths) = probe {
-        return tell(&give_up()?, &confine::probe::lines(paths));
+    let (needs, bounds) = (source.needs(), bounds(placement));
+    if let Some(asked) = probe {
+        let lacks = match asked {
+            [first, ..] if first == "--without-landlock" => confine::confine_without_landlock(needs, bounds),
+            _ => confine::confine(needs, bounds),
+        };
+        let paths: Vec<String> = asked.iter().filter(|path| !path.starts_with("--")).cloned().collect();
+        return tell(&lacks.context("giving up privileges")?, &confine::probe::lines(&paths, &inherited));
     }
     let pipes = Pipes::of_this_process(&runtime)?;
-    let lacks = give_up()?;
+    let lacks = confine::confine(needs, bounds).context("giving up privileges")?;
     runtime.block_on(serve(source, engine, pipes, lacks))
 }
 

@@ -76,9 +76,8 @@ const THREADS: &[c_long] = &[
     libc::SYS_poll,
 ];
 
-/// Readings: files, of which landlock says which. No socket of any kind.
+/// Readings: files, of which landlock says which; opening them is let through apart, for reading alone. No socket of any kind.
 const READINGS: &[c_long] = &[
-    libc::SYS_openat2,
     libc::SYS_newfstatat,
     libc::SYS_statx,
     libc::SYS_statfs,
@@ -99,6 +98,10 @@ const READINGS: &[c_long] = &[
     libc::SYS_access,
 ];
 
+/// Their arguments lie in memory, where no filter can look: the C library and we take `clone` and `openat` where the kernel says that it
+/// has no such call.
+const ABSENT: &[c_long] = &[libc::SYS_clone3, libc::SYS_openat2];
+
 /// What prctl is for: the names of a thread and of a piece of memory, and giving up new privileges once more.
 const PRCTL: [c_int; 3] = [libc::PR_SET_NAME, libc::PR_SET_VMA, libc::PR_SET_NO_NEW_PRIVS];
 
@@ -114,8 +117,7 @@ pub(super) fn filter(needs: Needs) -> Option<String> {
     applied.err().map(|reason| format!("seccomp ({reason})"))
 }
 
-/// The list, and for programs with threads the answer to `clone3`: its arguments lie in memory, where no filter can look, so that the
-/// C library is told to take `clone`.
+/// The list, and for programs with threads the answer to calls that are said to be absent.
 fn program(needs: Needs) -> Result<(BpfProgram, Option<BpfProgram>), BackendError> {
     let arch = std::env::consts::ARCH.try_into()?;
     let mut rules: Rules = ALWAYS.iter().map(|call| (*call, Vec::new())).collect();
@@ -132,14 +134,15 @@ fn program(needs: Needs) -> Result<(BpfProgram, Option<BpfProgram>), BackendErro
     }
     if needs == Needs::Device {
         rules.extend(READINGS.iter().map(|call| (*call, Vec::new())));
+        // Also where there is no landlock, and whatever the account may: nothing is opened for writing, made or cut.
         let writes = (libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC) as u64;
         rules.insert(libc::SYS_openat, vec![rule([masked(2, writes, 0)?])?]);
     }
     let refuse = SeccompAction::Errno(libc::EPERM as u32);
     let allowed = SeccompFilter::new(rules, refuse, SeccompAction::Allow, arch)?.try_into()?;
     let unknown = SeccompAction::Errno(libc::ENOSYS as u32);
-    let clone3: Rules = [(libc::SYS_clone3, Vec::new())].into();
-    let absent = SeccompFilter::new(clone3, SeccompAction::Allow, unknown, arch)?.try_into()?;
+    let absent: Rules = ABSENT.iter().map(|call| (*call, Vec::new())).collect();
+    let absent = SeccompFilter::new(absent, SeccompAction::Allow, unknown, arch)?.try_into()?;
     Ok((allowed, (needs != Needs::Nothing).then_some(absent)))
 }
 

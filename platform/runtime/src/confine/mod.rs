@@ -51,6 +51,20 @@ const THREADS_MAX: u64 = 1_024;
 
 /// Gives up all but what is needed, and returns what the kernel did not let it give up, in words.
 pub fn confine(needs: Needs, bounds: Bounds) -> Result<Vec<String>, NotConfined> {
+    confine_with(needs, bounds, files::close)
+}
+
+/// Does as where the kernel has no landlock: for the probe, which shows what holds all the same.
+#[cfg(feature = "runner")]
+pub fn confine_without_landlock(needs: Needs, bounds: Bounds) -> Result<Vec<String>, NotConfined> {
+    confine_with(needs, bounds, |_| vec!["landlock (left out, to see what holds without it)".to_owned()])
+}
+
+fn confine_with(
+    needs: Needs,
+    bounds: Bounds,
+    close_files: impl FnOnce(Needs) -> Vec<String>,
+) -> Result<Vec<String>, NotConfined> {
     let mut lacks = Vec::new();
     set_no_new_privs(true).map_err(not_confined("no_new_privs"))?;
     limits(bounds)?;
@@ -63,7 +77,7 @@ pub fn confine(needs: Needs, bounds: Bounds) -> Result<Vec<String>, NotConfined>
     set_capabilities(None, no_capabilities()).map_err(not_confined("capabilities"))?;
     // Leaving an account sets this back.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(not_confined("dumpable"))?;
-    lacks.extend(files::close(needs));
+    lacks.extend(close_files(needs));
     lacks.extend(calls::filter(needs));
     Ok(lacks)
 }

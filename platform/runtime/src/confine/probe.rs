@@ -9,9 +9,12 @@ use std::process::Command;
 use libc::c_long;
 use rustix::process::{Pid, getppid, test_kill_process};
 
-/// Tries everything and returns a line for each: `refused NAME (why)` or `DONE NAME`. The paths are tried for reading and for writing.
-pub fn lines(paths: &[String]) -> Vec<String> {
+/// Tries everything and returns a line for each: `refused NAME (why)` or `DONE NAME`. The paths are tried for reading and for writing;
+/// `inherited` are the descriptors that it still has of whoever started it.
+pub fn lines(paths: &[String], inherited: &[i32]) -> Vec<String> {
     let mut lines: Vec<String> = ordinary().into_iter().map(|(name, done)| line(name, done)).collect();
+    let closed = || Err(Error::other("all were closed before anything was opened"));
+    lines.push(line("a descriptor of whoever started it", if inherited.is_empty() { closed() } else { Ok(()) }));
     lines.extend(calls().into_iter().map(|(name, number, arguments)| line(name, call(number, arguments))));
     for path in paths {
         lines.push(line(&format!("read {path}"), std::fs::read(path).map(drop)));
@@ -58,7 +61,8 @@ fn refused_by_the_other_side(error: Error) -> Result<(), Error> {
     if error.kind() == std::io::ErrorKind::ConnectionRefused { Ok(()) } else { Err(error) }
 }
 
-/// Calls whose arguments are none: where they are let through they fail in another way than by EPERM.
+/// Calls whose arguments are none: where they are let through they fail in another way than by EPERM, or by ENOSYS where the C library
+/// is to take another one.
 fn calls() -> Vec<(&'static str, c_long, [c_long; 2])> {
     let nobody = -1;
     vec![
@@ -78,6 +82,10 @@ fn calls() -> Vec<(&'static str, c_long, [c_long; 2])> {
         ("ioctl", libc::SYS_ioctl, [nobody, 0]),
         ("execve", libc::SYS_execve, [0, 0]),
         ("pidfd_open", libc::SYS_pidfd_open, [nobody, 0]),
+        ("openat2", libc::SYS_openat2, [nobody, 0]),
+        ("mknodat", libc::SYS_mknodat, [nobody, 0]),
+        ("fchmod", libc::SYS_fchmod, [nobody, 0]),
+        ("truncate", libc::SYS_truncate, [0, 0]),
     ]
 }
 
@@ -86,5 +94,6 @@ fn call(number: c_long, [first, second]: [c_long; 2]) -> Result<(), Error> {
     // SAFETY: none of the calls gets an address that it could read or write: pointers are null, descriptors and processes are none.
     let returned = unsafe { libc::syscall(number, first, second, 0 as c_long, 0 as c_long, 0 as c_long) };
     let error = Error::last_os_error();
-    if returned == -1 && error.raw_os_error() == Some(libc::EPERM) { Err(error) } else { Ok(()) }
+    let is_refused = returned == -1 && matches!(error.raw_os_error(), Some(libc::EPERM | libc::ENOSYS));
+    if is_refused { Err(error) } else { Ok(()) }
 }

@@ -1,18 +1,24 @@
 //! Who may run now: a few at a time, nobody who rests or is quarantined, and who may have lost the runner alone.
 
+mod shortage;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use fitment_device::memory;
 use fitment_domain::bytes::Digest;
-use fitment_domain::crash::{self, BACKING_OFF, Ending, LOSSES_MAX, Losses, QUARANTINED, STOPS_MAX, Stops, Verdict};
+use fitment_domain::crash::{self, BACKING_OFF, Ending, Losses, QUARANTINED, STOPS_MAX, Stops, Verdict};
 use fitment_domain::id::InstallationId;
 use fitment_domain::instruction::Item;
 use fitment_domain::run::{End, RunReport};
 use fitment_domain::time::UnixMs;
+use fitment_runner_client::KILLED;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::JoinHandle;
 
+use self::shortage::Shortage;
 use crate::{clock, files};
 
 const AT_A_TIME_MAX: u32 = 4;
@@ -30,9 +36,17 @@ struct Kept {
 
 /// Lets runs in, and remembers how they ended.
 pub struct Guard {
+    failures: Arc<Failures>,
+    gate: Semaphore,
+    shortage: Shortage,
+}
+
+/// What is remembered, and where.
+struct Failures {
     path: PathBuf,
     kept: Mutex<Kept>,
-    gate: Semaphore,
+    /// Held while the file is written: whoever comes last writes what is newest.
+    disk: Mutex<()>,
 }
 
 /// A run that was let in. It is over when this is dropped.
@@ -63,7 +77,8 @@ impl Guard {
             }
             Kept::default()
         });
-        Self { path, kept: Mutex::new(kept), gate: Semaphore::new(AT_A_TIME_MAX as usize) }
+        let failures = Arc::new(Failures { path, kept: Mutex::new(kept), disk: Mutex::new(()) });
+        Self { failures, gate: Semaphore::new(AT_A_TIME_MAX as usize), shortage: Shortage::new(memory::kills) }
     }
 
     fn verdict(&self, item: &Item, now: UnixMs) -> Verdict {
@@ -75,6 +90,7 @@ impl Guard {
 
     /// Waits until a run may begin, or says why it is left out.
     pub async fn enter(&self, item: &Item) -> Result<Place<'_>, LeftOut> {
+        self.shortage.look();
         loop {
             let now = clock::now();
             let verdict = self.verdict(item, now);
@@ -93,55 +109,98 @@ impl Guard {
         }
     }
 
-    /// Takes the end of a run into account, before the next one is let in.
-    pub fn left(&self, item: &Item, place: Place<'_>, report: &RunReport) {
-        let Some(ending) = ending(report) else { return };
+    /// Takes the end of a run into account, before the next one is let in; it is on disk when this returns.
+    pub async fn left(&self, item: &Item, place: Place<'_>, report: &RunReport) {
+        let Some(ending) = ending(report, || self.shortage.has_grown()) else { return };
+        if self.remember(item, ending, place.alone) {
+            drop(place);
+            // Only a runtime that shuts down ends it early.
+            let _ = self.write().await;
+        }
+    }
+
+    /// Notes the end of a run, and returns whether there was anything to note.
+    fn remember(&self, item: &Item, ending: Ending, alone: bool) -> bool {
         let mut kept = self.lock();
         let known = kept.stops.contains_key(&item.installation);
         if ending == Ending::Ended && !known {
-            return;
+            return false;
         }
         let now = clock::now();
-        let stops = kept.stops.remove(&item.installation).unwrap_or_default().after(ending, now);
+        let stops = kept.stops.remove(&item.installation).unwrap_or_default().after(ending, alone, now);
         if stops != Stops::default() {
             kept.stops.insert(item.installation.clone(), stops);
         }
-        let losses = kept.losses.remove(&item.digest).unwrap_or_default().after(ending, place.alone, now);
+        let losses = kept.losses.remove(&item.digest).unwrap_or_default().after(ending, alone, now);
+        if ending == Ending::RunnerLost && losses.is_quarantined(now) {
+            // Now it is known who it was: whoever was lost with it is no suspect any more.
+            for other in kept.losses.values_mut() {
+                *other = std::mem::take(other).cleared_of(&losses);
+            }
+        }
         kept.losses.insert(item.digest.clone(), losses);
-        self.write(&mut kept, now);
+        kept.forget_what_is_over(now);
+        true
     }
 
-    /// Forgets how an installation was stopped: somebody changed it.
-    pub fn forgive(&self, installation: &InstallationId) {
+    /// Forgets how an installation was stopped, and lifts a quarantine of what it runs: somebody changed it.
+    pub fn forgive(&self, item: &Item) {
         let mut kept = self.lock();
-        if kept.stops.remove(installation).is_some() {
-            self.write(&mut kept, clock::now());
+        let was_stopped = kept.stops.remove(&item.installation).is_some();
+        let lifted = kept.losses.get_mut(&item.digest).filter(|losses| losses.is_quarantined(clock::now()));
+        let was_quarantined = lifted.map(|losses| *losses = std::mem::take(losses).lifted()).is_some();
+        drop(kept);
+        if was_stopped || was_quarantined {
+            // Nothing waits for it: without it the next start remembers what was forgiven.
+            drop(self.write());
         }
     }
 
-    fn write(&self, kept: &mut Kept, now: UnixMs) {
-        kept.losses.retain(|_, losses| !losses.is_over(now));
-        while kept.stops.len() > REMEMBERED_MAX {
-            kept.stops.pop_first();
-        }
-        while kept.losses.len() > REMEMBERED_MAX {
-            kept.losses.pop_first();
-        }
-        if let Err(error) = files::write_durable(&self.path, &serde_json::to_vec(kept).unwrap_or_default()) {
-            tracing::warn!(%error, "who fails is remembered in memory only");
-        }
+    /// Writes what is remembered, off the event loop.
+    fn write(&self) -> JoinHandle<()> {
+        let failures = Arc::clone(&self.failures);
+        tokio::task::spawn_blocking(move || failures.write())
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.failures.lock()
+    }
+}
+
+impl Failures {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) {
+        let _turn = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = serde_json::to_vec(&*self.lock()).unwrap_or_default();
+        if let Err(error) = files::write_durable(&self.path, &bytes) {
+            tracing::warn!(%error, "who fails is remembered in memory only");
+        }
+    }
+}
+
+impl Kept {
+    fn forget_what_is_over(&mut self, now: UnixMs) {
+        self.losses.retain(|_, losses| !losses.is_over(now));
+        while self.stops.len() > REMEMBERED_MAX {
+            self.stops.pop_first();
+        }
+        while self.losses.len() > REMEMBERED_MAX {
+            self.losses.pop_first();
+        }
     }
 }
 
 /// Returns what a run's end says about its accessory; nothing where it never began.
-fn ending(report: &RunReport) -> Option<Ending> {
+fn ending(report: &RunReport, memory_was_short: impl FnOnce() -> bool) -> Option<Ending> {
     match &report.end {
         End::Trapped(_) | End::Exhausted(_) => Some(Ending::Stopped),
-        End::RunnerLost(_) => (report.run != 0).then_some(Ending::RunnerLost),
+        End::RunnerLost(_) if report.run == 0 => None,
+        // Whoever breaks the runner may end it in any way, but makes the kernel count no kill for want of memory without wanting it.
+        End::RunnerLost(reason) if reason.starts_with(KILLED) && memory_was_short() => Some(Ending::RunnerStarved),
+        End::RunnerLost(_) => Some(Ending::RunnerLost),
         End::Returned(_) | End::Fault(_) | End::Refused(_) => Some(Ending::Ended),
     }
 }
@@ -157,7 +216,7 @@ fn resting(until: UnixMs, now: UnixMs) -> LeftOut {
 fn quarantined(until: UnixMs, now: UnixMs) -> LeftOut {
     let wait = minutes(until, now);
     let message = format!(
-        "this release ended the sandbox's runner {LOSSES_MAX} times within an hour on this device: it is not run here for {wait} more; take another version"
+        "this release ended the sandbox's runner on this device, again and while nothing else ran: it is not run here for {wait} more; take another version, or change the installation to have it tried again"
     );
     LeftOut { kind: QUARANTINED, message }
 }
@@ -167,5 +226,36 @@ fn minutes(until: UnixMs, now: UnixMs) -> String {
         1 => "1 minute".to_owned(),
         minutes @ 2..=120 => format!("{minutes} minutes"),
         minutes => format!("{} hours", minutes.div_ceil(60)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use fitment_domain::run::Fault;
+
+    use super::*;
+
+    fn report(end: End) -> RunReport {
+        RunReport { run: 1, end, usage: Default::default(), log: Vec::new(), state: None }
+    }
+
+    #[test]
+    fn a_runner_that_the_kernel_killed_for_want_of_memory_is_nobodys_fault() {
+        static KILLS: AtomicU64 = AtomicU64::new(7);
+        let shortage = Shortage::new(|| Some(KILLS.load(Ordering::SeqCst)));
+        let of = |reason: &str| ending(&report(End::RunnerLost(reason.to_owned())), || shortage.has_grown());
+        let killed = format!("{KILLED} (its output ended)");
+        assert_eq!(of(&killed), Some(Ending::RunnerLost), "somebody else killed it");
+        KILLS.store(8, Ordering::SeqCst);
+        // A count that was taken in between hides nothing.
+        shortage.look();
+        assert_eq!(of(&killed), Some(Ending::RunnerStarved));
+        assert_eq!(of("it crashed (SIGSEGV)"), Some(Ending::RunnerLost));
+        assert_eq!(ending(&report(End::Fault(Fault::TimedOut)), || true), Some(Ending::Ended));
+        // What never began was nobody's.
+        let unstarted = RunReport { run: 0, ..report(End::RunnerLost(killed)) };
+        assert_eq!(ending(&unstarted, || false), None);
     }
 }

@@ -298,13 +298,17 @@ impl Orders {
 
     async fn execute(&mut self, order: Order, admitted: Admitted, envelope: Envelope) {
         let (id, installation) = (&order.transaction, &order.item.installation);
-        tracing::info!(transaction = %id, accessory = %order.item.accessory, version = %order.item.version, "an order runs");
         let host = Arc::new(OrderHost::new(envelope, Arc::clone(&self.tools.http), Arc::clone(&self.tools.broker)));
         let telling = host::tell(Arc::clone(&self.tools.client), id.clone(), host.progress());
         let report = tokio::select! {
             report = self.sandboxed(&order, &admitted, Arc::clone(&host)) => report,
             // It ends with the run at the earliest.
             () = telling => return,
+        };
+        let Some(report) = report else {
+            tracing::info!(transaction = %id, "the deadline of an order passed while it waited for its place: it does not run");
+            self.report(id, installation, Ending::Expired).await;
+            return self.ended(id);
         };
         if let Some(state) = &report.state
             && let Err(error) = self.tools.memory.keep(installation, &order.item.grants, state)
@@ -317,16 +321,19 @@ impl Orders {
         self.ended(id);
     }
 
-    async fn sandboxed(&self, order: &Order, admitted: &Admitted, host: Arc<OrderHost>) -> RunReport {
+    /// Runs it in its place; none if its deadline passed before it had one.
+    async fn sandboxed(&self, order: &Order, admitted: &Admitted, host: Arc<OrderHost>) -> Option<RunReport> {
         let item = &order.item;
         let sandbox = match self.tools.sandbox.get().await {
             Ok(sandbox) => sandbox,
             Err(error) => {
                 let end = End::Refused(error.to_string());
-                return RunReport { run: 0, end, usage: Default::default(), log: Vec::new(), state: None };
+                return Some(RunReport { run: 0, end, usage: Default::default(), log: Vec::new(), state: None });
             }
         };
         self.tools.board.confined(sandbox.lacks());
+        // Compiled before it has a place and its deadline is looked at. What does not compile says so when it is to run.
+        let _ = sandbox.prepare(&admitted.component).await;
         let spec = RunSpec {
             invocation: Invocation::Script,
             config: item.config.to_string(),
@@ -342,12 +349,16 @@ impl Orders {
             Ok(place) => place,
             Err(LeftOut { kind, message }) => {
                 let end = End::Refused(format!("{kind}: {message}"));
-                return RunReport { run: 0, end, usage: Default::default(), log: Vec::new(), state: None };
+                return Some(RunReport { run: 0, end, usage: Default::default(), log: Vec::new(), state: None });
             }
         };
+        if order.deliver_by < clock::now() {
+            return None;
+        }
+        tracing::info!(transaction = %order.transaction, accessory = %item.accessory, version = %item.version, "an order runs");
         let report = sandbox.run(&admitted.component, spec, host).await;
-        self.tools.guard.left(item, place, &report);
-        report
+        self.tools.guard.left(item, place, &report).await;
+        Some(report)
     }
 }
 

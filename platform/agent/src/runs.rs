@@ -65,9 +65,9 @@ impl Runs {
         Self { sandbox, facts, outbox, board, memory, outside, guard }
     }
 
-    /// Forgets how an installation was stopped: it is another item now.
-    pub fn forgive(&self, installation: &InstallationId) {
-        self.guard.forgive(installation);
+    /// Forgets how an item failed: it is another one now.
+    pub fn forgive(&self, item: &Item) {
+        self.guard.forgive(item);
     }
 
     /// Runs an item once, a probe once per target, and puts what came of it into the spool.
@@ -141,7 +141,7 @@ impl Runs {
             now: started,
         };
         let report = sandbox.run(&admitted.component, spec, Arc::new(self.outside.of(&item.installation))).await;
-        self.guard.left(item, place, &report);
+        self.guard.left(item, place, &report).await;
         if let Some(state) = &report.state
             && let Err(error) = self.memory.keep(&item.installation, &item.grants, state)
         {

@@ -87,7 +87,7 @@ impl Schedule {
     /// Starts an item that passed the door. It begins when an earlier version of it has ended.
     pub fn start(&mut self, admitted: Admitted, first: FirstRun) {
         if first == FirstRun::Soon {
-            self.runs.forgive(&admitted.item.installation);
+            self.runs.forgive(&admitted.item);
         }
         let item = admitted.item.clone();
         let interval_ms = item.interval_s.saturating_mul(1_000);

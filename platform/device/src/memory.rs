@@ -11,3 +11,11 @@ pub fn read() -> Result<Memory, Unreadable> {
     #[cfg(not(target_os = "linux"))]
     return Err(Unreadable::NotSupported { what: "memory" });
 }
+
+/// Returns how many processes the kernel has killed since it started because memory was short; none where it does not say.
+pub fn kills() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    return crate::linux::memory::kills();
+    #[cfg(not(target_os = "linux"))]
+    return None;
+}

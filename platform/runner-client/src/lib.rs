@@ -22,5 +22,6 @@ pub use device_host::{Acts, DeviceHost, NoActs};
 pub use egress::{Egress, NoConnection, Resolver, Way};
 pub use host::{CallLimits, HostCalls, NoHostCalls};
 pub use http::{HttpHost, HttpHostError, Secrets, Trust};
+pub use program::KILLED;
 pub use runner::RunnerError;
 pub use sandbox::{ComponentRef, RunSpec, Sandbox, SandboxConfig, SandboxError};

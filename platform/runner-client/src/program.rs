@@ -13,6 +13,9 @@ pub(crate) fn command(program: &Path) -> Command {
     command
 }
 
+/// How a loss of the runner is told that somebody killed, the kernel among them.
+pub const KILLED: &str = "it was killed (SIGKILL)";
+
 /// Says in words how a program ended.
 pub(crate) fn ending(status: ExitStatus) -> String {
     #[cfg(unix)]
@@ -20,7 +23,7 @@ pub(crate) fn ending(status: ExitStatus) -> String {
         return match signal {
             // The numbers are the same on every Linux architecture that we build for.
             24 => "it used up its processor time (SIGXCPU)".to_owned(),
-            9 => "it was killed (SIGKILL)".to_owned(),
+            9 => KILLED.to_owned(),
             6 => "it aborted, most likely out of memory (SIGABRT)".to_owned(),
             11 => "it crashed (SIGSEGV)".to_owned(),
             other => format!("it was ended by signal {other}"),

@@ -2,7 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use ed25519_dalek::SigningKey;
 use fitment_agent::broker::{Answer, Asked, Broker, Clerk, Duty, ItemLooks, OrderActs, Right, What};
@@ -17,7 +19,7 @@ use fitment_domain::instruction::{Addressee, InstructionSet, Item, SET_TYPE, Set
 use fitment_domain::look::{Look, Seen};
 use fitment_domain::manifest::AccessoryName;
 use fitment_domain::request::{ORDER_TYPE, Order};
-use fitment_domain::run::{Fault, RunReport};
+use fitment_domain::run::{Fault, RunReport, encode_frame};
 use fitment_domain::signature::{Envelope, PublicKey};
 use fitment_domain::time::UnixMs;
 use fitment_runner_client::{Acts, CallLimits, DeviceHost, Egress, HostCalls, HttpHost, Secrets, Trust};
@@ -328,6 +330,54 @@ fn what_runs_on_a_schedule_is_read_for_by_the_platforms_own_set_and_changes_noth
     let right = Right::Item { set: Digest::of(b"another"), shown: Some(good.clone()), installation: mine.clone() };
     let asked = Asked { right, what: look(), wait_ms: 5_000 };
     refused(looked(Clerk::new(scene.duty()).answer(&asked, NOW, &|| false)), "another one than is named");
+}
+
+// proves C3 (what breaks the runner gains nothing)
+#[test]
+fn a_broker_has_nothing_open_of_whoever_started_it() {
+    let scene = Scene::new();
+    drop(scene.broker());
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    let mut broker = super::confinement::inheriting(secret.path(), &programs().join("fitment-broker"));
+    let mut broker = broker.arg("--state").arg(scene.root().join("state")).stdin(Stdio::piped()).spawn().unwrap();
+    let until = Instant::now() + Duration::from_secs(20);
+    let comm = || std::fs::read_to_string(format!("/proc/{}/comm", broker.id())).unwrap();
+    while comm() != "fitment-broker\n" || super::confinement::holds(broker.id(), secret.path()) {
+        assert!(Instant::now() < until, "{} holds a file of whoever started it", comm());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // It has read whose orders count, and waits for the first.
+    assert!(broker.try_wait().unwrap().is_none());
+    drop(broker.stdin.take());
+    assert!(broker.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_few_ask_the_broker_at_a_time_and_who_finds_no_place_has_time_left_to_say_so() {
+    let scene = Scene::new();
+    // A stand-in that takes a second for its answer, which is always the same.
+    let programs = scene.root().join("programs");
+    std::fs::create_dir(&programs).unwrap();
+    let answer = encode_frame(&Answer::Look(Ok(Seen::Bytes(b"seen".to_vec())))).unwrap();
+    std::fs::write(programs.join("answer"), answer).unwrap();
+    let script = format!("#!/bin/sh\n/bin/sleep 1; /bin/cat {}/answer; /bin/cat >/dev/null\n", programs.display());
+    std::fs::write(programs.join("fitment-broker"), script).unwrap();
+    std::fs::set_permissions(programs.join("fitment-broker"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let broker = Arc::new(Broker::new(&programs, &scene.root()).unwrap());
+    let order = scene.sign(&scene.order());
+    let look = async || {
+        let acts = OrderActs::new(Arc::clone(&broker), order.clone());
+        let limits = CallLimits { remaining_ms: 1_700, body_bytes_max: 0 };
+        let began = Instant::now();
+        (acts.look(Look::Services, limits).await, began.elapsed())
+    };
+    let looks: Vec<_> = futures_util::future::join_all((0..6).map(|_| look())).await;
+    let (seen, busy): (Vec<_>, Vec<_>) = looks.into_iter().partition(|(answer, _)| answer.is_ok());
+    assert_eq!((seen.len(), busy.len()), (4, 2));
+    for (answer, after) in busy {
+        assert!(matches!(&answer, Err(Fault::Failed(words)) if words.contains("busy")), "{answer:?}");
+        assert!(after < Duration::from_millis(1_300), "{after:?}");
+    }
 }
 
 #[tokio::test]

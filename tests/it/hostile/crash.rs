@@ -1,25 +1,33 @@
 //! Accessories that fail on a real device again and again: one that traps rests, one that loses the runner is not run any more.
 
+use fitment_domain::budget::BudgetAsked;
 use fitment_domain::manifest::{AccessoryName, Manifest};
+use fitment_runner_client::ComponentRef;
 use serde_json::{Value, json};
 
-use super::guest::guest;
+use super::guest::{guest, guest_with};
 use crate::support::agent::Agent;
 use crate::support::databases::Database;
 use crate::support::package::{Packing, manifest_of};
 use crate::support::platform::{Platform, Session};
 use crate::support::programs::accessory;
+use crate::support::script;
 
 /// Publishes a guest as a monitor that asks nothing, and installs it everywhere at once a second.
 async fn install(platform: &Platform, msp: &Session, name: &str) {
+    install_guest(platform, msp, name, &guest(name), BudgetAsked::default()).await;
+}
+
+async fn install_guest(platform: &Platform, msp: &Session, name: &str, guest: &ComponentRef, budget: BudgetAsked) {
     let (component, listing) = accessory("load");
     let manifest = Manifest {
         name: AccessoryName::parse(&format!("fitment/{name}")).unwrap(),
         permissions: Vec::new(),
         config_schema: json!({ "type": "object" }),
+        budget,
         ..manifest_of(&component)
     };
-    let packing = Packing::around(guest(name).bytes.to_vec(), listing, manifest);
+    let packing = Packing::around(guest.bytes.to_vec(), listing, manifest);
     platform.publish_parts(name, "0.1.0", &packing.signed_by(&platform.publisher_key)).await;
     let body = json!({ "accessory": format!("fitment/{name}"), "target": "all", "consent": [], "interval_s": 1 });
     msp.post("/api/v1/installations", body).await.ok();
@@ -89,7 +97,10 @@ async fn a_release_that_loses_the_runner_twice_is_quarantined_also_after_a_resta
         assert!(begun.elapsed() < super::lab::PATIENCE, "{body:#}\n{}", agent.log_text());
     };
     let message = run["message"].as_str().unwrap();
-    assert!(message.contains("2 times within an hour") && message.contains("take another version"), "{message}");
+    assert!(
+        message.contains("again and while nothing else ran") && message.contains("take another version"),
+        "{message}"
+    );
     agent.kill();
     agent.run_again();
     let at = run["at_ms"].as_i64().unwrap();
@@ -97,4 +108,35 @@ async fn a_release_that_loses_the_runner_twice_is_quarantined_also_after_a_resta
         body["runs"][0]["at_ms"].as_i64().unwrap() > at + 2_000
     });
     assert_eq!(later.await["runs"][0]["outcome"], "quarantined");
+}
+
+// proves R6 (a deadline)
+#[tokio::test]
+async fn an_order_whose_deadline_passes_while_it_waits_for_its_place_expires_and_runs_nothing() {
+    let platform = Platform::start(Database::sqlite()).await;
+    let msp = platform.msp().await;
+    script::publish(&platform, 100).await;
+    let order = script::install(&msp, json!("all")).await;
+    let (agent, device) = Agent::enrol(&platform, &msp, "agent").await;
+    // Once, so that its code is there and nothing but a place is wanted.
+    let first = script::ask(&msp, &order, &[&device]).await;
+    script::until(&msp, &first, "done").await;
+    // Four that each hold a place for twelve seconds, again and again.
+    let waits = guest_with("wasi", &[("nanoseconds", "9000000000000000000")]);
+    for name in ["one", "two", "three", "four"] {
+        let budget = BudgetAsked { wall_ms_max: Some(12_000), ..BudgetAsked::default() };
+        install_guest(&platform, &msp, name, &waits, budget).await;
+    }
+    agent.until_status("all four are there", |status| status["items"].as_array().is_some_and(|i| i.len() == 4)).await;
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    let body = json!({ "installation": order, "devices": [device], "deliver_within_s": 1 });
+    let late = msp.post("/api/v1/requests", body).await.body["request"].clone();
+    // The device fetched it in time, and was let start: it is the device that says what became of it.
+    let began = std::time::Instant::now();
+    while !agent.log_text().contains("the deadline of an order passed while it waited for its place") {
+        assert!(began.elapsed() < super::lab::PATIENCE, "{}", agent.log_text());
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    script::until(&msp, &late, "expired").await;
+    assert_eq!(agent.log_text().matches("an order runs").count(), 1);
 }

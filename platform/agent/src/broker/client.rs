@@ -1,9 +1,10 @@
-//! The supervisor's side: the broker is started when it is asked for the first time, and again if it died.
+//! The supervisor's side: a broker is started when it is asked for the first time, again if it died, and beside another one while that
+//! is busy.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use fitment_domain::act::{Act, Done};
 use fitment_domain::id::InstallationId;
@@ -14,11 +15,15 @@ use fitment_runner_client::{Acts, CallLimits};
 use futures_util::future::BoxFuture;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::Mutex;
+use tokio::sync::Semaphore;
 
 use super::wire::{ANSWER_BYTES_MAX, ASKED_BYTES_MAX, Answer, Asked, Right, What};
 use crate::signed_set::SignedSet;
 
+/// Questions under way at a time, each in a process of its own: as many as runs are let in at a time.
+const AT_A_TIME_MAX: usize = 4;
+/// Processes that stay when nothing is asked.
+const IDLE_MAX: usize = 2;
 /// How much longer than what is asked its answer may take, and how long a broker may take to end.
 const OVERSHOOT_MAX: Duration = Duration::from_secs(2);
 
@@ -26,8 +31,8 @@ const OVERSHOOT_MAX: Duration = Duration::from_secs(2);
 pub struct Broker {
     program: PathBuf,
     state: PathBuf,
-    /// One question at a time: the next one waits.
-    running: Mutex<Option<Running>>,
+    places: Semaphore,
+    idle: Mutex<Vec<Running>>,
 }
 
 struct Running {
@@ -42,19 +47,26 @@ impl Broker {
     pub fn new(programs: &Path, state: &Path) -> std::io::Result<Self> {
         // It is started in the root folder, where a relative path would lead elsewhere.
         let program = std::path::absolute(programs.join("fitment-broker"))?;
-        Ok(Self { program, state: std::path::absolute(state)?, running: Mutex::new(None) })
+        let (places, idle) = (Semaphore::new(AT_A_TIME_MAX), Mutex::default());
+        Ok(Self { program, state: std::path::absolute(state)?, places, idle })
     }
 
     /// Asks for one thing, within the time that its run has left. A failure of the pipe is told by `lost`.
-    async fn ask(&self, asked: &Asked, lost: impl FnOnce(String) -> Fault) -> Result<Answer, Fault> {
-        let frame = encode_frame(asked).map_err(|e| Fault::Invalid(e.to_string()))?;
+    async fn ask(&self, mut asked: Asked, lost: impl FnOnce(String) -> Fault) -> Result<Answer, Fault> {
+        let began = Instant::now();
+        // Whoever finds no place is told so while there is time left for an answer: its run is not one that reached a bound.
+        let patience = Duration::from_millis(u64::from(asked.wait_ms) / 2);
+        let place = tokio::time::timeout(patience, self.places.acquire()).await;
+        let _place = place.map_err(|_elapsed| Fault::Failed("the broker is busy: ask again later".to_owned()))?;
+        asked.wait_ms = asked.wait_ms.saturating_sub(u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX));
+        let frame = encode_frame(&asked).map_err(|e| Fault::Invalid(e.to_string()))?;
         if frame.len() > ASKED_BYTES_MAX {
             return Err(Fault::Exhausted(format!("what is asked has at most {ASKED_BYTES_MAX} bytes")));
         }
-        let mut running = self.running.lock().await;
         // Taken out while it works: when the run ends first, this future is dropped, and with it a broker whose answer nobody
         // would match with its question.
-        let mut broker = match running.take() {
+        let idle = self.idle().pop();
+        let mut broker = match idle {
             Some(broker) => broker,
             None => self.start()?,
         };
@@ -62,7 +74,10 @@ impl Broker {
         let answered = tokio::time::timeout(wait, broker.ask(&frame)).await;
         match answered {
             Ok(Ok(answer)) => {
-                *running = Some(broker);
+                let mut idle = self.idle();
+                if idle.len() < IDLE_MAX {
+                    idle.push(broker);
+                }
                 Ok(answer)
             }
             Ok(Err(reason)) => Err(lost(reason)),
@@ -70,12 +85,16 @@ impl Broker {
         }
     }
 
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Running>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Has an act done under an order.
     async fn act(&self, order: Envelope, act: Act, limits: CallLimits) -> Result<Done, Fault> {
         let asked = Asked { right: Right::Order(order), what: What::Act(act), wait_ms: wait_ms(limits) };
         // What it was doing may have been done: the script's author is told so in words.
         let lost = |reason| Fault::Failed(format!("the broker went away, the act may have been done: {reason}"));
-        match self.ask(&asked, lost).await? {
+        match self.ask(asked, lost).await? {
             Answer::Act(done) => done,
             other => Err(another(&other)),
         }
@@ -84,7 +103,7 @@ impl Broker {
     /// Has a look made.
     async fn look(&self, right: Right, look: Look, limits: CallLimits) -> Result<Option<Seen>, Fault> {
         let asked = Asked { right, what: What::Look(look), wait_ms: wait_ms(limits) };
-        match self.ask(&asked, |reason| Fault::Failed(format!("the broker went away: {reason}"))).await? {
+        match self.ask(asked, |reason| Fault::Failed(format!("the broker went away: {reason}"))).await? {
             Answer::Look(seen) => seen.map(Some),
             Answer::ShowSet => Ok(None),
             other => Err(another(&other)),

@@ -11,6 +11,15 @@ pub(crate) fn read() -> Result<Memory, Unreadable> {
     parse(&text)
 }
 
+/// Reads `oom_kill` of `/proc/vmstat`, which kernels count since 4.13: kills within a group of processes that has a bound are in it.
+pub(crate) fn kills() -> Option<u64> {
+    counted(&std::fs::read_to_string("/proc/vmstat").ok()?)
+}
+
+fn counted(vmstat: &str) -> Option<u64> {
+    vmstat.lines().find_map(|line| line.strip_prefix("oom_kill "))?.trim().parse().ok()
+}
+
 fn parse(text: &str) -> Result<Memory, Unreadable> {
     let swap_total_bytes = field(text, "SwapTotal").unwrap_or(0);
     let swap_free_bytes = field(text, "SwapFree").unwrap_or(0);
@@ -36,6 +45,13 @@ fn field(text: &str, name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_kernel_counts_whom_it_killed() {
+        assert_eq!(counted("pgfault 5\noom_kill 3\nnuma_hit 7\n"), Some(3));
+        assert_eq!(counted("pgfault 5\n"), None);
+        assert!(kills().is_some());
+    }
 
     #[test]
     fn reads_the_four_figures_and_refuses_a_text_without_them() {

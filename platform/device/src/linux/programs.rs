@@ -1,12 +1,14 @@
-//! A child in a process group of its own, read by two threads, killed as a group.
+//! A child in a process group of its own, killed as a group. Its pipes are looked at in turn and never waited for: whoever left the group
+//! and holds one of them holds nothing of ours.
 
-use std::io::{Read, Write as _};
+use std::io::{ErrorKind, Read, Write as _};
+use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use crate::Unreadable;
@@ -15,7 +17,7 @@ use crate::programs::{Bounds, Output};
 /// Nothing is looked for by name, but many programs start others.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 const LANG: &str = "C.UTF-8";
-/// How often it is looked whether the program has ended.
+/// How long nothing is done when nothing moved.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How long the end of the output is waited for when the program has ended: whoever left its group may hold the pipe.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -33,18 +35,21 @@ pub(crate) fn run(
     let mut command = Command::new(program);
     command.args(arguments).env_clear().env("PATH", PATH).env("LANG", LANG).current_dir("/").process_group(0);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().map_err(|error| not_started(program, &error))?;
+    let mut child = command.spawn().map_err(|error| not_started(program, &error))?;
+    let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let mut group = Group { child };
-    feed(group.child.stdin.take(), stdin.to_vec());
-    let stdout = collect(group.child.stdout.take(), bounds.stdout_bytes_max);
-    let stderr = collect(group.child.stderr.take(), bounds.stderr_bytes_max);
-    let status = group.wait(began + bounds.wait_max, give_up)?;
-    let last_words = Instant::now() + LAST_WORDS;
-    let (stdout, more_stdout) = taken(stdout, last_words);
-    let (stderr, more_stderr) = taken(stderr, last_words);
+    let mut talk = Talk {
+        input: Input::new(input, stdin)?,
+        stdout: Kept::new(output, bounds.stdout_bytes_max)?,
+        stderr: Kept::new(errors, bounds.stderr_bytes_max)?,
+    };
+    let status = group.wait(&mut talk, began + bounds.wait_max, give_up)?;
+    talk.hear_last_words();
     let exit_code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
     let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    Ok(Output { exit_code, stdout, stderr, truncated: more_stdout || more_stderr, duration_ms })
+    let Talk { stdout, stderr, .. } = talk;
+    let truncated = stdout.more || stderr.more;
+    Ok(Output { exit_code, stdout: stdout.bytes, stderr: stderr.bytes, truncated, duration_ms })
 }
 
 fn not_started(program: &str, error: &std::io::Error) -> Unreadable {
@@ -64,13 +69,20 @@ struct Group {
 
 impl Group {
     /// Waits for the program's end, and ends what it left behind in its group: whoever holds the pipes goes with it.
-    fn wait(&mut self, deadline: Instant, give_up: &dyn Fn() -> bool) -> Result<ExitStatus, Unreadable> {
+    fn wait(
+        &mut self,
+        talk: &mut Talk<'_>,
+        deadline: Instant,
+        give_up: &dyn Fn() -> bool,
+    ) -> Result<ExitStatus, Unreadable> {
         let failed = |error: std::io::Error| Unreadable::Failed(format!("waiting for the program: {error}"));
         while !self.has_ended().map_err(failed)? {
             if Instant::now() >= deadline || give_up() {
                 return Err(Unreadable::TimedOut);
             }
-            thread::sleep(LOOK_EVERY);
+            if !talk.moves() {
+                thread::sleep(LOOK_EVERY);
+            }
         }
         self.kill();
         self.child.wait().map_err(failed)
@@ -105,44 +117,98 @@ impl Drop for Group {
     }
 }
 
-/// Writes beside everything else: a program that does not read must not stop us.
-fn feed(pipe: Option<std::process::ChildStdin>, bytes: Vec<u8>) {
-    if let Some(mut pipe) = pipe {
-        // A program that ends without reading all of it breaks the pipe, and that is its affair.
-        thread::spawn(move || pipe.write_all(&bytes));
+/// What goes to a program and what comes from it. Dropped, all of it is closed.
+struct Talk<'a> {
+    input: Input<'a>,
+    stdout: Kept<std::process::ChildStdout>,
+    stderr: Kept<std::process::ChildStderr>,
+}
+
+impl Talk<'_> {
+    /// Moves what can be moved at once, and returns whether that was anything.
+    fn moves(&mut self) -> bool {
+        let moved = [self.input.moves(), self.stdout.moves(), self.stderr.moves()];
+        moved.contains(&true)
     }
-}
 
-/// What a program wrote so far, and whether there was more.
-type Written = Arc<Mutex<(Vec<u8>, bool)>>;
-
-fn written(at: &Written) -> MutexGuard<'_, (Vec<u8>, bool)> {
-    at.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Reads to the end in a thread, and keeps the beginning.
-fn collect(pipe: Option<impl Read + Send + 'static>, bytes_max: usize) -> (Written, JoinHandle<()>) {
-    let kept = Written::default();
-    let here = Arc::clone(&kept);
-    let reader = thread::spawn(move || {
-        let Some(mut pipe) = pipe else { return };
-        let mut buffer = vec![0; 16 * 1024];
-        while let Ok(length @ 1..) = pipe.read(&mut buffer) {
-            let mut kept = written(&here);
-            let taken = length.min(bytes_max.saturating_sub(kept.0.len()));
-            kept.0.extend_from_slice(&buffer[..taken]);
-            kept.1 |= taken < length;
+    /// Reads what the program wrote before it ended; whoever left its group and holds a pipe is not waited for.
+    fn hear_last_words(&mut self) {
+        let until = Instant::now() + LAST_WORDS;
+        while (self.stdout.pipe.is_some() || self.stderr.pipe.is_some()) && Instant::now() < until {
+            if ![self.stdout.moves(), self.stderr.moves()].contains(&true) {
+                thread::sleep(LOOK_EVERY);
+            }
         }
-    });
-    (kept, reader)
+    }
 }
 
-/// Takes what was read; whoever left the group and holds the pipe is not waited for.
-fn taken((kept, reader): (Written, JoinHandle<()>), deadline: Instant) -> (Vec<u8>, bool) {
-    while !reader.is_finished() && Instant::now() < deadline {
-        thread::sleep(LOOK_EVERY);
+/// Keeps a pipe from ever making us wait.
+fn without_waiting<P: AsFd>(pipe: Option<P>) -> Result<Option<P>, Unreadable> {
+    if let Some(pipe) = &pipe {
+        let set = fcntl_getfl(pipe).and_then(|flags| fcntl_setfl(pipe, flags | OFlags::NONBLOCK));
+        set.map_err(|error| Unreadable::Failed(format!("a pipe of the program: {error}")))?;
     }
-    std::mem::take(&mut *written(&kept))
+    Ok(pipe)
+}
+
+/// What a program is given to read; it need not.
+struct Input<'a> {
+    pipe: Option<ChildStdin>,
+    left: &'a [u8],
+}
+
+impl<'a> Input<'a> {
+    fn new(pipe: Option<ChildStdin>, left: &'a [u8]) -> Result<Self, Unreadable> {
+        Ok(Self { pipe: without_waiting(pipe)?, left })
+    }
+
+    fn moves(&mut self) -> bool {
+        let Some(pipe) = &mut self.pipe else { return false };
+        if self.left.is_empty() {
+            self.pipe = None;
+            return false;
+        }
+        match pipe.write(self.left) {
+            Ok(length) => self.left = self.left.get(length..).unwrap_or_default(),
+            Err(error) if waits(&error) => return false,
+            // A program that ends without reading all of it breaks the pipe, and that is its affair.
+            Err(_) => self.pipe = None,
+        }
+        true
+    }
+}
+
+/// What a program wrote so far, from its beginning, and whether there was more.
+struct Kept<P> {
+    pipe: Option<P>,
+    bytes: Vec<u8>,
+    bytes_max: usize,
+    more: bool,
+}
+
+impl<P: Read + AsFd> Kept<P> {
+    fn new(pipe: Option<P>, bytes_max: usize) -> Result<Self, Unreadable> {
+        Ok(Self { pipe: without_waiting(pipe)?, bytes: Vec::new(), bytes_max, more: false })
+    }
+
+    fn moves(&mut self) -> bool {
+        let Some(pipe) = &mut self.pipe else { return false };
+        let mut buffer = [0; 16 * 1024];
+        match pipe.read(&mut buffer) {
+            Ok(length @ 1..) => {
+                let taken = length.min(self.bytes_max.saturating_sub(self.bytes.len()));
+                self.bytes.extend(buffer.iter().take(taken));
+                self.more |= taken < length;
+            }
+            Err(error) if waits(&error) => return false,
+            Ok(0) | Err(_) => self.pipe = None,
+        }
+        true
+    }
+}
+
+fn waits(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
 #[cfg(test)]
@@ -193,6 +259,22 @@ mod tests {
         let argv = ["/bin/sleep", "60"].map(str::to_owned);
         let bounds = Bounds { wait_max: Duration::from_secs(60), stdout_bytes_max: 10, stderr_bytes_max: 10 };
         assert!(matches!(run(&argv, b"", bounds, &|| true), Err(Unreadable::TimedOut)));
+    }
+
+    #[test]
+    fn whoever_leaves_the_group_is_not_waited_for_and_talks_to_nobody() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mark = folder.path().join("mark");
+        // It goes on for a second, and notes when nobody reads any more of what it writes.
+        let leaver = format!("trap '' PIPE; sleep 1; echo late || touch {}", mark.display());
+        let began = Instant::now();
+        let output = shell(&format!("setsid sh -c \"{leaver}\" & echo now"), 5_000, &[b'x'; 200_000]).expect("it ran");
+        assert_eq!(output.stdout, b"now\n");
+        assert!(began.elapsed() < Duration::from_millis(950), "{:?}", began.elapsed());
+        while !mark.exists() {
+            assert!(began.elapsed() < Duration::from_secs(10), "somebody still reads");
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use fitment_domain::protocol::ZeroBundle;
 use fitment_runner_client::{Egress, HttpHost, HttpHostError, Secrets, Trust};
 use tokio::task::JoinSet;
 
+use crate::artifacts::Artifacts;
 use crate::backoff::Backoff;
 use crate::broker::Broker;
 use crate::client::{BadClient, Client};
@@ -195,7 +196,16 @@ async fn run_enrolled(
         guard,
     );
     let schedule = Schedule::new(identity.me.device.clone(), Arc::new(runs));
+    let artifacts = Artifacts::new(
+        Arc::clone(&sandbox),
+        Arc::clone(&client),
+        board.clone(),
+        &told.facts,
+        identity.trust().release_key,
+        mac_key,
+    );
     let tools = Tools {
+        artifacts: Arc::new(artifacts),
         folder: folder.clone(),
         client: Arc::clone(&client),
         outbox: Arc::clone(&outbox),

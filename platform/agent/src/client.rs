@@ -3,6 +3,7 @@
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
+use fitment_domain::artifact::{ARTIFACT_BYTES_MAX, Mismatch};
 use fitment_domain::bytes::Digest;
 use fitment_domain::device::Facts;
 use fitment_domain::id::TransactionId;
@@ -160,6 +161,19 @@ impl Client {
         let path = format!("{}/{digest}", route::OBJECTS);
         let answer = self.send(Method::GET, &path, |request| request, OBJECT_TIMEOUT).await?;
         body(answer, PackageLimits::standard().large_component_bytes_max).await
+    }
+
+    /// Fetches compiled code. What came is not judged yet.
+    pub async fn artifact(&self, digest: &Digest) -> Result<Vec<u8>, CallError> {
+        let path = format!("{}/{digest}", route::ARTIFACTS);
+        let answer = self.send(Method::GET, &path, |request| request, OBJECT_TIMEOUT).await?;
+        body(answer, ARTIFACT_BYTES_MAX).await
+    }
+
+    /// Tells that compiling here came to something else.
+    pub async fn mismatch(&self, digest: &Digest, said: &Mismatch) -> Result<(), CallError> {
+        let path = format!("{}/{digest}/mismatch", route::ARTIFACTS);
+        self.send(Method::POST, &path, |request| request.json(said), ANSWER_TIMEOUT).await.map(|_| ())
     }
 
     async fn post<T: DeserializeOwned>(

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use fitment_domain::artifact::{Build, Target};
 use fitment_domain::device::{Facts, fact};
 use fitment_domain::protocol::{Enrol, ZeroBundle};
 use fitment_domain::run::Fact;
@@ -40,6 +41,12 @@ pub fn read_bundle(path: &Path) -> Result<ZeroBundle, EnrolError> {
 /// Reads the facts of this device. `location` is what the agent was told about where it stands.
 pub fn facts(location: Option<&str>) -> Facts {
     let mut facts = Facts(fitment_device::facts::read(env!("CARGO_PKG_VERSION")).into_iter().collect());
+    let target = Target::of(std::env::consts::ARCH, std::env::consts::OS, fitment_device::processor::has);
+    if let Some(target) = target {
+        let build = f64::from(Build::of_this_version().number);
+        facts.0.insert(fact::SANDBOX_TARGET.to_owned(), Fact::Text(target.to_string()));
+        facts.0.insert(fact::SANDBOX_BUILD.to_owned(), Fact::Number(build));
+    }
     if let Some(location) = location {
         facts.0.insert(fact::LOCATION.to_owned(), Fact::Text(location.to_owned()));
     }

@@ -25,6 +25,7 @@ pub mod enrolment;
 pub mod facts;
 pub mod renewal;
 
+pub mod artifacts;
 pub mod cache;
 pub mod door;
 pub mod instructions;

@@ -9,6 +9,7 @@ use fitment_domain::instruction::{InstructionSet, Item};
 use fitment_domain::protocol::RunResult;
 use tokio::time::Instant;
 
+use crate::artifacts::Artifacts;
 use crate::backoff::Backoff;
 use crate::client::Client;
 use crate::door::{self, Admitted, Purpose, Refusal, Trust};
@@ -33,6 +34,7 @@ pub struct Tools {
     pub facts: Facts,
     pub trust: Trust,
     pub memory: Memory,
+    pub artifacts: Arc<Artifacts>,
 }
 
 struct Waiting {
@@ -93,7 +95,7 @@ impl Roster {
                 continue;
             }
             match self.cached(item).await {
-                Ok(Some(admitted)) => self.start(admitted, first),
+                Ok(Some(admitted)) => self.start(admitted, first).await,
                 Ok(None) => self.wait(item, None),
                 Err(Obstacle::Refused { reason, hopeless: false }) => {
                     self.wait(item, Some(format!("the cached component was refused: {reason}")));
@@ -129,7 +131,8 @@ impl Roster {
         });
     }
 
-    fn start(&mut self, admitted: Admitted, first: FirstRun) {
+    async fn start(&mut self, admitted: Admitted, first: FirstRun) {
+        self.tools.artifacts.bring(&admitted).await;
         self.waiting.remove(&admitted.item.installation);
         self.stands(&admitted.item.installation, Standing::Running);
         self.schedule.start(admitted, first);
@@ -173,6 +176,7 @@ impl Roster {
 
     /// Fetches what waits, unless that went wrong a moment ago.
     pub async fn fetch_missing(&mut self) {
+        self.tools.artifacts.tell().await;
         if Instant::now() < self.next_try {
             return;
         }
@@ -180,7 +184,7 @@ impl Roster {
         let waiting: Vec<Item> = missing.map(|waiting| waiting.item.clone()).collect();
         for item in waiting {
             match self.fetch(&item).await {
-                Ok(admitted) => self.start(admitted, FirstRun::Soon),
+                Ok(admitted) => self.start(admitted, FirstRun::Soon).await,
                 Err(obstacle) => self.still_waits(&item, obstacle).await,
             }
         }

@@ -30,6 +30,11 @@ impl LazySandbox {
         self.started.get_or_try_init(|| Sandbox::start(config())).await
     }
 
+    /// Returns the sandbox if it was started.
+    pub fn started(&self) -> Option<&Sandbox> {
+        self.started.get()
+    }
+
     /// Frees the compiled code of a component that runs no more.
     pub async fn forget(&self, digest: &Digest) {
         if let Some(sandbox) = self.started.get() {

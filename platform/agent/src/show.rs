@@ -92,7 +92,8 @@ fn item_words(item: &ItemStatus, now: UnixMs) -> String {
         Standing::Waiting(reason) => format!("waits: {reason}"),
         Standing::Refused(reason) => format!("REFUSED: {reason}"),
     };
-    format!("{} {} every {} s: {standing}", item.accessory, item.version, item.interval_s)
+    let code = item.code.as_ref().map_or_else(String::new, |code| format!("; {code}"));
+    format!("{} {} every {} s: {standing}{code}", item.accessory, item.version, item.interval_s)
 }
 
 fn spool_words(status: &Status) -> String {

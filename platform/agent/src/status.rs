@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use fitment_domain::bytes::Digest;
 use fitment_domain::id::{DeviceId, InstallationId, TenantId};
 use fitment_domain::instruction::{Item, SetTime};
 use fitment_domain::time::UnixMs;
@@ -85,6 +86,9 @@ pub struct ItemStatus {
     pub interval_s: u64,
     #[serde(flatten)]
     pub standing: Standing,
+    /// Who compiled what runs, where the device's MSP takes code of others.
+    #[serde(default)]
+    pub code: Option<String>,
     pub last_run: Option<UnixMs>,
     /// How the last run went, in one line.
     pub last_outcome: Option<String>,
@@ -100,6 +104,7 @@ impl ItemStatus {
             digest: item.digest.to_string(),
             interval_s: item.interval_s,
             standing,
+            code: None,
             last_run: None,
             last_outcome: None,
         }
@@ -174,6 +179,14 @@ impl Board {
                 item.last_run = Some(at);
                 item.last_outcome = Some(outcome);
             }
+        });
+    }
+
+    /// Notes who compiled what runs of a component.
+    pub fn code(&self, component: &Digest, words: &str) {
+        self.update(|status| {
+            let of_it = status.items.iter_mut().filter(|item| item.digest == component.as_str());
+            of_it.for_each(|item| item.code = Some(words.to_owned()));
         });
     }
 

@@ -14,6 +14,7 @@ pub mod memory;
 pub mod networks;
 pub mod packages;
 pub mod processes;
+pub mod processor;
 pub mod programs;
 pub mod services;
 pub mod temperatures;

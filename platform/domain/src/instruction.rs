@@ -3,6 +3,7 @@
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+use crate::artifact::Offer;
 use crate::budget::Budget;
 use crate::bytes::Digest;
 use crate::capability::Grants;
@@ -71,6 +72,10 @@ pub struct Item {
     pub interval_s: u64,
     pub grants: Grants,
     pub budget: Budget,
+    /// Where the device's MSP wants it: code that need not be compiled here. Agents that do not say for which machines they take such
+    /// code would refuse a set that offers any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<Offer>,
 }
 
 /// What one device is to run.

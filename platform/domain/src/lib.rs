@@ -26,6 +26,7 @@ pub mod ceiling;
 pub mod difference;
 pub mod egress;
 
+pub mod artifact;
 pub mod release;
 pub mod validation;
 

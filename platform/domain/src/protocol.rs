@@ -25,6 +25,8 @@ pub mod route {
     pub const INSTRUCTIONS: &str = "/agent/v1/instructions";
     /// GET {digest}: the component, if the device's set names it.
     pub const OBJECTS: &str = "/agent/v1/objects";
+    /// GET {digest}: compiled code, if the device's set offers it. POST {digest}/mismatch: `artifact::Mismatch` → 204.
+    pub const ARTIFACTS: &str = "/agent/v1/artifacts";
     /// POST: `Results` → `Acknowledged`.
     pub const RESULTS: &str = "/agent/v1/results";
     /// POST {id}: an envelope of `request::Order`, again and again until it is started.

@@ -8,7 +8,7 @@ use fitment_domain::bytes::Digest;
 use fitment_domain::run::ArtifactKey;
 
 use crate::cache::Cache;
-use crate::compiler::{Compiler, CompilerError, Identity};
+use crate::compiler::{Compiler, Identity};
 use crate::runner::{Process, RunnerError};
 use crate::sandbox::ComponentRef;
 
@@ -27,6 +27,15 @@ pub enum PrepareError {
     RunnerLost(String),
 }
 
+/// Where code comes from that is to be loaded.
+pub(crate) enum Source {
+    /// From the cache, or from this host's compiler.
+    Own,
+    /// From the cache alone.
+    Kept,
+    Given(Vec<u8>),
+}
+
 /// Compiles, keeps and loads.
 pub(crate) struct Artifacts {
     compiler: Arc<Compiler>,
@@ -35,15 +44,31 @@ pub(crate) struct Artifacts {
     /// One lock per artifact: the second to want it waits for the first.
     busy: Mutex<HashMap<ArtifactKey, Arc<tokio::sync::Mutex<()>>>>,
     failures: Mutex<HashMap<ArtifactKey, (Instant, PrepareError)>>,
+    /// Of which components the code of others is taken, and which.
+    adopted: Mutex<HashMap<Digest, Digest>>,
 }
 
 impl Artifacts {
     pub(crate) fn new(compiler: Arc<Compiler>, cache: Cache, identity: Identity) -> Self {
-        Self { compiler, cache: Arc::new(cache), identity, busy: Mutex::default(), failures: Mutex::default() }
+        let cache = Arc::new(cache);
+        Self {
+            compiler,
+            cache,
+            identity,
+            busy: Mutex::default(),
+            failures: Mutex::default(),
+            adopted: Mutex::default(),
+        }
     }
 
-    pub(crate) fn key(&self, digest: &Digest) -> ArtifactKey {
-        Cache::artifact_key(digest, &self.identity)
+    /// Names the code of a component that counts here now.
+    pub(crate) fn key(&self, component: &Digest) -> ArtifactKey {
+        self.key_of(component, locked(&self.adopted).get(component))
+    }
+
+    /// Names the code that this host compiled, or that it took from others.
+    pub(crate) fn key_of(&self, component: &Digest, adopted: Option<&Digest>) -> ArtifactKey {
+        Cache::artifact_key(component, &self.identity, adopted)
     }
 
     /// Brings a component into a runner process.
@@ -52,37 +77,84 @@ impl Artifacts {
         process: &Process,
         component: &ComponentRef,
     ) -> Result<ArtifactKey, PrepareError> {
-        let key = self.key(&component.digest);
-        if process.holds(&key) {
-            return Ok(key);
+        let adopted = locked(&self.adopted).get(&component.digest).cloned();
+        if let Some(artifact) = adopted {
+            let key = self.key_of(&component.digest, Some(&artifact));
+            match self.prepare_as(process, &key, component, Source::Kept).await {
+                Err(error @ PrepareError::Load { .. }) => {
+                    // This host can compile for itself: code of others that is gone or does not load keeps nothing from running.
+                    tracing::warn!(%error, "compiled code of others is not used any more");
+                    self.own(&component.digest);
+                }
+                prepared => return prepared.map(|()| key),
+            }
+        }
+        let key = self.key_of(&component.digest, None);
+        self.prepare_as(process, &key, component, Source::Own).await.map(|()| key)
+    }
+
+    /// Takes code of others for a component from now on, or none any more. Returns what was taken before.
+    pub(crate) fn take(&self, component: &Digest, artifact: Option<&Digest>) -> Option<Digest> {
+        let mut adopted = locked(&self.adopted);
+        match artifact {
+            Some(artifact) => adopted.insert(component.clone(), artifact.clone()),
+            None => adopted.remove(component),
+        }
+    }
+
+    /// Brings code under a name into a runner process.
+    pub(crate) async fn prepare_as(
+        &self,
+        process: &Process,
+        key: &ArtifactKey,
+        component: &ComponentRef,
+        source: Source,
+    ) -> Result<(), PrepareError> {
+        if process.holds(key) {
+            return Ok(());
         }
         let turn = Arc::clone(locked(&self.busy).entry(key.clone()).or_default());
         let _turn = turn.lock().await;
-        let prepared = if process.holds(&key) { Ok(()) } else { self.load(process, &key, component).await };
+        let prepared = if process.holds(key) { Ok(()) } else { self.load(process, key, component, source).await };
         drop(_turn);
         // The last one out takes the lock with it: two strong counts are the map's and ours.
         let mut busy = locked(&self.busy);
         if Arc::strong_count(&turn) <= 2 {
-            busy.remove(&key);
+            busy.remove(key);
         }
-        prepared.map(|()| key)
+        prepared
     }
 
-    async fn load(&self, process: &Process, key: &str, component: &ComponentRef) -> Result<(), PrepareError> {
-        if let Some(failure) = self.known_failure(key) {
-            return Err(failure);
-        }
-        let code = match self.cached(key).await {
-            Some(code) => code,
-            None => self.compile(key, component).await?,
+    async fn load(
+        &self,
+        process: &Process,
+        key: &str,
+        component: &ComponentRef,
+        source: Source,
+    ) -> Result<(), PrepareError> {
+        let failed = |reason: String| PrepareError::Load { digest: component.digest.to_string(), reason };
+        let code = match source {
+            Source::Given(code) => code,
+            Source::Kept => self.cached(key).await.ok_or_else(|| failed("it is not kept any more".to_owned()))?,
+            Source::Own => self.own_code(key, component).await?,
         };
         process.load(key, code).await.map_err(|error| match error {
-            RunnerError::LoadFailed { reason } => PrepareError::Load { digest: component.digest.to_string(), reason },
+            RunnerError::LoadFailed { reason } => failed(reason),
             other => PrepareError::RunnerLost(other.to_string()),
         })
     }
 
-    async fn cached(&self, key: &str) -> Option<Vec<u8>> {
+    async fn own_code(&self, key: &str, component: &ComponentRef) -> Result<Vec<u8>, PrepareError> {
+        if let Some(failure) = self.known_failure(key) {
+            return Err(failure);
+        }
+        match self.cached(key).await {
+            Some(code) => Ok(code),
+            None => self.compile(key, component).await,
+        }
+    }
+
+    pub(crate) async fn cached(&self, key: &str) -> Option<Vec<u8>> {
         let (cache, key) = (Arc::clone(&self.cache), key.to_owned());
         tokio::task::spawn_blocking(move || cache.read(&key)).await.ok().flatten()
     }
@@ -90,19 +162,26 @@ impl Artifacts {
     async fn compile(&self, key: &str, component: &ComponentRef) -> Result<Vec<u8>, PrepareError> {
         let code = self.compiler.compile(&component.bytes).await.map_err(|error| {
             let failure = PrepareError::Compile { digest: component.digest.to_string(), reason: error.to_string() };
-            // What is the machine's fault (no program, no memory for a process) may be well in a moment.
-            if !matches!(error, CompilerError::Spawn { .. } | CompilerError::Pipe(_)) {
+            if error.is_about_the_component() {
                 self.remember(key, failure.clone());
             }
             failure
         })?;
-        let (cache, name, code) = (Arc::clone(&self.cache), key.to_owned(), Arc::new(code));
-        let kept = Arc::clone(&code);
-        let written = tokio::task::spawn_blocking(move || cache.write(&name, &kept)).await;
-        if let Ok(Err(error)) = written {
-            tracing::warn!(%error, "compiled code was not kept; it is compiled again next time");
-        }
+        let code = Arc::new(code);
+        self.keep(key, Arc::clone(&code)).await;
         Ok(Arc::try_unwrap(code).unwrap_or_else(|shared| shared.as_ref().clone()))
+    }
+
+    pub(crate) async fn keep(&self, name: &str, code: Arc<Vec<u8>>) {
+        let (cache, name) = (Arc::clone(&self.cache), name.to_owned());
+        let written = tokio::task::spawn_blocking(move || cache.write(&name, &code)).await;
+        if let Ok(Err(error)) = written {
+            tracing::warn!(%error, "compiled code was not kept; it is compiled or fetched again next time");
+        }
+    }
+
+    pub(crate) fn discard(&self, name: &str) {
+        self.cache.discard(name);
     }
 
     fn known_failure(&self, key: &str) -> Option<PrepareError> {

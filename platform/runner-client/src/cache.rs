@@ -48,10 +48,23 @@ impl Cache {
         builder.create(&self.folder)
     }
 
-    /// Names the compiled code of a component under one compiler.
-    pub(crate) fn artifact_key(component: &Digest, identity: &Identity) -> String {
-        let parts = [component.as_str(), &identity.engine, &identity.compatibility].join("\0");
+    /// Names the compiled code of a component under one compiler; `adopted` is the digest of code that others compiled. What this host
+    /// made itself and what it took from others never stand in for each other.
+    pub(crate) fn artifact_key(component: &Digest, identity: &Identity, adopted: Option<&Digest>) -> String {
+        let build = identity.build.number.to_string();
+        let origin = adopted.map_or("own", Digest::as_str);
+        let parts = [component.as_str(), &identity.engine, &identity.compatibility, &build, origin].join("\0");
         Digest::of(parts.as_bytes()).as_str().to_owned()
+    }
+
+    /// Forgets what is kept under a name.
+    pub(crate) fn discard(&self, artifact: &str) {
+        match std::fs::remove_file(self.path(artifact)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(%error, "compiled code that is not wanted any more stays in the cache");
+            }
+            _ => {}
+        }
     }
 
     /// Reads compiled code that this host wrote. Anything else under that name is removed.

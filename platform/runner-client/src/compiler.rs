@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use fitment_domain::run::FRAME_BYTES_MAX;
+use fitment_domain::artifact::{ARTIFACT_BYTES_MAX, Build, Target};
 use fitment_domain::validation::{Inspection, Problem};
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -16,8 +16,6 @@ const IDENTITY_WAIT_MAX: Duration = Duration::from_secs(20);
 const INSPECT_WAIT_MAX: Duration = Duration::from_secs(60);
 /// The program's own limit is 60 s of processor; a busy machine makes more wall time of it.
 const COMPILE_WAIT_MAX: Duration = Duration::from_secs(180);
-/// Compiled code travels to the runner in one frame, beside a few hundred other bytes.
-const COMPILED_BYTES_MAX: usize = FRAME_BYTES_MAX - 4096;
 const REPORT_BYTES_MAX: usize = 4 * 1024 * 1024;
 const ERROR_BYTES_MAX: usize = 16 * 1024;
 /// A large component takes 2 GiB of address space and all of one processor.
@@ -47,6 +45,8 @@ pub(crate) struct Identity {
     pub(crate) engine: String,
     /// The compiler's hash over everything that code generation depends on.
     pub(crate) compatibility: String,
+    /// Which compiler it is, whatever it runs on.
+    pub(crate) build: Build,
 }
 
 /// Asks the compiler program.
@@ -54,6 +54,13 @@ pub(crate) struct Identity {
 pub struct Compiler {
     program: PathBuf,
     places: Semaphore,
+}
+
+impl CompilerError {
+    /// Returns whether this says something about the component; the rest is the machine's fault and may be well in a moment.
+    pub fn is_about_the_component(&self) -> bool {
+        !matches!(self, CompilerError::Spawn { .. } | CompilerError::Pipe(_))
+    }
 }
 
 impl Compiler {
@@ -64,13 +71,18 @@ impl Compiler {
 
     /// Asks what compiled code depends on.
     pub(crate) async fn identity(&self) -> Result<Identity, CompilerError> {
-        let answer = self.ask("identity", &[], REPORT_BYTES_MAX, IDENTITY_WAIT_MAX).await?;
+        let answer = self.ask(&["identity"], &[], REPORT_BYTES_MAX, IDENTITY_WAIT_MAX).await?;
         serde_json::from_slice(&answer).map_err(|e| CompilerError::Malformed(e.to_string()))
+    }
+
+    /// Asks which compiler it is.
+    pub async fn build(&self) -> Result<Build, CompilerError> {
+        Ok(self.identity().await?.build)
     }
 
     /// Inspects a component. A crash or a time-out is a finding too: whatever made it happen must not be published.
     pub async fn inspect(&self, component: &[u8]) -> Inspection {
-        let answer = self.ask("inspect", component, REPORT_BYTES_MAX, INSPECT_WAIT_MAX).await;
+        let answer = self.ask(&["inspect"], component, REPORT_BYTES_MAX, INSPECT_WAIT_MAX).await;
         let parsed =
             answer.and_then(|a| serde_json::from_slice(&a).map_err(|e| CompilerError::Malformed(e.to_string())));
         parsed.unwrap_or_else(|error| Inspection {
@@ -83,14 +95,19 @@ impl Compiler {
         })
     }
 
-    /// Compiles a component.
+    /// Compiles a component for this machine.
     pub(crate) async fn compile(&self, component: &[u8]) -> Result<Vec<u8>, CompilerError> {
-        self.ask("compile", component, COMPILED_BYTES_MAX, COMPILE_WAIT_MAX).await
+        self.ask(&["compile"], component, ARTIFACT_BYTES_MAX, COMPILE_WAIT_MAX).await
+    }
+
+    /// Compiles a component for every machine of a target: whoever does so with this compiler gets these bytes.
+    pub async fn compile_for(&self, component: &[u8], target: Target) -> Result<Vec<u8>, CompilerError> {
+        self.ask(&["compile-for", target.as_str()], component, ARTIFACT_BYTES_MAX, COMPILE_WAIT_MAX).await
     }
 
     async fn ask(
         &self,
-        question: &str,
+        question: &[&str],
         input: &[u8],
         bytes_max: usize,
         wait_max: Duration,
@@ -102,9 +119,9 @@ impl Compiler {
         answer.map_err(|_elapsed| CompilerError::TimedOut { seconds: wait_max.as_secs() })?
     }
 
-    async fn converse(&self, question: &str, input: &[u8], bytes_max: usize) -> Result<Vec<u8>, CompilerError> {
+    async fn converse(&self, question: &[&str], input: &[u8], bytes_max: usize) -> Result<Vec<u8>, CompilerError> {
         let mut command = command(&self.program);
-        let spawned = command.arg(question).spawn();
+        let spawned = command.args(question).spawn();
         let mut child =
             spawned.map_err(|source| CompilerError::Spawn { program: self.program.display().to_string(), source })?;
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());

@@ -3,6 +3,7 @@
 //! [`Sandbox`] is what server and agent use. Behind it: the compiler program in its limits, the cache of compiled code under
 //! a host-local authentication code, the runner process and its frames, and the host calls that need a secret or the network.
 
+mod adopted;
 mod artifacts;
 mod cache;
 mod compiler;
@@ -15,6 +16,7 @@ mod program;
 mod runner;
 mod sandbox;
 
+pub use adopted::Compared;
 pub use artifacts::PrepareError;
 pub use cache::CacheError;
 pub use compiler::{Compiler, CompilerError};

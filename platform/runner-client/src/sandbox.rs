@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use fitment_domain::artifact::{Build, Target};
 use fitment_domain::budget::{Budget, Usage};
 use fitment_domain::bytes::Digest;
 use fitment_domain::capability::{Grants, Permission};
@@ -12,6 +13,7 @@ use fitment_domain::simulation::Simulation;
 use fitment_domain::time::UnixMs;
 use fitment_domain::validation::Inspection;
 
+use crate::adopted::Compared;
 use crate::artifacts::{Artifacts, PrepareError};
 use crate::cache::{Cache, CacheError};
 use crate::compiler::{Compiler, CompilerError};
@@ -82,6 +84,7 @@ struct Inner {
     compiler: Arc<Compiler>,
     artifacts: Artifacts,
     runner: Runner,
+    build: Build,
 }
 
 impl Sandbox {
@@ -110,8 +113,9 @@ impl Sandbox {
             let runner = runner.engine().to_owned();
             return Err(SandboxError::EngineMismatch { runner, compiler: identity.engine });
         }
+        let build = identity.build.clone();
         let artifacts = Artifacts::new(Arc::clone(&compiler), cache, identity);
-        Ok(Self(Arc::new(Inner { compiler, artifacts, runner })))
+        Ok(Self(Arc::new(Inner { compiler, artifacts, runner, build })))
     }
 
     /// Returns what this machine's kernel lacks of the runner's confinement, in words; nothing where it is whole.
@@ -128,6 +132,45 @@ impl Sandbox {
     pub async fn prepare(&self, component: &ComponentRef) -> Result<ArtifactKey, PrepareError> {
         let process = self.0.runner.process().await.map_err(|e| PrepareError::RunnerLost(e.to_string()))?;
         self.0.artifacts.prepare(&process, component).await
+    }
+
+    /// Returns which compiler this sandbox has.
+    pub fn build(&self) -> &Build {
+        &self.0.build
+    }
+
+    /// Compiles a component for every machine of a target. Nothing is kept or loaded.
+    pub async fn compile_for(&self, component: &[u8], target: Target) -> Result<Vec<u8>, CompilerError> {
+        self.0.compiler.compile_for(component, target).await
+    }
+
+    /// Returns code that others compiled of a component, if it was adopted before.
+    pub async fn adopted(&self, component: &Digest, artifact: &Digest) -> Option<Vec<u8>> {
+        self.0.artifacts.kept(component, artifact).await
+    }
+
+    /// Loads code that others compiled, and runs the component by it from now on. Loading it is running it: the caller has verified
+    /// whose it is.
+    pub async fn adopt(&self, component: &ComponentRef, artifact: &Digest, code: Vec<u8>) -> Result<(), PrepareError> {
+        let process = self.0.runner.process().await.map_err(|e| PrepareError::RunnerLost(e.to_string()))?;
+        self.0.artifacts.adopt(&process, component, artifact, code).await
+    }
+
+    /// Runs a component by what this host compiles itself, from its next run on.
+    pub async fn compile_here(&self, component: &Digest) {
+        if let Some(key) = self.0.artifacts.own(component) {
+            self.0.runner.unload(&key).await;
+        }
+    }
+
+    /// Notes what compiling a component here too came to.
+    pub async fn note(&self, component: &Digest, artifact: &Digest, compared: &Compared) {
+        self.0.artifacts.note(component, artifact, compared).await;
+    }
+
+    /// Returns what compiling it here too came to earlier.
+    pub async fn noted(&self, component: &Digest, artifact: &Digest) -> Option<Compared> {
+        self.0.artifacts.noted(component, artifact).await
     }
 
     /// Runs a component once, in a fresh instance. Never fails: whatever happens is the report's end.

@@ -11,6 +11,8 @@ use wasmtime::{
     WasmBacktraceDetails,
 };
 
+#[cfg(feature = "compiler")]
+use fitment_domain::artifact::Target;
 use fitment_domain::budget::Budget;
 
 /// The exact wasmtime: compiled code of another patch version is never loaded, because a patch may have fixed the compiler.
@@ -164,6 +166,34 @@ impl Drop for Running {
     }
 }
 
+/// Returns the configuration that compiles for every machine of a target, whatever this one can do; none if this compiler makes no
+/// code for such machines: it has the back end of its own architecture alone.
+#[cfg(feature = "compiler")]
+pub fn configuration_for(target: Target) -> wasmtime::Result<Option<Config>> {
+    let (arch, os) = target.machine();
+    if (arch, os) != (std::env::consts::ARCH, std::env::consts::OS) {
+        return Ok(None);
+    }
+    let mut config = configuration(Placement::OnDemand)?;
+    // With a target that is named nothing is taken from the processor that this runs on.
+    config.target(&format!("{arch}-unknown-{os}-gnu"))?;
+    for feature in target.features() {
+        enable(&mut config, feature);
+    }
+    Ok(Some(config))
+}
+
+#[cfg(feature = "compiler")]
+#[expect(
+    unsafe_code,
+    reason = "a wrong setting makes wrong code; these name instructions, and whoever loads the code checks each of them"
+)]
+fn enable(config: &mut Config, feature: &str) {
+    let setting = format!("has_{}", feature.replace('.', ""));
+    // SAFETY: the setting adds instructions that every machine of the target has; `Engine` refuses to load code with others.
+    unsafe { config.cranelift_flag_enable(&setting) };
+}
+
 /// Names what compiled code depends on and both programs can say: wasmtime, our configuration, target, processor.
 pub fn engine_identity() -> String {
     let target = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
@@ -204,5 +234,13 @@ mod tests {
     fn the_named_wasmtime_is_the_one_that_is_built() {
         let lock = include_str!("../../../Cargo.lock");
         assert!(lock.contains(&format!("name = \"wasmtime\"\nversion = \"{}\"\n", super::WASMTIME)));
+    }
+
+    #[test]
+    fn another_wasmtime_or_configuration_is_another_build() {
+        let this = format!("wasmtime {}; fitment {}", super::WASMTIME, super::CONFIGURATION);
+        let build = fitment_domain::artifact::Build::of_this_version();
+        assert_eq!(build.compiler, this, "append it to domain::artifact::BUILDS, with the next number");
+        assert!(super::engine_identity().starts_with(&format!("{this}; ")));
     }
 }

@@ -1,5 +1,6 @@
 //! The agents' listener above TLS. One layer decides on every certificate, and denies what it does not know.
 
+mod artifacts;
 mod enrol;
 mod gate;
 mod instructions;
@@ -19,10 +20,11 @@ use fitment_domain::device::Facts;
 use fitment_domain::instruction::{InstructionSet, SET_TYPE};
 use fitment_domain::protocol::route;
 use fitment_domain::signature::Signer;
+use fitment_store::Tx;
 
 pub(crate) use self::gate::Peer;
 use self::gate::{Gate, Opens};
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::job;
 use crate::locate;
 use crate::problem::{self, Body, Problem};
@@ -31,13 +33,15 @@ use crate::problem::{self, Body, Problem};
 const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Every route, and which certificate opens it.
-fn routes() -> [(String, Opens, MethodRouter<Shared>); 10] {
+fn routes() -> [(String, Opens, MethodRouter<Shared>); 12] {
     [
         (route::ENROL.to_owned(), Opens::Enrolment, post(enrol::enrol)),
         (route::RENEW.to_owned(), Opens::Renewal, post(enrol::renew)),
         (route::AVAILABILITY.to_owned(), Opens::Device, post(instructions::availability)),
         (route::INSTRUCTIONS.to_owned(), Opens::Device, post(instructions::ask)),
         (format!("{}/{{digest}}", route::OBJECTS), Opens::Device, get(object)),
+        (format!("{}/{{digest}}", route::ARTIFACTS), Opens::Device, get(artifacts::fetch)),
+        (format!("{}/{{digest}}/mismatch", route::ARTIFACTS), Opens::Device, post(artifacts::mismatch)),
         (route::RESULTS.to_owned(), Opens::Device, post(results::take)),
         (format!("{}/{{id}}", route::TRANSACTIONS), Opens::Device, post(transactions::fetch)),
         (format!("{}/{{id}}/start", route::TRANSACTIONS), Opens::Device, post(transactions::start)),
@@ -63,6 +67,13 @@ pub fn router(app: Shared) -> Router {
         .with_state(app)
 }
 
+/// Returns the set of a device as it was signed; none if it has none.
+async fn set_of(app: &App, tx: &mut Tx, peer: &Peer) -> Result<Option<InstructionSet>, Problem> {
+    let Some(stored) = tx.instruction_set(&peer.device).await? else { return Ok(None) };
+    let wanted = [(Signer::Platform, app.keys.instruction_public())];
+    stored.envelope.open(SET_TYPE, &wanted).map(Some).map_err(Problem::internal)
+}
+
 /// Hands out a component, if the device's own set names it, or an order that it holds. Anything else is not there.
 async fn object(
     State(app): State<Shared>,
@@ -73,9 +84,7 @@ async fn object(
     let digest = Digest::parse(&digest).map_err(|_| not_found())?;
     let mut tx = app.store.read(peer.scope()).await?;
     if !tx.order_names(&peer.device, &digest).await? {
-        let stored = tx.instruction_set(&peer.device).await?.ok_or_else(not_found)?;
-        let wanted = [(Signer::Platform, app.keys.instruction_public())];
-        let set: InstructionSet = stored.envelope.open(SET_TYPE, &wanted).map_err(Problem::internal)?;
+        let set = set_of(&app, &mut tx, &peer).await?.ok_or_else(not_found)?;
         if !set.items.iter().any(|item| item.digest == digest) {
             return Err(not_found());
         }

@@ -1,8 +1,10 @@
 //! The public API, version 1. One file per noun; a handler parses, asks the domain, stores, and answers.
 
 pub mod accounts;
+pub mod artifacts;
 pub mod audit;
 pub mod ceilings;
+pub mod compiled_code;
 pub mod connection_changes;
 pub mod connections;
 pub mod device_life;
@@ -79,6 +81,7 @@ pub fn router(app: Shared) -> Router {
         .route("/api/v1/releases/{publisher}/{name}/{version}/form", get(forms::show))
         .route("/api/v1/releases/{publisher}/{name}/{version}/usage", get(usage::show))
         .route("/api/v1/releases/{publisher}/{name}/{version}/difference", get(differences::show))
+        .route("/api/v1/releases/{publisher}/{name}/{version}/artifacts", get(artifacts::list))
         .route("/api/v1/audit", get(audit::list))
         // Publishers.
         .route("/api/v1/publisher/key", put(releases::register_key))
@@ -86,18 +89,25 @@ pub fn router(app: Shared) -> Router {
         .route("/api/v1/test-tenant", post(test_tenants::create))
         .route("/api/v1/releases/{publisher}/{name}/{version}/test", post(test_tenants::try_release))
         .route("/api/v1/releases/{publisher}/{name}/{version}/deprecation", post(life::warn).delete(life::unwarn))
+        .route("/api/v1/releases/{publisher}/{name}/{version}/artifacts/{target}", put(artifacts::attest))
         .route("/api/v1/releases/{publisher}/{name}/{version}/yank", post(life::yank).delete(life::unyank))
         // The marketplace's operators.
         .route("/api/v1/releases/{publisher}/{name}/{version}/approval", post(releases::approve))
         .route("/api/v1/accounts", get(accounts::list).post(accounts::add))
         .route("/api/v1/tenants/{id}/retention", get(retention::show).put(retention::decide))
         .route("/api/v1/releases/{publisher}/{name}/{version}/rejection", post(life::reject))
+        .route(
+            "/api/v1/releases/{publisher}/{name}/{version}/artifacts/{target}/withdrawal",
+            post(artifacts::withdraw).delete(artifacts::allow_again),
+        )
+        .route("/api/v1/compiler-minimum", get(artifacts::show_minimum).put(artifacts::decide_minimum))
         .route("/api/v1/plans", get(plans::list))
         .route("/api/v1/plans/{name}", get(plans::show).put(plans::define).delete(plans::remove))
         .route("/api/v1/tenants/{id}/plan", get(plans::of_tenant).put(plans::assign))
         // MSPs.
         .route("/api/v1/permission-ceilings", get(ceilings::list))
         .route("/api/v1/permission-ceilings/{subject}", get(ceilings::show).put(ceilings::set).delete(ceilings::remove))
+        .route("/api/v1/compiled-code", get(compiled_code::show).put(compiled_code::decide))
         .route("/api/v1/devices/{id}/permissions", get(ceilings::of_device))
         .route("/api/v1/people", get(people::list).post(people::add))
         .route("/api/v1/people/{id}", put(people::change).delete(people::disable))

@@ -81,5 +81,6 @@ pub async fn make(
         interval_s: installation.interval_s,
         grants: verdict.judgement.grants,
         budget,
+        artifact: None,
     }))
 }

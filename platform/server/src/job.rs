@@ -42,11 +42,15 @@ pub enum JobKind {
     Retain,
     /// Tells that a release is quarantined on many devices; the subject is the release.
     Signal,
+    /// Compiles what a publisher attested, and compares; the subject is the release and the target.
+    Compile,
+    /// Asks for new sets of all devices that take compiled code; the subject is the platform.
+    Reoffer,
 }
 
 impl JobKind {
     /// Every kind: one that is missing here is not done either.
-    pub const ALL: [JobKind; 7] = [
+    pub const ALL: [JobKind; 9] = [
         JobKind::Assign,
         JobKind::Deliver,
         JobKind::Sync,
@@ -54,6 +58,8 @@ impl JobKind {
         JobKind::Replan,
         JobKind::Retain,
         JobKind::Signal,
+        JobKind::Compile,
+        JobKind::Reoffer,
     ];
 
     /// Returns the word that the queue and the counters use.
@@ -66,6 +72,8 @@ impl JobKind {
             JobKind::Replan => "replan",
             JobKind::Retain => "retain",
             JobKind::Signal => "signal",
+            JobKind::Compile => "compile",
+            JobKind::Reoffer => "reoffer",
         }
     }
 
@@ -89,6 +97,8 @@ mod tests {
             JobKind::Replan,
             JobKind::Retain,
             JobKind::Signal,
+            JobKind::Compile,
+            JobKind::Reoffer,
         ] {
             assert_eq!(JobKind::parse(kind.as_str()), Some(kind), "a kind that is missing in ALL would never be done");
         }

@@ -4,6 +4,7 @@ mod accounts;
 mod agents;
 mod api;
 mod app;
+mod artifact;
 mod auth;
 mod authority;
 mod backup;

@@ -1,8 +1,10 @@
 //! Background work: jobs that were enqueued in the transaction of the change that caused them.
 
 pub mod assign;
+pub mod compile;
 pub mod deliver;
 pub mod relocate;
+pub mod reoffer;
 pub mod replan;
 pub mod retain;
 pub mod signal;
@@ -53,6 +55,8 @@ pub enum JobError {
     Refused(#[from] crate::door::Refused),
     #[error("signing: {0}")]
     Signature(#[from] fitment_domain::signature::BadSignature),
+    #[error("compiling: {0}")]
+    Compiler(#[from] fitment_runner_client::CompilerError),
     #[error(transparent)]
     Randomness(#[from] crate::clock::NoRandomness),
     #[error(transparent)]
@@ -186,6 +190,8 @@ async fn execute(app: &App, job: &Job) -> Result<Next, JobError> {
         }
         JobKind::Replan => replan::run(app, &job.subject).await,
         JobKind::Retain => retain::run(app).await,
+        JobKind::Compile => compile::run(app, &job.subject).await,
+        JobKind::Reoffer => reoffer::run(app).await,
         JobKind::Signal => signal::run(app, &ReleaseId::parse(&job.subject).map_err(|_| subject())?).await,
     }
 }

@@ -14,6 +14,7 @@ mod transaction;
 
 mod account;
 mod alert;
+mod artifact;
 mod audit;
 mod backup;
 mod ceiling;
@@ -51,6 +52,7 @@ use crate::dialect::Dialect;
 
 pub use crate::account::{Account, AccountSummary, TokenRow};
 pub use crate::alert::AlertRow;
+pub use crate::artifact::Artifact;
 pub use crate::audit::{AUDIT_PAGE_MAX, AuditPage};
 pub use crate::backup::Shape;
 pub use crate::ceiling::{CeilingRow, Plan};
@@ -92,6 +94,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (13, "lists", include_str!("../migrations/0013_lists.sql")),
     (14, "costs", include_str!("../migrations/0014_costs.sql")),
     (15, "ceilings", include_str!("../migrations/0015_ceilings.sql")),
+    (16, "artifacts", include_str!("../migrations/0016_artifacts.sql")),
 ];
 
 /// The store. Clones share their connections.

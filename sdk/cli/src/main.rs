@@ -32,9 +32,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::commands::{
-    accounts, alerts, approve, audit, build, categories, ceilings, check, clients, connections, devices, findings, fit,
-    install, installations, keygen, life, locations, login, new, people, publish, releases, requests, series, sign,
-    test, test_tenant, tickets, zero_certificates,
+    accounts, alerts, approve, artifacts, attest, audit, build, categories, ceilings, check, clients, connections,
+    devices, findings, fit, install, installations, keygen, life, locations, login, new, people, publish, releases,
+    requests, series, sign, test, test_tenant, tickets, zero_certificates,
 };
 use crate::context::Context;
 use crate::failure::Failure;
@@ -78,6 +78,11 @@ enum Command {
     Sign(sign::Arguments),
     /// Publisher: check, sign and upload releases
     Publish(publish::Arguments),
+    /// Publisher: compile a release here, and sign what came of it
+    Attest(attest::Arguments),
+    /// Compiled code of releases
+    #[command(subcommand)]
+    Artifacts(artifacts::Command),
     /// List releases, or show one
     Releases {
         #[command(subcommand)]
@@ -112,6 +117,11 @@ enum Command {
     Ceilings {
         #[command(subcommand)]
         command: Option<ceilings::Command>,
+    },
+    /// MSP: whether devices run code that publisher and marketplace compiled
+    CompiledCode {
+        #[command(subcommand)]
+        choice: Option<artifacts::Choice>,
     },
     /// MSP: its people and what each of them may do
     People {
@@ -245,6 +255,9 @@ async fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Accounts { command } => accounts::run(context, command.as_ref()).await,
         Command::Plans { command } => ceilings::plans(context, command.as_ref()).await,
         Command::Ceilings { command } => ceilings::run(context, command.as_ref()).await,
+        Command::Attest(arguments) => attest::run(context, &arguments).await,
+        Command::Artifacts(command) => artifacts::run(context, &command).await,
+        Command::CompiledCode { choice } => artifacts::choose(context, choice.as_ref()).await,
         Command::People { command } => people::run(context, command.as_ref()).await,
         Command::Password => accounts::change_password(context).await,
         Command::Audit => audit::run(context).await,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
+use fitment_domain::artifact::Target;
 use fitment_domain::manifest::AccessoryName;
 use semver::Version;
 use serde_json::Value;
@@ -55,6 +56,12 @@ impl std::fmt::Display for ReleaseRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}@{}", self.name, self.version)
     }
+}
+
+/// Reads the name of a target of compiled code.
+pub fn target(text: &str) -> Result<Target, String> {
+    let known = || Target::ALL.map(Target::as_str).join(", ");
+    Target::parse(text).ok_or_else(|| format!("there are {}", known()))
 }
 
 /// A list of the marketplace in which names are looked up.

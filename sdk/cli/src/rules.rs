@@ -16,16 +16,21 @@ pub fn of_texts(manifest: &Manifest, listing: &Listing) -> Vec<Problem> {
     problems
 }
 
-/// Has the component looked at by the inspector, which lies beside this program.
+/// Has the component looked at by the inspector.
 pub async fn inspect(component: &[u8]) -> Result<Inspection, Failure> {
+    Ok(compiler("inspected")?.inspect(component).await)
+}
+
+/// Returns the compiler, which lies beside this program.
+pub fn compiler(to_be: &str) -> Result<Compiler, Failure> {
     let this = env::current_exe()
         .map_err(|e| Failure::environment(format!("this program does not know where it lies: {e}")))?;
     let program = this.with_file_name(format!("fitment-compiler{}", env::consts::EXE_SUFFIX));
     if !program.exists() {
         return Err(Failure::environment(format!(
-            "the component cannot be inspected: there is no {}. Install it beside this program",
+            "the component cannot be {to_be}: there is no {}. Install it beside this program",
             program.display()
         )));
     }
-    Ok(Compiler::new(program).inspect(component).await)
+    Ok(Compiler::new(program))
 }

@@ -82,6 +82,7 @@ impl Scene {
                 interval_s: 60,
                 grants: self.grants(),
                 budget: Budget::default_for_accessories(),
+                artifact: None,
             },
             parameters: serde_json::json!({}),
             made: NOW,

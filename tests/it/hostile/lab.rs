@@ -57,6 +57,18 @@ impl Lab {
         Self { sandbox: Sandbox::start(config).await.unwrap(), folder }
     }
 
+    /// Takes the compiler away from this sandbox, which runs.
+    pub(super) fn lose_the_compiler(&self) {
+        std::fs::remove_file(self.folder.path().join("fitment-compiler")).unwrap();
+    }
+
+    /// Gives it back, for the next start.
+    pub(super) fn with_the_compiler(self) -> Self {
+        let path = self.folder.path().join("fitment-compiler");
+        std::os::unix::fs::symlink(program("fitment-compiler"), path).unwrap();
+        self
+    }
+
     /// Runs a monitor that needs nothing from outside.
     pub(super) async fn run(&self, guest: &ComponentRef, spec: RunSpec) -> RunReport {
         self.run_with(guest, spec, Arc::new(NoHostCalls)).await

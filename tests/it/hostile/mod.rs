@@ -4,6 +4,7 @@
 //! upload that passes inspection. Each check stands beside its counterpart: the same guest with a larger budget, with the
 //! grant or with another constant does what the check forbade.
 
+mod artifacts;
 mod asking;
 mod broker;
 mod cache;

@@ -41,6 +41,7 @@ pub(crate) fn filled(path: &str) -> String {
         .replace("{version}", "0.1.0")
         .replace("{id}", "x")
         .replace("{subject}", "x")
+        .replace("{target}", "x86_64-linux-v2")
 }
 
 fn references(value: &Value, found: &mut BTreeSet<String>) {

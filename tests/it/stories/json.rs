@@ -134,6 +134,25 @@ fn publishing(walk: &mut Walk, scratch: &Path) {
         walk.says(who, &[there, "fitment/hello@0.1.0", "--reason", "it is a test"], "");
         walk.says(who, &[back, "fitment/hello@0.1.0"], "");
     }
+    compiled_code(walk, who, &hello);
+}
+
+fn compiled_code(walk: &mut Walk, who: &str, component: &str) {
+    let release = "fitment/hello@0.1.0";
+    let attested = walk.says(who, &["attest", component, "--no-upload"], "");
+    assert!(attested["artifact"]["digest"].is_string(), "{attested:#}");
+    let attested = walk.says(who, &["attest", component], "");
+    let target = text(&attested["target"]);
+    walk.says(who, &["artifacts", "list", release], "");
+    let withdraw = ["artifacts", "withdraw", release, "--target", &target, "--reason", "it is a test"];
+    walk.says("operator", &withdraw, "");
+    walk.says("operator", &["artifacts", "allow-again", release, "--target", &target], "");
+    for words in [&["artifacts", "minimum", "1"][..], &["artifacts", "minimum"]] {
+        assert_eq!(walk.says("operator", words, "")["build_min"], 1);
+    }
+    for (choice, accepted) in [("accept", true), ("refuse", false), ("show", false)] {
+        assert_eq!(walk.says("msp", &["compiled-code", choice], "")["accepted"], accepted);
+    }
 }
 
 fn operating(walk: &mut Walk) {

@@ -12,6 +12,7 @@ pub(crate) mod certificates;
 mod changes;
 pub(crate) mod clients;
 pub(crate) mod command_line;
+mod compiled_code;
 pub(crate) mod crashes;
 mod damage;
 pub(crate) mod devices;

@@ -40,7 +40,7 @@ fn state(status: &Value) -> &Value {
 }
 
 /// Signs the kept set again with one of its items changed, as somebody would who holds the instruction key alone.
-fn with_item(platform: &Platform, agent: &Agent, change: impl FnOnce(&mut Item)) {
+pub(super) fn with_item(platform: &Platform, agent: &Agent, change: impl FnOnce(&mut Item)) {
     let key: [u8; 32] = std::fs::read(platform.data().join("keys/instruction.key")).unwrap().try_into().unwrap();
     let key = SigningKey::from_bytes(&key);
     let path = agent.state().join("set.json");

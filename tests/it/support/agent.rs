@@ -15,6 +15,7 @@ pub(crate) struct Agent {
     folder: PathBuf,
     bundle: PathBuf,
     location: Option<String>,
+    programs: Option<PathBuf>,
 }
 
 impl Agent {
@@ -42,7 +43,18 @@ impl Agent {
         let folder = scratch.join(name);
         let path = scratch.join(format!("{name}.zero.json"));
         std::fs::write(&path, bundle.to_string()).unwrap();
-        let mut agent = Self { process: None, folder, bundle: path, location: location.map(str::to_owned) };
+        let location = location.map(str::to_owned);
+        let mut agent = Self { process: None, folder, bundle: path, location, programs: None };
+        agent.run();
+        agent
+    }
+
+    /// Starts one whose runner and compiler lie in a folder of its own.
+    pub(crate) fn start_with(scratch: &Path, name: &str, bundle: &Value, programs: &Path) -> Self {
+        let path = scratch.join(format!("{name}.zero.json"));
+        std::fs::write(&path, bundle.to_string()).unwrap();
+        let (folder, programs) = (scratch.join(name), Some(programs.to_owned()));
+        let mut agent = Self { process: None, folder, bundle: path, location: None, programs };
         agent.run();
         agent
     }
@@ -52,6 +64,9 @@ impl Agent {
         let log = std::fs::File::options().create(true).append(true).open(self.log()).unwrap();
         let mut command = Command::new(program("fitment-agent"));
         command.args(["run", "--state"]).arg(&self.folder).arg("--bundle").arg(&self.bundle);
+        if let Some(programs) = &self.programs {
+            command.arg("--programs").arg(programs);
+        }
         command.args(self.location.iter().flat_map(|location| ["--location", location]));
         self.process = Some(command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
     }

@@ -21,6 +21,8 @@ pub const INIT: &str = "init";
 pub const LOCATION: &str = "location";
 pub const AGENT_VERSION: &str = "agent.version";
 pub const SANDBOX_LACKS: &str = "sandbox.lacks";
+pub const SANDBOX_TARGET: &str = "sandbox.target";
+pub const SANDBOX_BUILD: &str = "sandbox.build";
 
 /// The shape of a fact's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -80,6 +82,12 @@ pub const DESCRIBED: &[Described] = &[
         meaning: "What its kernel lacks of the confinement of accessories; left out where that is whole, or nothing ran yet.",
         example: "landlock (this kernel has none, or has it switched off)",
     },
+    text(
+        SANDBOX_TARGET,
+        "For which machines code must be compiled so that it runs here; left out where none is compiled for such.",
+        "x86_64-linux-v2",
+    ),
+    number(SANDBOX_BUILD, "The number of the compiler of accessories; code of another one is not taken.", "1"),
 ];
 
 /// Returns what is documented of a fact; none for one that people made up.

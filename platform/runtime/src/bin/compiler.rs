@@ -1,9 +1,10 @@
 //! `fitment-compiler`: looks at components and compiles them, in a process that may die of it and takes nothing along.
 //!
 //! ```text
-//! fitment-compiler identity                    prints what compiled code depends on, as JSON
-//! fitment-compiler inspect < component.wasm    prints an inspection as JSON; compiles nothing
-//! fitment-compiler compile < component.wasm    prints compiled code
+//! fitment-compiler identity                             prints what compiled code depends on, as JSON
+//! fitment-compiler inspect < component.wasm             prints an inspection as JSON; compiles nothing
+//! fitment-compiler compile < component.wasm             prints compiled code for the processor that this runs on
+//! fitment-compiler compile-for TARGET < component.wasm  prints compiled code for every machine of a target, always the same bytes
 //! ```
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -12,8 +13,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use fitment_device::descriptors;
+use fitment_domain::artifact::{Build, Target};
 use fitment_runtime::confine::{self, Bounds, Needs};
-use fitment_runtime::engine::{Placement, configuration, engine_identity};
+use fitment_runtime::engine::{Placement, configuration, configuration_for, engine_identity};
 use fitment_runtime::inspect::{self, COMPONENT_BYTES_MAX};
 use rustix::process::{Resource, Rlimit, nice, setrlimit};
 use wasmtime::Engine;
@@ -42,8 +44,11 @@ fn start() -> anyhow::Result<()> {
     let output = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["identity"] => serde_json::to_vec(&identity()?)?,
         ["inspect"] => serde_json::to_vec(&inspect::inspect(&component()?))?,
-        ["compile"] => compile(&component()?)?,
-        _ => bail!("usage: fitment-compiler identity | inspect | compile, with the component on standard input"),
+        ["compile"] => compile(&component()?, engine()?)?,
+        ["compile-for", target] => compile(&component()?, engine_for(target)?)?,
+        _ => bail!(
+            "usage: fitment-compiler identity | inspect | compile | compile-for TARGET, with the component on standard input"
+        ),
     };
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(&output)?;
@@ -76,25 +81,40 @@ fn component() -> anyhow::Result<Vec<u8>> {
 struct Identity {
     engine: String,
     compatibility: String,
+    build: Build,
 }
 
 fn identity() -> anyhow::Result<Identity> {
     let engine = engine()?;
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
-    Ok(Identity { engine: engine_identity(), compatibility: format!("{:016x}", hasher.finish()) })
+    let compatibility = format!("{:016x}", hasher.finish());
+    Ok(Identity { engine: engine_identity(), compatibility, build: Build::of_this_version() })
 }
 
-fn compile(component: &[u8]) -> anyhow::Result<Vec<u8>> {
+fn compile(component: &[u8], engine: Engine) -> anyhow::Result<Vec<u8>> {
     let problems = inspect::structure(component).problems;
     if !problems.is_empty() {
         let reasons: Vec<String> = problems.into_iter().map(|p| format!("{}: {}", p.rule, p.message)).collect();
         bail!("refused before compiling: {}", reasons.join("; "));
     }
-    engine()?.precompile_component(component).map_err(|e| anyhow::anyhow!("compiling: {e:#}"))
+    engine.precompile_component(component).map_err(|e| anyhow::anyhow!("compiling: {e:#}"))
 }
 
 fn engine() -> anyhow::Result<Engine> {
     let configuration = configuration(Placement::OnDemand).map_err(|e| anyhow::anyhow!("{e:#}"))?;
+    Engine::new(&configuration).map_err(|e| anyhow::anyhow!("making the engine: {e:#}"))
+}
+
+fn engine_for(name: &str) -> anyhow::Result<Engine> {
+    let known = || Target::ALL.map(Target::as_str).join(", ");
+    let target = Target::parse(name).with_context(|| format!("target {name:?} is not known: there are {}", known()))?;
+    let configuration = configuration_for(target).map_err(|e| anyhow::anyhow!("{e:#}"))?;
+    let configuration = configuration.with_context(|| {
+        format!(
+            "target {target} is not supported by this compiler, which runs on {} and compiles for it alone",
+            std::env::consts::ARCH
+        )
+    })?;
     Engine::new(&configuration).map_err(|e| anyhow::anyhow!("making the engine: {e:#}"))
 }

@@ -5,10 +5,10 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::{
-    accounts, audit, ceilings, connection_changes, connections, device_life, device_moves, devices, differences, facts,
-    findings, fit, forms, health, import, installation_changes, installations, life, mapping, networks, people, plans,
-    releases, requests, retention, series, sessions, sync, tenants, test_tenants, tickets, uploads, usage,
-    zero_certificates,
+    accounts, artifacts, audit, ceilings, compiled_code, connection_changes, connections, device_life, device_moves,
+    devices, differences, facts, findings, fit, forms, health, import, installation_changes, installations, life,
+    mapping, networks, people, plans, releases, requests, retention, series, sessions, sync, tenants, test_tenants,
+    tickets, uploads, usage, zero_certificates,
 };
 
 /// OpenAPI of the web listener. Errors are `application/problem+json` with `code` and `request_id`.
@@ -23,6 +23,8 @@ use super::{
         accounts::list, accounts::add, retention::show, retention::decide, people::list, people::add, people::change, people::disable, people::let_in_again,
         releases::register_key, uploads::upload, releases::list, releases::show, usage::show, uploads::list, releases::approve,
         life::reject, life::warn, life::unwarn, life::yank, life::unyank,
+        artifacts::list, artifacts::attest, artifacts::withdraw, artifacts::allow_again,
+        artifacts::show_minimum, artifacts::decide_minimum, compiled_code::show, compiled_code::decide,
         test_tenants::create, test_tenants::try_release,
         tenants::clients, tenants::add_client, tenants::locations, tenants::add_location,
         zero_certificates::issue, zero_certificates::list, zero_certificates::revoke,

@@ -11,6 +11,7 @@ use fitment_store::StoredSet;
 
 use super::{JobError, Next};
 use crate::app::App;
+use crate::artifact::Offers;
 use crate::door::Refused;
 use crate::item;
 use crate::limits::Limits;
@@ -31,6 +32,7 @@ pub async fn run(app: &App, tenant: &TenantId, device: &DeviceId) -> Result<Next
     }
     let limits = Limits::read(&mut tx).await?;
     drop(tx);
+    let offers = Offers::to(app, tenant, &device).await?;
     let (mut items, mut refused) = (Vec::new(), None);
     for (installation, release) in &wanted {
         // Scripts run when somebody asks, and never by themselves.
@@ -38,7 +40,13 @@ pub async fn run(app: &App, tenant: &TenantId, device: &DeviceId) -> Result<Next
             continue;
         }
         match item::make(app, tenant, &device, installation, release, &limits).await {
-            Ok(Ok(item)) => items.push(item),
+            Ok(Ok(item)) => {
+                let artifact = match &offers {
+                    Some(offers) => offers.of(app, release, &item).await?,
+                    None => None,
+                };
+                items.push(Item { artifact, ..item });
+            }
             Ok(Err(reasons)) => {
                 let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
                 tracing::info!(device = %device.id, installation = %installation.id, reasons = reasons.join("; "), "not assigned");

@@ -3,6 +3,8 @@
 pub mod accounts;
 pub mod alerts;
 pub mod approve;
+pub mod artifacts;
+pub mod attest;
 pub mod audit;
 pub mod build;
 pub mod categories;

@@ -247,6 +247,7 @@ fn set() -> InstructionSet {
         interval_s: 60,
         grants: request().grants,
         budget: Budget::default_for_accessories(),
+        artifact: None,
     };
     let words = json!({
         "tenant": me().tenant, "device": me().device, "time": SetTime { epoch: 1, t: UnixMs(5) },

@@ -17,6 +17,15 @@ const DOORS: &[(&str, &str)] = &[
 const OTHER_WAYS: &[&str] =
     &["verify_batch", "verify_prehashed", "verify_prehashed_strict", "UnparsedPublicKey", "raw_verify"];
 
+const ARTIFACT_HOME: &str = "platform/domain/src/artifact/statement.rs";
+/// Who judges code that others compiled, and when.
+const ARTIFACT_DOORS: &[(&str, &str)] = &[
+    ("platform/server/src/api/artifacts.rs", "when the publisher's word comes in"),
+    ("platform/server/src/work/compile.rs", "when the platform signs"),
+    ("platform/server/src/artifact.rs", "when it is offered and handed out"),
+    ("platform/agent/src/artifacts.rs", "at load"),
+];
+
 fn callers(sources: &[Source], call: &str) -> BTreeSet<String> {
     let calling = sources.iter().filter(|source| word_positions(&source.code(), call).next().is_some());
     calling.map(|source| source.path.clone()).collect()
@@ -78,6 +87,15 @@ fn with(path: &str, change: impl Fn(&str) -> String) -> Vec<Source> {
 #[test]
 fn one_function_verifies_at_all_three_doors() {
     assert_none("verification", &breaches(&rust(&["platform", "sdk"])));
+}
+
+#[test]
+fn one_function_judges_code_that_others_compiled() {
+    let sources = rust(&["platform", "sdk"]);
+    let doors: BTreeSet<String> = ARTIFACT_DOORS.iter().map(|(path, _)| (*path).to_owned()).collect();
+    assert_eq!(callers(&sources, "artifact::judge"), doors, "{ARTIFACT_DOORS:?}");
+    let opened = sources.iter().filter(|source| source.code().contains("open(ARTIFACT_TYPE"));
+    assert_eq!(opened.map(|source| source.path.as_str()).collect::<Vec<_>>(), [ARTIFACT_HOME]);
 }
 
 #[test]

@@ -12,14 +12,16 @@ use serde_json::json;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::package_files::{self, PackageFiles};
+use crate::project::Project;
 use crate::reference::target;
 use crate::{files, key, rules, table};
 
 /// What the command takes.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// A component that is published
-    file: PathBuf,
+    /// An accessory's folder, or a component that `fitment build` wrote
+    #[arg(default_value = ".", value_name = "DIR|FILE")]
+    path: PathBuf,
     /// The secret key that signed the release [default: publisher.key in the folder of profiles]
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
@@ -34,7 +36,9 @@ pub struct Arguments {
 /// Compiles a release here, signs what came of it, and tells the marketplace, which compiles too and compares.
 pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let key = key::load_needed(&arguments.key.clone().map_or_else(key::default_path, Ok)?)?;
-    let files = PackageFiles::read(&arguments.file)?;
+    let path = &arguments.path;
+    let built = path.is_dir().then(|| package_files::built(path, &Project::read(path)?.manifest)).transpose()?;
+    let files = PackageFiles::read(built.as_ref().unwrap_or(path))?;
     let target = arguments.target.map_or_else(like_this_one, Ok)?;
     let compiler = rules::compiler("compiled")?;
     let failed = |error: CompilerError| Failure::refused(format!("{} does not compile: {error}", files.name()));

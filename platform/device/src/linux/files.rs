@@ -36,14 +36,21 @@ fn walk(names: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     let Some((above, last)) = names.rsplit_once('/').or_else(|| (!names.is_empty()).then_some(("", names))) else {
         return rustix::fs::openat(&folder, ".", flags, Mode::empty());
     };
+    let is_link = |entry: &OwnedFd| {
+        rustix::fs::fstat(entry).map(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink)
+    };
     for name in above.split('/').filter(|name| !name.is_empty()) {
-        let next = rustix::fs::openat(&folder, name, way, Mode::empty())?;
-        if FileType::from_raw_mode(rustix::fs::fstat(&next)?.st_mode) == FileType::Symlink {
+        folder = rustix::fs::openat(&folder, name, way, Mode::empty())?;
+        if is_link(&folder)? {
             return Err(Errno::LOOP);
         }
-        folder = next;
     }
-    rustix::fs::openat(&folder, last, flags | OFlags::NOFOLLOW, Mode::empty())
+    let opened = rustix::fs::openat(&folder, last, flags | OFlags::NOFOLLOW, Mode::empty());
+    match opened {
+        // A link is no folder; that it is one is the better word.
+        Err(Errno::NOTDIR) if is_link(&rustix::fs::openat(&folder, last, way, Mode::empty())?)? => Err(Errno::LOOP),
+        opened => opened,
+    }
 }
 
 fn refused(path: &str, error: Errno) -> Unreadable {
@@ -260,6 +267,7 @@ mod tests {
         for path in ["linked/file", "link"] {
             assert_eq!(open(path, OFlags::RDONLY).expect_err("a link"), Errno::LOOP, "{path}");
         }
+        assert_eq!(open("linked", OFlags::RDONLY | OFlags::DIRECTORY).expect_err("a link"), Errno::LOOP);
         assert_eq!(open("real/none", OFlags::RDONLY).expect_err("nothing"), Errno::NOENT);
         assert_eq!(open("real/file/x", OFlags::RDONLY).expect_err("a file"), Errno::NOTDIR);
     }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use fitment_domain::capability::Grants;
 use fitment_domain::finding::{self, FindingLimits};
-use fitment_domain::id::InstallationId;
 use fitment_domain::instruction::Item;
 use fitment_domain::manifest::Kind;
 use fitment_domain::protocol::{Outcome, RunResult};
@@ -34,9 +33,11 @@ pub struct Outside {
 }
 
 impl Outside {
-    fn of(&self, installation: &InstallationId) -> DeviceHost {
-        let looks = ItemLooks::new(Arc::clone(&self.broker), Arc::clone(&self.set), installation.clone());
-        DeviceHost::new(Arc::clone(&self.http), Arc::new(looks))
+    fn of(&self, admitted: &Admitted) -> DeviceHost {
+        let item = &admitted.item;
+        let looks = ItemLooks::new(Arc::clone(&self.broker), Arc::clone(&self.set), item.installation.clone());
+        let named = reach::named_by_installation(&admitted.asked, &item.config);
+        DeviceHost::new(Arc::clone(&self.http), Arc::new(looks)).naming(named)
     }
 }
 
@@ -140,7 +141,7 @@ impl Runs {
             facts: self.facts.clone(),
             now: started,
         };
-        let report = sandbox.run(&admitted.component, spec, Arc::new(self.outside.of(&item.installation))).await;
+        let report = sandbox.run(&admitted.component, spec, Arc::new(self.outside.of(admitted))).await;
         self.guard.left(item, place, &report).await;
         if let Some(state) = &report.state
             && let Err(error) = self.memory.keep(&item.installation, &item.grants, state)

@@ -151,12 +151,16 @@ fn classify_6(six: Ipv6Addr) -> Place {
 pub enum Naming {
     /// By a pattern: whoever has the domain decides where it leads.
     Pattern,
-    /// By this very name.
+    /// By this very name, but in the package alone: whoever has the domain, and that is its publisher, decides where it leads.
+    Published,
+    /// By this very name, by whoever configured the installation or typed the target.
     Name,
     /// By the one name that every machine has for itself.
     Localhost,
     /// By the address itself.
     Address,
+    /// As the name server of this machine, by its own people; it is asked for names and nothing else.
+    NameServer,
 }
 
 impl Naming {
@@ -171,6 +175,12 @@ impl Naming {
         } else {
             Naming::Name
         }
+    }
+
+    /// Returns the same where the package alone says it: a name is no more than its publisher's word.
+    #[must_use]
+    pub fn published(self) -> Self {
+        if self == Naming::Name { Naming::Published } else { self }
     }
 
     /// Returns how the hosts of a grant name a host which is within them; `port` is none for what has none.
@@ -198,13 +208,15 @@ impl Policy {
     pub fn may_reach(&self, address: IpAddr, naming: Naming) -> bool {
         let place = classify(address);
         match (self, place) {
+            // Clouds answer for names where they answer for metadata, at another port.
+            (Policy::Device, _) if naming == Naming::NameServer => true,
             (_, Place::Metadata) => false,
             (_, Place::Public) => true,
             (Policy::Server { also }, _) => {
                 let plain = address.to_canonical();
                 also.iter().any(|network| network.contains(&plain))
             }
-            (Policy::Device, Place::Private) => naming != Naming::Pattern,
+            (Policy::Device, Place::Private) => !matches!(naming, Naming::Pattern | Naming::Published),
             (Policy::Device, Place::Loopback) => matches!(naming, Naming::Address | Naming::Localhost),
             (Policy::Device, _) => naming == Naming::Address,
         }
@@ -217,7 +229,9 @@ impl Policy {
             (Policy::Server { .. }, _) => {
                 "name a public address, or have the platform's operator open the network with --connections-may-reach"
             }
-            (Policy::Device, Place::Private) => "it is open where the grant names the host itself, without a wildcard",
+            (Policy::Device, Place::Private) => {
+                "it is open where the installation's configuration or the target names the host, or the grant the address itself"
+            }
             (Policy::Device, _) => "it is open where the grant names the address itself",
         }
     }
@@ -291,8 +305,8 @@ mod tests {
 
     #[test]
     fn a_device_reaches_closed_places_only_where_the_grant_names_them() {
-        use Naming::{Address, Localhost, Name, Pattern};
-        let all = [Pattern, Name, Localhost, Address];
+        use Naming::{Address, Localhost, Name, NameServer, Pattern, Published};
+        let all = [Pattern, Published, Name, Localhost, Address];
         let table: &[(&str, &[Naming])] = &[
             ("9.9.9.9", &all),
             ("10.0.0.1", &[Name, Localhost, Address]),
@@ -313,6 +327,7 @@ mod tests {
                 let may = Policy::Device.may_reach(address.parse().expect("an address"), naming);
                 assert_eq!(may, open.contains(&naming), "{address} named by {naming:?}");
             }
+            assert!(Policy::Device.may_reach(address.parse().expect("an address"), NameServer), "{address}");
         }
     }
 
@@ -331,6 +346,7 @@ mod tests {
         ] {
             let address: IpAddr = address.parse().expect("an address");
             assert!(!closed.may_reach(address, Naming::Address), "{address}");
+            assert!(!closed.may_reach(address, Naming::NameServer), "{address}");
             assert_eq!(some.may_reach(address, Naming::Name), by_some, "{address}");
             assert_eq!(all.may_reach(address, Naming::Name), by_all, "{address}");
         }

@@ -39,22 +39,32 @@ impl Acts for NoActs {
 pub struct DeviceHost {
     http: Arc<HttpHost>,
     acts: Arc<dyn Acts>,
+    named: Grants,
 }
 
 impl DeviceHost {
     /// Makes a host for runs on devices; `http` may be shared by all of them, `acts` belongs to one order.
     pub fn new(http: Arc<HttpHost>, acts: Arc<dyn Acts>) -> Self {
-        Self { http, acts }
+        Self { http, acts, named: Grants::default() }
+    }
+
+    /// Says what the installation itself names: hosts of these may lead into the device's own network, other names may not.
+    #[must_use]
+    pub fn naming(self, named: Grants) -> Self {
+        Self { named, ..self }
     }
 }
 
 impl HostCalls for DeviceHost {
     fn call<'a>(&'a self, request: HostRequest, grants: &'a Grants, limits: CallLimits) -> BoxFuture<'a, HostReply> {
         match request {
-            HostRequest::Http(_) => self.http.call(request, grants, limits),
-            HostRequest::Net(request) => {
-                Box::pin(async move { HostReply::Net(net::look(self.http.egress(), request, grants, limits).await) })
+            HostRequest::Http(request) => {
+                Box::pin(async move { HostReply::Http(self.http.send(request, grants, &self.named, limits).await) })
             }
+            HostRequest::Net(request) => Box::pin(async move {
+                let named = net::Named { grants, by_installation: &self.named };
+                HostReply::Net(net::look(self.http.egress(), request, named, limits).await)
+            }),
             HostRequest::Act(act) => Box::pin(async move {
                 HostReply::Act(match fitment_domain::act::check(&act, grants) {
                     Ok(()) => self.acts.act(act, limits).await,

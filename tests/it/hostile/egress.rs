@@ -14,7 +14,7 @@ use fitment_runner_client::{
     CallLimits, DeviceHost, Egress, HostCalls, HttpHost, NoActs, Resolver, Secrets, Trust, Way,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 
 type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -46,8 +46,10 @@ impl Way for Recorded {
 
 /// A host under a policy whose names and dials are this test's own.
 struct Desk {
-    host: DeviceHost,
+    http: Arc<HttpHost>,
     way: Arc<Recorded>,
+    /// Whether it is the installation that names what is granted, and not the package alone.
+    named_here: bool,
 }
 
 impl Desk {
@@ -58,7 +60,12 @@ impl Desk {
         let way = Arc::new(Recorded { dialled: Mutex::default(), port });
         let egress = Egress::with(policy, Arc::new(Names(Mutex::new(names))), Arc::clone(&way) as Arc<dyn Way>);
         let http = HttpHost::new(Secrets::new(), &Trust::default(), egress).unwrap();
-        Self { host: DeviceHost::new(Arc::new(http), Arc::new(NoActs)), way }
+        Self { http: Arc::new(http), way, named_here: true }
+    }
+
+    fn host(&self, grants: &Grants) -> DeviceHost {
+        let named = if self.named_here { grants.clone() } else { Grants::default() };
+        DeviceHost::new(Arc::clone(&self.http), Arc::new(NoActs)).naming(named)
     }
 
     fn dialled(&self) -> Vec<String> {
@@ -66,7 +73,7 @@ impl Desk {
     }
 
     async fn send(&self, request: HttpRequest, grants: &Grants) -> Result<HttpResponse, Fault> {
-        match self.host.call(HostRequest::Http(request), grants, LIMITS).await {
+        match self.host(grants).call(HostRequest::Http(request), grants, LIMITS).await {
             HostReply::Http(answer) => answer,
             other => panic!("{other:?}"),
         }
@@ -80,7 +87,7 @@ impl Desk {
     async fn look(&self, request: NetRequest, entry: &str) -> Result<(), Fault> {
         let scope = Scope { hosts: [entry.to_owned()].into(), ..Scope::default() };
         let grants = Grants([(Permission::Net, scope)].into());
-        match self.host.call(HostRequest::Net(request), &grants, LIMITS).await {
+        match self.host(&grants).call(HostRequest::Net(request), &grants, LIMITS).await {
             HostReply::Net(answer) => answer.map(|_| ()),
             other => panic!("{other:?}"),
         }
@@ -265,6 +272,111 @@ async fn an_accessory_on_a_device_reaches_closed_addresses_only_by_their_own_nam
         assert!(matches!(answer, Err(Fault::Denied(_))), "{closed}: {answer:?}");
     }
     assert_eq!(desk.dialled().len(), 4, "nothing else was dialled: {:?}", desk.dialled());
+}
+
+// proves C3 (only what was granted)
+#[tokio::test]
+async fn a_name_that_the_package_alone_names_leads_into_no_network_of_the_device() {
+    let port = well_behaved().await;
+    let names: &[(&str, &[&[&str]])] = &[
+        ("printer.example.com", &[&["10.0.0.9"]]),
+        ("api.example.com", &[&[SOMEWHERE]]),
+        ("localhost", &[&["127.0.0.1"]]),
+    ];
+    let here = Desk::new(Policy::Device, port, names);
+    let tcp = || NetRequest::Tcp {
+        host: "printer.example.com".to_owned(),
+        port: 80,
+        send: None,
+        read_bytes_max: 0,
+        timeout_ms: 5_000,
+    };
+    assert!(here.get("http://printer.example.com").await.is_ok());
+    assert_eq!(here.look(tcp(), "printer.example.com:80").await, Ok(()));
+    assert_eq!(here.dialled(), ["10.0.0.9", "10.0.0.9"]);
+
+    // The same host of the same device: a connection that another accessory left open is not used either.
+    let published = Desk { named_here: false, ..here };
+    assert_barred(&published.get("http://printer.example.com").await, "leads to a private address");
+    assert_barred(&published.look(tcp(), "printer.example.com:80").await, "configuration");
+    assert_eq!(published.dialled().len(), 2);
+    // What is public, and what says itself where it leads, is open.
+    for open in ["http://api.example.com", "http://10.0.0.9", "http://localhost"] {
+        assert!(published.get(open).await.is_ok(), "{open}");
+    }
+}
+
+/// A name server whose answers over UDP are cut.
+async fn name_server() -> u16 {
+    let (udp, tcp) = loop {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        if let Ok(udp) = UdpSocket::bind(tcp.local_addr().unwrap()).await {
+            break (udp, tcp);
+        }
+    };
+    let port = tcp.local_addr().unwrap().port();
+    let answer = |question: &[u8], cut: u8| {
+        let mut answer = question.to_vec();
+        answer[2] |= 0x80 | cut;
+        answer
+    };
+    tokio::spawn(async move {
+        let mut buffer = [0; 512];
+        loop {
+            let (length, from) = udp.recv_from(&mut buffer).await.unwrap();
+            udp.send_to(&answer(&buffer[..length], 0b10), from).await.unwrap();
+        }
+    });
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = tcp.accept().await.unwrap();
+            let mut question = vec![0; usize::from(stream.read_u16().await.unwrap())];
+            stream.read_exact(&mut question).await.unwrap();
+            let answer = answer(&question, 0);
+            stream.write_all(&[&(answer.len() as u16).to_be_bytes()[..], &answer].concat()).await.unwrap();
+        }
+    });
+    port
+}
+
+// proves C3 (only what was granted)
+#[tokio::test]
+async fn name_servers_are_asked_on_the_same_way_out_each_time() {
+    let desk = Desk::new(Policy::Device, name_server().await, &[]);
+    let dns = |server: Option<&str>| NetRequest::Dns {
+        name: "a.example.com".to_owned(),
+        record_type: "A".to_owned(),
+        server: server.map(str::to_owned),
+        timeout_ms: 5_000,
+    };
+    let both = |server: &str| {
+        Grants(
+            [(
+                Permission::Net,
+                Scope { hosts: ["a.example.com:*".to_owned(), server.to_owned()].into(), ..Scope::default() },
+            )]
+            .into(),
+        )
+    };
+    let ask = async |server: Option<&str>, grants: Grants| match desk
+        .host(&grants)
+        .call(HostRequest::Net(dns(server)), &grants, LIMITS)
+        .await
+    {
+        HostReply::Net(answer) => answer.map(|_| ()),
+        other => panic!("{other:?}"),
+    };
+    // The datagram, and the connection because its answer was cut.
+    assert_eq!(ask(Some("10.0.0.9:53"), both("10.0.0.9:53")).await, Ok(()));
+    assert_eq!(desk.dialled(), ["10.0.0.9", "10.0.0.9"]);
+    // A pattern names no address: whoever wrote it did not say where it leads.
+    assert_barred(&ask(Some("10.0.0.9:53"), both("*.0.0.9:53")).await, "a private address");
+    assert_barred(&ask(Some("127.0.0.9:53"), both("*.0.0.9:53")).await, "a loopback address");
+    assert_eq!(desk.dialled().len(), 2);
+    // The machine's own name server is dialled here too, wherever it is; a machine without one has none to ask.
+    let asked = ask(None, both("10.0.0.9:53")).await;
+    let here = std::fs::read_to_string("/etc/resolv.conf").is_ok_and(|text| text.contains("nameserver "));
+    assert_eq!((asked.is_ok(), desk.dialled().len()), if here { (true, 4) } else { (false, 2) }, "{asked:?}");
 }
 
 // proves C3 (only what was granted)

@@ -27,9 +27,10 @@ pub(super) struct OrderHost {
 
 impl OrderHost {
     /// The broker is shown the order with each act, and checks it for itself.
-    pub(super) fn new(order: Envelope, http: Arc<HttpHost>, broker: Arc<Broker>) -> Self {
+    /// `named` is what the installation itself names.
+    pub(super) fn new(order: Envelope, named: Grants, http: Arc<HttpHost>, broker: Arc<Broker>) -> Self {
         let progress = watch::Sender::new(None);
-        let inner = Arc::new(DeviceHost::new(http, Arc::new(OrderActs::new(broker, order))));
+        let inner = Arc::new(DeviceHost::new(http, Arc::new(OrderActs::new(broker, order))).naming(named));
         Self { inner, progress, saved_s: AtomicU32::new(0) }
     }
 

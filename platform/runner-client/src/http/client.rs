@@ -29,9 +29,14 @@ const IDLE_CONNECTIONS_MAX: usize = 4;
 /// Sends requests, and keeps connections for those that follow. One belongs to one tenant's connection or to one device.
 pub(super) type Client = hyper_util::client::legacy::Client<Dialler, Full<Bytes>>;
 
-/// Makes a client that does one request as it is told.
-pub(super) fn client(trust: &Trust, egress: Arc<Egress>) -> Result<Client, HttpHostError> {
-    let tls = TlsConnector::from(Arc::new(configuration(trust)?));
+/// What clients of one host share.
+pub(super) fn tls(trust: &Trust) -> Result<TlsConnector, HttpHostError> {
+    Ok(TlsConnector::from(Arc::new(configuration(trust)?)))
+}
+
+/// Makes a client that does one request as it is told. `published`: to hosts that a package names, and nobody else. It has connections of
+/// its own, so that none is used which leads where this one may not.
+pub(super) fn client(tls: TlsConnector, egress: Arc<Egress>, published: bool) -> Client {
     let mut builder = hyper_util::client::legacy::Client::builder(TokioExecutor::new());
     builder
         .pool_timer(TokioTimer::new())
@@ -40,7 +45,7 @@ pub(super) fn client(trust: &Trust, egress: Arc<Egress>) -> Result<Client, HttpH
         // The head of an answer and one part of its body fit in, and no more.
         .http1_max_buf_size(ANSWER_HEADER_BYTES_MAX)
         .http1_max_headers(ANSWER_HEADERS_MAX);
-    Ok(builder.build(Dialler { egress, tls }))
+    builder.build(Dialler { egress, tls, published })
 }
 
 /// Makes the connections of a client.
@@ -48,6 +53,7 @@ pub(super) fn client(trust: &Trust, egress: Arc<Egress>) -> Result<Client, HttpH
 pub(super) struct Dialler {
     egress: Arc<Egress>,
     tls: TlsConnector,
+    published: bool,
 }
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -62,13 +68,14 @@ impl tower_service::Service<Uri> for Dialler {
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
-        let Dialler { egress, tls } = self.clone();
+        let Dialler { egress, tls, published } = self.clone();
         Box::pin(async move {
             let host = to.host().ok_or("the address names no host")?;
             let secure = to.scheme_str() == Some("https");
             let port = to.port_u16().unwrap_or(if secure { 443 } else { 80 });
             // Origins are granted one by one, never by a pattern.
-            let stream = egress.connect(host, port, Naming::of(host)).await?.stream;
+            let naming = if published { Naming::of(host).published() } else { Naming::of(host) };
+            let stream = egress.connect(host, port, naming).await?.stream;
             if !secure {
                 return Ok(Line(TokioIo::new(Box::new(stream))));
             }

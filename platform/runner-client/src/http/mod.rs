@@ -11,7 +11,7 @@ mod tls;
 use std::sync::Arc;
 
 use fitment_domain::capability::Grants;
-use fitment_domain::run::{Fault, HostReply, HostRequest};
+use fitment_domain::run::{Fault, HostReply, HostRequest, HttpRequest, HttpResponse};
 use futures_util::future::BoxFuture;
 
 pub use secrets::Secrets;
@@ -37,6 +37,8 @@ pub enum HttpHostError {
 /// Sends the HTTP requests of the runs of one connection. It has connections of its own: nothing is shared between tenants.
 pub struct HttpHost {
     client: client::Client,
+    /// To hosts that a package names, and nobody else.
+    published: client::Client,
     secrets: Secrets,
     egress: Arc<Egress>,
 }
@@ -44,7 +46,21 @@ pub struct HttpHost {
 impl HttpHost {
     /// Makes a host with the secrets of one connection, and the way out that its requests take.
     pub fn new(secrets: Secrets, trust: &Trust, egress: Arc<Egress>) -> Result<Self, HttpHostError> {
-        Ok(Self { client: client::client(trust, Arc::clone(&egress))?, secrets, egress })
+        let tls = client::tls(trust)?;
+        let client = |published| client::client(tls.clone(), Arc::clone(&egress), published);
+        Ok(Self { client: client(false), published: client(true), secrets, egress })
+    }
+
+    /// Sends a request of a run on a device, whose installation itself names this.
+    pub(crate) async fn send(
+        &self,
+        request: HttpRequest,
+        grants: &Grants,
+        named: &Grants,
+        limits: CallLimits,
+    ) -> Result<HttpResponse, Fault> {
+        let client = if send::is_within(&request, named) { &self.client } else { &self.published };
+        send::send(client, &self.secrets, request, grants, limits).await
     }
 
     pub(crate) fn egress(&self) -> &Egress {

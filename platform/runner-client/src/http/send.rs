@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fitment_domain::capability::{Grants, Permission};
+use fitment_domain::capability::{Grants, Permission, Scope};
 use fitment_domain::run::{Fault, HttpRequest, HttpResponse};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
@@ -37,7 +37,7 @@ pub(super) async fn send(
     let method = method(&request.method)?;
     let url = Url::parse(&request.url).map_err(|e| Fault::Invalid(format!("url: {e}")))?;
     let origin = Origin::of(&url).map_err(|reason| Fault::Invalid(format!("url: {reason}")))?;
-    if !scope.origins.iter().any(|granted| Origin::parse(granted).as_ref() == Some(&origin)) {
+    if !has(scope, &origin) {
         return Err(Fault::Denied(format!("http {origin}")));
     }
     let body = request.body.unwrap_or_default();
@@ -53,6 +53,16 @@ pub(super) async fn send(
     let bytes_max = usize::try_from(request.body_bytes_max.min(limits.body_bytes_max)).unwrap_or(usize::MAX);
     let exchange = exchange(client, outgoing, &needles, bytes_max);
     tokio::time::timeout(Duration::from_millis(wait_ms), exchange).await.map_err(|_elapsed| Fault::TimedOut)?
+}
+
+/// Returns whether a request goes to an origin of these grants.
+pub(super) fn is_within(request: &HttpRequest, grants: &Grants) -> bool {
+    let origin = Url::parse(&request.url).ok().and_then(|url| Origin::of(&url).ok());
+    origin.is_some_and(|origin| grants.scope(Permission::Http).is_some_and(|scope| has(scope, &origin)))
+}
+
+fn has(scope: &Scope, origin: &Origin) -> bool {
+    scope.origins.iter().any(|granted| Origin::parse(granted).as_ref() == Some(origin))
 }
 
 fn method(name: &str) -> Result<Method, Fault> {

@@ -9,7 +9,7 @@ use fitment_domain::run::{DnsRecord, Fault, NetAnswer};
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, TYPE};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::UdpSocket;
 
 use super::connect::milliseconds;
 use super::hosts;
@@ -41,12 +41,13 @@ pub(super) fn server_address(text: &str) -> Result<SocketAddr, Fault> {
     })
 }
 
-/// Asks, and returns the records of the answer; a name that does not exist is `not-found`.
+/// Asks, and returns the records of the answer; a name that does not exist is `not-found`. `naming`: how the grant names the server.
 pub(super) async fn look(
     egress: &Egress,
     name: &str,
     record_type: &str,
     server: Option<&str>,
+    naming: Naming,
 ) -> Result<NetAnswer, Fault> {
     let known = TYPES.iter().find(|(text, _)| text.eq_ignore_ascii_case(record_type));
     let kind = known
@@ -54,29 +55,25 @@ pub(super) async fn look(
         .ok_or_else(|| Fault::Invalid("record-type is not A, AAAA, CNAME, MX, NS, TXT or SOA".to_owned()))?;
     let started = Instant::now();
     let server = match server {
-        Some(text) => {
-            let named = server_address(text)?;
-            let aimed = egress.aim(&named.ip().to_string(), named.port(), Naming::Address).await;
-            aimed.map_err(|error| error.fault("net"))?
-        }
+        Some(text) => Server { egress, address: server_address(text)?, naming },
         // Which one this machine asks was decided by its people.
         None => {
             if let Some(records) = of_this_device(name, kind) {
                 return Ok(NetAnswer::Dns { duration_ms: milliseconds(started), records });
             }
-            system_server()?
+            Server { egress, address: system_server()?, naming: Naming::NameServer }
         }
     };
     // A number that nobody else can know binds the answer to the question.
     let id = random_id();
     let question = question(id, name, kind)?;
-    let answer = ask(server, id, &question).await?;
+    let answer = server.ask(id, &question).await?;
     let duration_ms = milliseconds(started);
-    let packet = Packet::parse(&answer).map_err(|e| bad(server, &e.to_string()))?;
+    let packet = Packet::parse(&answer).map_err(|e| server.bad(&e.to_string()))?;
     match packet.rcode() {
         RCODE::NoError => {}
         RCODE::NameError => return Err(Fault::NotFound(format!("the name {name}"))),
-        other => return Err(Fault::Failed(format!("{server} answered {other:?}"))),
+        other => return Err(Fault::Failed(format!("{} answered {other:?}", server.address))),
     }
     let records = packet.answers.iter().take(RECORDS_MAX).filter_map(|record| {
         let (record_type, value) = value(&record.rdata)?;
@@ -125,26 +122,53 @@ fn question(id: u16, name: &str, kind: TYPE) -> Result<Vec<u8>, Fault> {
     packet.build_bytes_vec().map_err(invalid)
 }
 
-async fn ask(server: SocketAddr, id: u16, question: &[u8]) -> Result<Vec<u8>, Fault> {
-    let failed = |error: std::io::Error| Fault::Failed(format!("asking {server}: {error}"));
-    let here: SocketAddr = if server.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() };
-    let socket = UdpSocket::bind(here).await.map_err(failed)?;
-    socket.connect(server).await.map_err(failed)?;
-    let mut buffer = vec![0; ANSWER_BYTES_MAX];
-    loop {
-        socket.send(question).await.map_err(failed)?;
-        let repeat = tokio::time::Instant::now() + REPEAT_AFTER;
-        while let Ok(received) = tokio::time::timeout_at(repeat, socket.recv(&mut buffer)).await {
-            let answer = &buffer[..received.map_err(failed)?];
-            if !answers(answer, id, question) {
-                continue;
+/// Who is asked, and the way there.
+struct Server<'a> {
+    egress: &'a Egress,
+    address: SocketAddr,
+    naming: Naming,
+}
+
+impl Server<'_> {
+    async fn ask(&self, id: u16, question: &[u8]) -> Result<Vec<u8>, Fault> {
+        let failed = |error: std::io::Error| Fault::Failed(format!("asking {}: {error}", self.address));
+        let aimed = self.egress.aim(&self.address.ip().to_string(), self.address.port(), self.naming).await;
+        let towards = aimed.map_err(|error| error.fault("net"))?;
+        let here: SocketAddr = if towards.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() };
+        let socket = UdpSocket::bind(here).await.map_err(failed)?;
+        socket.connect(towards).await.map_err(failed)?;
+        let mut buffer = vec![0; ANSWER_BYTES_MAX];
+        loop {
+            socket.send(question).await.map_err(failed)?;
+            let repeat = tokio::time::Instant::now() + REPEAT_AFTER;
+            while let Ok(received) = tokio::time::timeout_at(repeat, socket.recv(&mut buffer)).await {
+                let answer = &buffer[..received.map_err(failed)?];
+                if !answers(answer, id, question) {
+                    continue;
+                }
+                // The bit that says "cut".
+                if answer[2] & 0b10 == 0 {
+                    return Ok(answer.to_vec());
+                }
+                return self.ask_at_length(id, question).await;
             }
-            // The bit that says "cut".
-            if answer[2] & 0b10 == 0 {
-                return Ok(answer.to_vec());
-            }
-            return ask_at_length(server, id, question).await;
         }
+    }
+
+    async fn ask_at_length(&self, id: u16, question: &[u8]) -> Result<Vec<u8>, Fault> {
+        let failed = |error: std::io::Error| Fault::Failed(format!("asking {} over TCP: {error}", self.address));
+        let length = u16::try_from(question.len()).map_err(|_| self.bad("the question is too long"))?;
+        let host = self.address.ip().to_string();
+        let connected = self.egress.connect(&host, self.address.port(), self.naming).await;
+        let mut stream = connected.map_err(|error| error.fault("net"))?.stream;
+        stream.write_all(&[&length.to_be_bytes()[..], question].concat()).await.map_err(failed)?;
+        let mut answer = vec![0; usize::from(stream.read_u16().await.map_err(failed)?)];
+        stream.read_exact(&mut answer).await.map_err(failed)?;
+        if answers(&answer, id, question) { Ok(answer) } else { Err(self.bad("it answers another question")) }
+    }
+
+    fn bad(&self, problem: &str) -> Fault {
+        Fault::Failed(format!("the answer of {}: {problem}", self.address))
     }
 }
 
@@ -155,20 +179,6 @@ fn answers(answer: &[u8], id: u16, question: &[u8]) -> bool {
     same_id
         && answer[head..].len() >= question[head..].len()
         && answer[head..question.len()].eq_ignore_ascii_case(&question[head..])
-}
-
-async fn ask_at_length(server: SocketAddr, id: u16, question: &[u8]) -> Result<Vec<u8>, Fault> {
-    let failed = |error: std::io::Error| Fault::Failed(format!("asking {server} over TCP: {error}"));
-    let length = u16::try_from(question.len()).map_err(|_| bad(server, "the question is too long"))?;
-    let mut stream = TcpStream::connect(server).await.map_err(failed)?;
-    stream.write_all(&[&length.to_be_bytes()[..], question].concat()).await.map_err(failed)?;
-    let mut answer = vec![0; usize::from(stream.read_u16().await.map_err(failed)?)];
-    stream.read_exact(&mut answer).await.map_err(failed)?;
-    if answers(&answer, id, question) { Ok(answer) } else { Err(bad(server, "it answers another question")) }
-}
-
-fn bad(server: SocketAddr, problem: &str) -> Fault {
-    Fault::Failed(format!("the answer of {server}: {problem}"))
 }
 
 fn value(rdata: &RData<'_>) -> Option<(&'static str, String)> {

@@ -18,14 +18,22 @@ use crate::egress::Egress;
 use crate::host::CallLimits;
 use connect::Target;
 
+/// What may be looked at, and what of it the installation itself names.
+#[derive(Clone, Copy)]
+pub(crate) struct Named<'a> {
+    pub(crate) grants: &'a Grants,
+    pub(crate) by_installation: &'a Grants,
+}
+
 /// Does one look under its grants.
 pub(crate) async fn look(
     egress: &Egress,
     request: NetRequest,
-    grants: &Grants,
+    named: Named<'_>,
     limits: CallLimits,
 ) -> Result<NetAnswer, Fault> {
-    let naming = check(&request, grants)?;
+    let naming = check(&request, named.grants)?;
+    let naming = if check(&request, named.by_installation).is_ok() { naming } else { naming.published() };
     let timeout_ms = match &request {
         NetRequest::Tcp { timeout_ms, .. }
         | NetRequest::Tls { timeout_ms, .. }
@@ -48,7 +56,7 @@ pub(crate) async fn look(
                 tls::look(Target { egress, host: &host, port, naming }, server_name.as_deref()).await
             }
             NetRequest::Dns { name, record_type, server, .. } => {
-                dns::look(egress, &name, &record_type, server.as_deref()).await
+                dns::look(egress, &name, &record_type, server.as_deref(), naming).await
             }
             // Lost echoes are an answer: the waiting is part of it.
             NetRequest::Ping { host, count, .. } => {
@@ -60,8 +68,8 @@ pub(crate) async fn look(
     tokio::time::timeout(wait + Duration::from_millis(50), look).await.map_err(|_elapsed| Fault::TimedOut)?
 }
 
-/// Refuses what leads elsewhere than granted, and says how the grant names the other end. Names to resolve and echoes have no
-/// port: there the host decides.
+/// Refuses what leads elsewhere than granted, and says how the grant names the other end: of a question to a name server the server.
+/// Names to resolve and echoes have no port: there the host decides.
 fn check(request: &NetRequest, grants: &Grants) -> Result<Naming, Fault> {
     let hosts = grants.scope(Permission::Net).map(|scope| &scope.hosts).ok_or_else(|| denied("net"))?;
     let with_port = |host: &str, port: u16| match reach::host_is_within(hosts, host, port) {

@@ -17,7 +17,19 @@ impl Bare {
     /// Starts it on a component and a configuration.
     pub(crate) fn start(program: &Path, component: &Path, config: &str) -> Result<Self, Failure> {
         let mut command = Command::new(program);
-        command.arg(component).arg(config).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg(component).arg(config);
+        Self::run(program, command)
+    }
+
+    /// Starts it on a component that is compiled at an optimisation level and burns fuel, as behind the runner.
+    pub(crate) fn start_at(program: &Path, level: &str, component: &Path) -> Result<Self, Failure> {
+        let mut command = Command::new(program);
+        command.args(["run", level]).arg(component);
+        Self::run(program, command)
+    }
+
+    fn run(program: &Path, mut command: Command) -> Result<Self, Failure> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|e| format!("{} cannot be started: {e}", program.display()))?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err("the peer has no pipes".into());

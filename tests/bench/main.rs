@@ -3,6 +3,7 @@
 //! It prints a table for people, and as its last line an object of keys and numbers.
 
 mod bare;
+mod compile;
 mod figures;
 mod forks;
 #[path = "../it/hostile/guest.rs"]
@@ -47,6 +48,18 @@ enum Figure {
         #[arg(long, default_value_t = 100)]
         rounds: usize,
     },
+    /// Compiling a component at the level that is shipped and at none, and its fresh runs after each
+    Compile {
+        /// The component
+        #[arg(long)]
+        component: PathBuf,
+        /// Folder of fitment-bare
+        #[arg(long)]
+        programs: PathBuf,
+        /// How often it is compiled at each level
+        #[arg(long, default_value_t = 5)]
+        times: usize,
+    },
     /// From the start of a server on SQLite until it is ready
     Start {
         /// The server program
@@ -69,6 +82,7 @@ enum Figure {
 fn main() -> ExitCode {
     let measured = match Arguments::parse().figure {
         Figure::Sandbox { accessories, programs, rounds } => sandbox::measure(&accessories, programs, rounds.max(1)),
+        Figure::Compile { component, programs, times } => compile::measure(&programs, &component, times.max(1)),
         Figure::Start { server, folders } => start::measure(&server, folders.max(1)),
         Figure::Series { devices, minutes } => series::measure(devices.max(1), minutes.max(1)),
     };

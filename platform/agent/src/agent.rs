@@ -169,7 +169,16 @@ async fn run_enrolled(
     let guard = Arc::new(Guard::open(folder.failures()));
     // Accessories' requests carry no secret of the agent's, and nothing of its identity.
     let http = Arc::new(HttpHost::new(Secrets::new(), &Trust::default(), Egress::new(Policy::Device))?);
+    let artifacts = Arc::new(Artifacts::new(
+        Arc::clone(&sandbox),
+        Arc::clone(&client),
+        board.clone(),
+        &told.facts,
+        identity.trust().release_key,
+        mac_key,
+    ));
     let order_tools = orders::Tools {
+        artifacts: Arc::clone(&artifacts),
         http: Arc::clone(&http),
         broker: acting,
         folder: folder.clone(),
@@ -196,16 +205,8 @@ async fn run_enrolled(
         guard,
     );
     let schedule = Schedule::new(identity.me.device.clone(), Arc::new(runs));
-    let artifacts = Artifacts::new(
-        Arc::clone(&sandbox),
-        Arc::clone(&client),
-        board.clone(),
-        &told.facts,
-        identity.trust().release_key,
-        mac_key,
-    );
     let tools = Tools {
-        artifacts: Arc::new(artifacts),
+        artifacts,
         folder: folder.clone(),
         client: Arc::clone(&client),
         outbox: Arc::clone(&outbox),

@@ -22,6 +22,7 @@ use fitment_runner_client::{HttpHost, RunSpec};
 use tokio::sync::{mpsc, watch};
 
 use self::host::OrderHost;
+use crate::artifacts::Artifacts;
 use crate::backoff::Backoff;
 use crate::broker::Broker;
 use crate::client::Client;
@@ -54,6 +55,7 @@ pub struct Tools {
     pub instruction_key: PublicKey,
     pub trust: Trust,
     pub guard: Arc<Guard>,
+    pub artifacts: Arc<Artifacts>,
 }
 
 /// Where transaction ids are handed in, and whether there is room for them.
@@ -183,11 +185,15 @@ impl Orders {
             return self.report(id, &order.item.installation, Ending::Expired).await;
         }
         let ending = match self.admit(&order).await {
-            Ok(admitted) => match self.begin(&order).await {
-                Ok(true) => return self.execute(order, admitted, envelope).await,
-                Ok(false) => return,
-                Err(ending) => ending,
-            },
+            Ok(admitted) => {
+                // Before it starts: what is fetched or loaded now costs the run nothing of its time.
+                self.tools.artifacts.bring(&admitted).await;
+                match self.begin(&order).await {
+                    Ok(true) => return self.execute(order, admitted, envelope).await,
+                    Ok(false) => return,
+                    Err(ending) => ending,
+                }
+            }
             Err(ending) => ending,
         };
         self.report(id, &order.item.installation, ending).await;

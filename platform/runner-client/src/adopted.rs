@@ -33,8 +33,16 @@ impl Artifacts {
         code: Vec<u8>,
     ) -> Result<(), PrepareError> {
         let key = self.key_of(&component.digest, Some(artifact));
-        self.prepare_as(process, &key, component, Source::Given(code.clone())).await?;
-        self.keep(&key, Arc::new(code)).await;
+        // On the disk first, so that it need not be held twice while it is loaded; what lies there already was read and is authentic.
+        let code = Arc::new(code);
+        if !self.is_kept(&key) {
+            self.keep(&key, Arc::clone(&code)).await;
+        }
+        let code = Arc::try_unwrap(code).unwrap_or_else(|shared| shared.as_ref().clone());
+        if let Err(error) = self.prepare_as(process, &key, component, Source::Given(code)).await {
+            self.discard(&key);
+            return Err(error);
+        }
         self.take(&component.digest, Some(artifact));
         Ok(())
     }

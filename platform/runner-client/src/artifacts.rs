@@ -180,6 +180,10 @@ impl Artifacts {
         }
     }
 
+    pub(crate) fn is_kept(&self, name: &str) -> bool {
+        self.cache.has(name)
+    }
+
     pub(crate) fn discard(&self, name: &str) {
         self.cache.discard(name);
     }

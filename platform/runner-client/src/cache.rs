@@ -57,6 +57,11 @@ impl Cache {
         Digest::of(parts.as_bytes()).as_str().to_owned()
     }
 
+    /// Returns whether a file lies under a name. Whether it is authentic shows when it is read.
+    pub(crate) fn has(&self, artifact: &str) -> bool {
+        self.path(artifact).exists()
+    }
+
     /// Forgets what is kept under a name.
     pub(crate) fn discard(&self, artifact: &str) {
         match std::fs::remove_file(self.path(artifact)) {

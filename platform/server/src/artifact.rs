@@ -1,10 +1,12 @@
 //! Compiled code that devices are offered: what is offered to whom, what was said of it, and how it is withdrawn.
 
 use fitment_domain::artifact::{self, BadArtifact, Build, Offer, Standing, Target, Wanted, taken_by};
+use fitment_domain::bytes::Digest;
 use fitment_domain::device::Device;
-use fitment_domain::id::{ReleaseId, TenantId};
+use fitment_domain::id::TenantId;
 use fitment_domain::instruction::Item;
 use fitment_domain::release::Publication;
+use fitment_domain::signature::PublicKey;
 use fitment_domain::tenant::Scope;
 use fitment_domain::time::UnixMs;
 use fitment_store::{Artifact, Release, StoreError, Tx};
@@ -23,11 +25,6 @@ pub async fn build_min(tx: &mut Tx) -> Result<u32, StoreError> {
 /// Says which compiler is the earliest whose code counts.
 pub async fn set_build_min(tx: &mut Tx, build_min: u32) -> Result<(), StoreError> {
     tx.put_platform_value(BUILD_MIN, &build_min.to_string()).await
-}
-
-/// Names the work of compiling an artifact.
-pub fn subject(release: &ReleaseId, target: Target) -> String {
-    format!("{release} {target}")
 }
 
 /// What is written into the logs about an artifact.
@@ -84,8 +81,16 @@ impl Offers {
         Ok(build.map(|build| Self { target, build, build_min }))
     }
 
-    /// Returns what is offered in the place of compiling an item.
-    pub async fn of(&self, app: &App, release: &Release, item: &Item) -> Result<Option<Offer>, StoreError> {
+    /// Puts into an item what may be offered in the place of compiling it.
+    pub async fn put(offers: Option<&Self>, app: &App, release: &Release, item: Item) -> Result<Item, StoreError> {
+        let artifact = match offers {
+            Some(offers) => offers.of(app, release, &item).await?,
+            None => None,
+        };
+        Ok(Item { artifact, ..item })
+    }
+
+    async fn of(&self, app: &App, release: &Release, item: &Item) -> Result<Option<Offer>, StoreError> {
         // What nobody approved is compiled by whoever tries it.
         if release.state == Publication::InReview {
             return Ok(None);
@@ -93,7 +98,7 @@ impl Offers {
         let found =
             app.store.read(Scope::Platform).await?.artifact(&release.id, self.target, self.build.number).await?;
         let Some(artifact) = found.filter(|artifact| artifact.standing == Standing::Attested) else { return Ok(None) };
-        match self.judge(app, item, &artifact, None) {
+        match self.judge(app, item.publisher_key, &item.digest, &artifact, None) {
             Ok(_) => Ok(Some(Offer { statement: artifact.statement, build_min: self.build_min })),
             Err(error) => {
                 tracing::error!(release = %release.id, %error, "stored compiled code does not verify; it is not offered");
@@ -106,14 +111,15 @@ impl Offers {
     pub fn judge(
         &self,
         app: &App,
-        item: &Item,
+        publisher: PublicKey,
+        component: &Digest,
         artifact: &Artifact,
         code: Option<&[u8]>,
     ) -> Result<artifact::ArtifactStatement, BadArtifact> {
         let wanted = Wanted {
-            publisher: item.publisher_key,
+            publisher,
             platform: Some(app.keys.release_public()),
-            component: &item.digest,
+            component,
             target: self.target,
             build: &self.build,
             build_min: self.build_min,

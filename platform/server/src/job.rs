@@ -1,6 +1,7 @@
 //! The kinds of background work: one list for whoever asks for work, does it and counts it.
 
-use fitment_domain::id::{DeviceId, JobId};
+use fitment_domain::artifact::Target;
+use fitment_domain::id::{DeviceId, JobId, ReleaseId};
 use fitment_domain::time::UnixMs;
 use fitment_store::{StoreError, Tx};
 
@@ -23,6 +24,14 @@ pub async fn assign_all(tx: &mut Tx, now: UnixMs) -> Result<(), StoreError> {
 pub async fn enqueue(tx: &mut Tx, kind: JobKind, subject: &str, now: UnixMs) -> Result<(), StoreError> {
     let random = clock::random().map_err(|error| StoreError::Unavailable(error.to_string()))?;
     tx.enqueue(&JobId::from_random(random), kind.as_str(), subject, now).await
+}
+
+/// Asks, in this transaction, for an artifact to be compiled. One is compiled at a time: the compiler has two places, and uploads that
+/// are looked at need one.
+pub async fn compile(tx: &mut Tx, release: &ReleaseId, target: Target, now: UnixMs) -> Result<(), StoreError> {
+    let random = clock::random().map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let (kind, subject) = (JobKind::Compile.as_str(), format!("{release} {target}"));
+    tx.enqueue_in_lane(&JobId::from_random(random), kind, &subject, now, kind).await
 }
 
 /// What a job does; what its subject is depends on it.

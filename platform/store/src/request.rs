@@ -338,6 +338,16 @@ impl Tx {
         Ok(self.row(statement).await?.is_some())
     }
 
+    /// Returns the releases of which a device holds an order that has not ended.
+    pub async fn ordered_releases(&mut self, device: &DeviceId) -> Result<Vec<ReleaseId>> {
+        let tenant = self.tenant()?;
+        let sql = "select distinct r.release_id from executions e join requests r \
+                   on r.tenant_id = e.tenant_id and r.id = e.request_id \
+                   where e.tenant_id = $1 and e.device_id = $2 and e.state in ('fetched', 'started')";
+        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(device.as_str())).await?;
+        rows.iter().map(|row| Row::of("requests", row).parsed("release_id", ReleaseId::parse)).collect()
+    }
+
     /// Returns what no device has started and whose deadline has not passed, oldest first, to answer polls from memory.
     pub async fn open_executions(&mut self, now: UnixMs) -> Result<Vec<(DeviceId, TransactionId, UnixMs)>> {
         self.platform()?;

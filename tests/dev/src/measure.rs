@@ -1,5 +1,6 @@
 //! `cargo measure`: the figures that the documentation states, taken on this machine.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -27,6 +28,15 @@ pub(crate) struct Arguments {
 enum What {
     /// A fresh run through runner and client, beside bare wasmtime on the same bytes and host functions
     Sandbox {
+        /// End with one line of keys and numbers
+        #[arg(long)]
+        json: bool,
+    },
+    /// Compiling a component at the level that is shipped and at none, and its fresh runs after each
+    Compile {
+        /// A component; `load` of the catalogue unless one is named
+        #[arg(long, value_name = "FILE")]
+        component: Option<PathBuf>,
         /// End with one line of keys and numbers
         #[arg(long)]
         json: bool,
@@ -69,13 +79,14 @@ pub(crate) fn command(workspace: &Workspace, arguments: &Arguments) -> Result<()
         bail!("no package of this workspace builds {BENCH}");
     };
     let things = [Thing::CCompiler, Thing::WasmTarget];
-    match arguments.what {
+    match &arguments.what {
+        What::Compile { component, json } => compile(workspace, &package, component.as_deref(), *json),
         What::Sandbox { json } => {
             let mut steps = Steps::new(things.len() + programs::STEPS + RUNTIME.len() + 1);
             machine::prepare(&mut steps, workspace, &things)?;
             programs::build(&mut steps, workspace)?;
             release(&mut steps, workspace, &package)?;
-            sandbox(workspace, json)
+            sandbox(workspace, *json)
         }
         What::Start { json } => {
             let mut steps = Steps::new(things.len() + programs::STEPS + 1);
@@ -83,7 +94,7 @@ pub(crate) fn command(workspace: &Workspace, arguments: &Arguments) -> Result<()
             programs::build(&mut steps, workspace)?;
             let words = ["-p", &package, "--bin", BENCH];
             steps.run(BENCH, |reporter| programs::cargo_build(workspace, &words, reporter))?;
-            start(workspace, json)
+            start(workspace, *json)
         }
         What::Series { json } => {
             let mut steps = Steps::new(2);
@@ -92,12 +103,29 @@ pub(crate) fn command(workspace: &Workspace, arguments: &Arguments) -> Result<()
             steps.run(&format!("{BENCH}, release"), |reporter| programs::cargo_build(workspace, &words, reporter))?;
             let mut bench = workspace.command(workspace.target.join("release").join(BENCH));
             bench.arg("series");
-            figures(workspace, bench, "measure-series.log", "release", json)
+            figures(workspace, bench, "measure-series.log", "release", *json)
         }
-        What::Pages { json } => platform(workspace, &package, "pages", json),
-        What::Agent { json } => platform(workspace, &package, "agent", json),
-        What::Author { json } => platform(workspace, &package, "author", json),
+        What::Pages { json } => platform(workspace, &package, "pages", *json),
+        What::Agent { json } => platform(workspace, &package, "agent", *json),
+        What::Author { json } => platform(workspace, &package, "author", *json),
     }
+}
+
+/// Measures compiling by the benchmark's own peer: the compiler that is shipped has one level.
+fn compile(workspace: &Workspace, package: &str, component: Option<&Path>, json: bool) -> Result<()> {
+    let things = [Thing::CCompiler, Thing::WasmTarget];
+    let mut steps = Steps::new(things.len() + programs::STEPS + 2);
+    machine::prepare(&mut steps, workspace, &things)?;
+    programs::build(&mut steps, workspace)?;
+    let words = ["--release", "-p", "fitment-runtime", "--bin", "fitment-bare", "--features", "bare"];
+    steps.run("fitment-bare, release", |reporter| programs::cargo_build(workspace, &words, reporter))?;
+    let words = ["--release", "-p", package, "--bin", BENCH];
+    steps.run(&format!("{BENCH}, release"), |reporter| programs::cargo_build(workspace, &words, reporter))?;
+    let load = workspace.target.join("accessories/fitment-load-0.1.0.wasm");
+    let programs = workspace.target.join("release");
+    let mut bench = workspace.command(programs.join(BENCH));
+    bench.arg("compile").arg("--programs").arg(&programs).arg("--component").arg(component.unwrap_or(&load));
+    figures(workspace, bench, "measure-compile.log", "release", json)
 }
 
 /// Builds the two halves of the sandbox, the peer and the benchmark as they are shipped: with `--release`.

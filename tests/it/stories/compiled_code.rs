@@ -12,6 +12,7 @@ use super::test_tenant::with_item;
 use crate::support::databases::Database;
 use crate::support::package::Packing;
 use crate::support::platform::Platform;
+use crate::support::script;
 use crate::support::wire::HandDevice;
 
 // proves C3 (compiled once for many devices)
@@ -254,6 +255,22 @@ async fn the_marketplace_signs_only_what_it_compiled_itself() {
     // The truth is taken after the lie, once.
     scene.attest().await;
     assert_eq!(scene.put(&scene.signed()).await.code(), "attested");
+}
+
+// proves C3 (compiled once for many devices)
+#[tokio::test]
+async fn a_script_that_somebody_orders_runs_by_code_that_others_compiled() {
+    let platform = Platform::start(Database::sqlite()).await;
+    let component = script::publish(&platform, 10).await;
+    let installation = script::install(&platform.msp().await, json!("all")).await;
+    let scene = Scene::around(platform, "works", &component).await;
+    scene.attest().await;
+    scene.msp.put("/api/v1/compiled-code", json!({ "accepted": true })).await.ok();
+    let taker = scene.device("taker", |sampled| !sampled);
+    let status = taker.agent.until_status("it has a set", |status| status["set"].is_object()).await;
+    let request = script::ask(&scene.msp, &installation, &[status["device"].as_str().unwrap()]).await;
+    script::until(&scene.msp, &request, "done").await;
+    assert_eq!(taker.asked(), ["identity"], "nothing was compiled there");
 }
 
 #[tokio::test]

@@ -27,7 +27,8 @@ fn component(works_ms: u32) -> Vec<u8> {
 }
 
 /// Publishes the script `fitment/works`, which takes a whole number `times`, and `quiet`, which is true unless somebody says otherwise.
-pub(crate) async fn publish(platform: &Platform, works_ms: u32) {
+/// Returns the component.
+pub(crate) async fn publish(platform: &Platform, works_ms: u32) -> Vec<u8> {
     let (base, listing) = accessory("disk-space");
     let packing = Packing::around(component(works_ms), listing, manifest_of(&base));
     let packing = packing.version("0.1.0").manifest(|m| {
@@ -45,7 +46,9 @@ pub(crate) async fn publish(platform: &Platform, works_ms: u32) {
         }));
         m.budget = BudgetAsked { cpu_ms_max: Some(10_000), fuel_max: Some(10_000_000_000), ..BudgetAsked::default() };
     });
-    platform.publish_parts("works", "0.1.0", &packing.signed_by(&platform.publisher_key)).await;
+    let parts = packing.signed_by(&platform.publisher_key);
+    platform.publish_parts("works", "0.1.0", &parts).await;
+    parts.component
 }
 
 /// Installs it, and returns the installation.

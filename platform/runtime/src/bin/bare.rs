@@ -2,7 +2,9 @@
 //! runner adds: no grants, no fuel, no limiter, no usage, no frames, no second process.
 //!
 //! ```text
-//! fitment-bare <component> [configuration]    for each line on standard input, a number of runs: prints [ns,ns,…]
+//! fitment-bare <component> [configuration]       for each line on standard input, a number of runs: prints [ns,ns,…]
+//! fitment-bare run speed|none <component>        the same, with fuel, compiled at this level
+//! fitment-bare compile speed|none <component>    compiles at this level, and prints what that took
 //! ```
 
 use std::io::{BufRead as _, Write as _};
@@ -18,7 +20,7 @@ use fitment_runtime::engine::{Placement, Running, Ticker, configuration};
 use fitment_runtime::readings;
 use types::{Fact, Fault};
 use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Engine, Result, Store, UpdateDeadline};
+use wasmtime::{Engine, OptLevel, Result, Store, UpdateDeadline};
 
 /// No answer is longer than a few megabytes.
 const RUNS_MAX: usize = 100_000;
@@ -35,14 +37,19 @@ fn main() -> ExitCode {
 
 fn start() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (path, config) = match arguments.as_slice() {
-        [path] => (path, "{}"),
-        [path, config] => (path, config.as_str()),
-        _ => bail!("usage: fitment-bare <component> [configuration], with numbers of runs on standard input"),
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (path, config, shape) = match words.as_slice() {
+        ["compile", level, path] => return compile(path, level_of(level)?),
+        ["run", level, path] => (*path, "{}", Shape { level: level_of(level)?, fuel: true }),
+        [path] => (*path, "{}", FASTEST),
+        [path, config] => (*path, *config, FASTEST),
+        _ => {
+            bail!("usage: fitment-bare [run LEVEL] <component> [configuration], with numbers of runs on standard input")
+        }
     };
     let component = std::fs::read(path).with_context(|| format!("reading {path}"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let peer = Peer::new(&component, config).map_err(|e| anyhow::anyhow!("{e:#}"))?;
+    let peer = Peer::new(&component, config, shape).map_err(|e| anyhow::anyhow!("{e:#}"))?;
     for line in std::io::stdin().lock().lines() {
         let runs: usize = line?.trim().parse().context("each line must be a number of runs")?;
         let times = runtime.block_on(peer.block(runs.min(RUNS_MAX))).map_err(|e| anyhow::anyhow!("{e:#}"))?;
@@ -53,25 +60,66 @@ fn start() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How a component is compiled and run.
+#[derive(Clone, Copy)]
+struct Shape {
+    level: OptLevel,
+    fuel: bool,
+}
+
+/// The best configuration of the peer.
+const FASTEST: Shape = Shape { level: OptLevel::Speed, fuel: false };
+
+fn level_of(word: &str) -> anyhow::Result<OptLevel> {
+    match word {
+        "speed" => Ok(OptLevel::Speed),
+        "none" => Ok(OptLevel::None),
+        other => bail!("level {other:?} is neither speed nor none"),
+    }
+}
+
+/// Compiles as the compiler program does, but for the level, and prints milliseconds and bytes.
+fn compile(path: &str, level: OptLevel) -> anyhow::Result<()> {
+    let component = std::fs::read(path).with_context(|| format!("reading {path}"))?;
+    let engine = || -> Result<Engine> {
+        let mut config = configuration(Placement::OnDemand)?;
+        config.cranelift_opt_level(level);
+        Engine::new(&config)
+    };
+    let engine = engine().map_err(|e| anyhow::anyhow!("{e:#}"))?;
+    let started = Instant::now();
+    let code = engine.precompile_component(&component).map_err(|e| anyhow::anyhow!("{e:#}"))?;
+    let compile_ms = started.elapsed().as_secs_f64() * 1_000.0;
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("the kernel tells no peak")?;
+    let peak_kib: u64 = peak.trim().trim_end_matches(" kB").parse().context("the kernel's peak does not read")?;
+    let took =
+        serde_json::json!({ "compile_ms": compile_ms, "peak_bytes": peak_kib * 1_024, "code_bytes": code.len() });
+    writeln!(std::io::stdout(), "{took}")?;
+    Ok(())
+}
+
 /// What is made once: engine, linked component, configuration.
 struct Peer<'a> {
     engine: Engine,
     pre: MonitorPre<Bare>,
     config: &'a str,
+    fuel: bool,
     facts: Arc<[(String, domain::Fact)]>,
     _ticking: Running,
 }
 
 impl<'a> Peer<'a> {
-    fn new(component: &[u8], config: &'a str) -> Result<Self> {
-        let mut fastest = configuration(Placement::Pooled)?;
-        fastest.consume_fuel(false);
-        let engine = Engine::new(&fastest)?;
+    fn new(component: &[u8], config: &'a str, Shape { level, fuel }: Shape) -> Result<Self> {
+        let mut shaped = configuration(Placement::Pooled)?;
+        shaped.consume_fuel(fuel);
+        shaped.cranelift_opt_level(level);
+        let engine = Engine::new(&shaped)?;
         let ticking = Ticker::start(&engine)?.run();
         let component = Component::from_binary(&engine, component)?;
         let pre = MonitorPre::new(linker(&engine)?.instantiate_pre(&component)?)?;
         let facts = fitment_device::facts::read(env!("CARGO_PKG_VERSION"));
-        Ok(Self { engine, pre, config, facts: facts.into(), _ticking: ticking })
+        Ok(Self { engine, pre, config, fuel, facts: facts.into(), _ticking: ticking })
     }
 
     /// Measures a fresh store and instance, one `check` and the drop of all, in nanoseconds each.
@@ -88,6 +136,9 @@ impl<'a> Peer<'a> {
     async fn check(&self) -> Result<()> {
         let bare = Bare { config: self.config.to_owned(), facts: Arc::clone(&self.facts), started: Instant::now() };
         let mut store = Store::try_new(&self.engine, bare)?;
+        if self.fuel {
+            store.set_fuel(u64::MAX)?;
+        }
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));
         let guest = self.pre.instantiate_async(&mut store).await?;

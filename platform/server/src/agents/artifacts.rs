@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use fitment_domain::artifact::{Mismatch, Standing};
 use fitment_domain::bytes::Digest;
-use fitment_domain::instruction::Item;
+use fitment_domain::signature::PublicKey;
 use fitment_domain::tenant::Scope;
 use fitment_store::{Artifact, Release};
 use serde_json::json;
@@ -16,28 +16,37 @@ use crate::artifact::{Offers, Word};
 use crate::problem::{Body, Problem};
 
 fn not_found() -> Problem {
-    Problem::not_found("compiled code in this device's set")
+    Problem::not_found("compiled code in this device's set or orders")
 }
 
-/// What the device's own set offers by this digest, and what is known of it now. Anything else is not there.
+/// What the device's own set, or an order that it holds, offers by this digest, and what is known of it now. Anything else is not there.
 struct Offered {
-    item: Item,
     release: Release,
+    publisher_key: PublicKey,
     artifact: Artifact,
 }
 
 impl Offered {
     async fn find(app: &App, peer: &Peer, digest: &str) -> Result<Self, Problem> {
         let digest = Digest::parse(digest).map_err(|_| not_found())?;
-        let set = set_of(app, &mut app.store.read(peer.scope()).await?, peer).await?.ok_or_else(not_found)?;
+        let mut own = app.store.read(peer.scope()).await?;
+        let items = set_of(app, &mut own, peer).await?.map(|set| set.items).unwrap_or_default();
+        let ordered = own.ordered_releases(&peer.device).await?;
+        drop(own);
         let mut tx = app.store.read(Scope::Platform).await?;
-        for item in set.items.into_iter().filter(|item| item.artifact.is_some()) {
-            let Some(release) = tx.release_by_version(&item.accessory, &item.version).await? else { continue };
+        let mut releases = Vec::new();
+        for item in items.into_iter().filter(|item| item.artifact.is_some()) {
+            releases.extend(tx.release_by_version(&item.accessory, &item.version).await?);
+        }
+        for id in &ordered {
+            releases.extend(tx.release(id).await?);
+        }
+        for release in releases {
             let known = tx.artifacts(&release.id).await?.into_iter();
             let mut attested = known.filter(|artifact| artifact.standing == Standing::Attested);
-            if let Some(artifact) = attested.find(|artifact| artifact.digest == digest) {
-                return Ok(Self { item, release, artifact });
-            }
+            let Some(artifact) = attested.find(|artifact| artifact.digest == digest) else { continue };
+            let publisher_key = tx.publisher_key_at(&release.publisher, release.uploaded).await?;
+            return Ok(Self { publisher_key: publisher_key.ok_or_else(not_found)?, release, artifact });
         }
         Err(not_found())
     }
@@ -49,12 +58,12 @@ pub(super) async fn fetch(
     peer: Peer,
     Path(digest): Path<String>,
 ) -> Result<impl IntoResponse, Problem> {
-    let offered = Offered::find(&app, &peer, &digest).await?;
+    let Offered { release, publisher_key, artifact } = Offered::find(&app, &peer, &digest).await?;
     let device = app.store.read(peer.scope()).await?.device(&peer.device).await?.ok_or_else(not_found)?;
     let offers = Offers::to(&app, &peer.tenant, &device).await?.ok_or_else(not_found)?;
-    let code = app.store.objects().get(&offered.artifact.digest).await?.ok_or_else(not_found)?;
-    if let Err(error) = offers.judge(&app, &offered.item, &offered.artifact, Some(&code)) {
-        tracing::error!(release = %offered.release.id, %error, "stored compiled code does not verify; it is not handed out");
+    let code = app.store.objects().get(&artifact.digest).await?.ok_or_else(not_found)?;
+    if let Err(error) = offers.judge(&app, publisher_key, &release.digest, &artifact, Some(&code)) {
+        tracing::error!(release = %release.id, %error, "stored compiled code does not verify; it is not handed out");
         return Err(Problem::conflict("does-not-verify", error.to_string()));
     }
     Ok(([("content-type", "application/octet-stream")], code))
@@ -67,9 +76,11 @@ pub(super) async fn mismatch(
     Path(digest): Path<String>,
     Body(said): Body<Mismatch>,
 ) -> Result<StatusCode, Problem> {
-    let Offered { item, release, artifact } = Offered::find(&app, &peer, &digest).await?;
-    if said.component != item.digest || said.got == artifact.digest {
-        return Err(Problem::invalid("component must be that of the set, and got another digest than the artifact's"));
+    let Offered { release, artifact, .. } = Offered::find(&app, &peer, &digest).await?;
+    if said.component != release.digest || said.got == artifact.digest {
+        return Err(Problem::invalid(
+            "component must be that of the release, and got another digest than the artifact's",
+        ));
     }
     let reason = format!("a device compiled {} where {} is attested", said.got, artifact.digest);
     tracing::error!(tenant = %peer.tenant, device = %peer.device, accessory = %release.accessory, version = %release.version, reason, "compiled code is withdrawn");

@@ -16,6 +16,7 @@ use fitment_store::{ExecutionRow, Release, RequestRow, StoreError, Tx};
 
 use super::Peer;
 use crate::app::{App, Shared};
+use crate::artifact::Offers;
 use crate::door::Refused;
 use crate::item;
 use crate::limits::Limits;
@@ -177,7 +178,10 @@ async fn make(app: &App, tenant: &TenantId, ready: &Ready) -> Result<Result<Item
     let gone = "the accessory does not fit the device any more";
     let Ready { device, installation, release, limits } = ready;
     match item::make(app, tenant, device, installation, release, limits).await {
-        Ok(Ok(item)) => Ok(Ok(item)),
+        Ok(Ok(item)) => {
+            let offers = Offers::to(app, tenant, device).await?;
+            Ok(Ok(Offers::put(offers.as_ref(), app, release, item).await?))
+        }
         Ok(Err(reasons)) => {
             let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
             Ok(Err([gone.to_owned()].into_iter().chain(reasons).collect::<Vec<_>>().join(": ")))

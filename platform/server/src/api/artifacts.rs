@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::{accessory, find_release};
 use crate::app::{App, Shared};
-use crate::artifact::{Word, build_min, set_build_min, subject};
+use crate::artifact::{Word, build_min, set_build_min};
 use crate::auth::{Caller, Operator, Publisher};
 use crate::job::{self, JobKind};
 use crate::problem::{Body, Problem};
@@ -141,7 +141,7 @@ pub async fn attest(
     tx.put_artifact(&artifact).await?;
     let word = Word { release: &release, artifact: &artifact, more: json!({}) };
     word.log(&mut tx, publisher.account.as_str(), "artifact.attest", now).await?;
-    job::enqueue(&mut tx, JobKind::Compile, &subject(&release.id, target), now).await?;
+    job::compile(&mut tx, &release.id, target, now).await?;
     tx.commit().await?;
     app.wake.notify_one();
     Ok((StatusCode::ACCEPTED, Json(view(&artifact))))

@@ -40,13 +40,7 @@ pub async fn run(app: &App, tenant: &TenantId, device: &DeviceId) -> Result<Next
             continue;
         }
         match item::make(app, tenant, &device, installation, release, &limits).await {
-            Ok(Ok(item)) => {
-                let artifact = match &offers {
-                    Some(offers) => offers.of(app, release, &item).await?,
-                    None => None,
-                };
-                items.push(Item { artifact, ..item });
-            }
+            Ok(Ok(item)) => items.push(Offers::put(offers.as_ref(), app, release, item).await?),
             Ok(Err(reasons)) => {
                 let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
                 tracing::info!(device = %device.id, installation = %installation.id, reasons = reasons.join("; "), "not assigned");

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{JobError, Next};
 use crate::app::App;
-use crate::artifact::{Word, subject};
+use crate::artifact::Word;
 use crate::{door, job};
 
 /// Compiles and compares. What was decided meanwhile is left as it is.
@@ -70,7 +70,7 @@ async fn decide(
     let mut tx = app.store.begin(Scope::Platform).await?;
     // Attested anew, or withdrawn, while it compiled.
     if waiting(app, &mut tx, &release.id, compared.target).await?.as_ref() != Some(&compared) {
-        job::enqueue(&mut tx, job::JobKind::Compile, &subject(&release.id, compared.target), now).await?;
+        job::compile(&mut tx, &release.id, compared.target, now).await?;
         tx.commit().await?;
         return Ok(Next::Done);
     }

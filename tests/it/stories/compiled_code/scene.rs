@@ -61,15 +61,17 @@ impl Device {
     }
 }
 
-/// A marketplace where `disk-space` is published and installed everywhere, and what it compiles to.
+/// A marketplace where an accessory is published and installed everywhere, and what it compiles to.
 pub(super) struct Scene {
     pub(super) platform: Platform,
     pub(super) msp: Session,
     pub(super) bundle: Value,
     pub(super) said: ArtifactStatement,
+    path: String,
 }
 
 impl Scene {
+    /// One with a monitor.
     pub(super) async fn new() -> Self {
         let platform = Platform::start(Database::sqlite()).await;
         platform.publish("disk-space").await;
@@ -77,18 +79,25 @@ impl Scene {
         let body =
             json!({ "accessory": "fitment/disk-space", "target": "all", "consent": ["metrics"], "interval_s": 1 });
         msp.post("/api/v1/installations", body).await.ok();
-        let bundle = msp.post("/api/v1/zero-certificates", json!({})).await.ok()["bundle"].clone();
         let component = Packing::of("disk-space").signed_by(&platform.publisher_key).component;
+        Self::around(platform, "disk-space", &component).await
+    }
+
+    /// One around what is installed already.
+    pub(super) async fn around(platform: Platform, name: &str, component: &[u8]) -> Self {
+        let msp = platform.msp().await;
+        let bundle = msp.post("/api/v1/zero-certificates", json!({})).await.ok()["bundle"].clone();
         let compiler = Compiler::new(program("fitment-compiler"));
-        let code = compiler.compile_for(&component, target()).await.unwrap();
+        let code = compiler.compile_for(component, target()).await.unwrap();
         let said = ArtifactStatement {
-            component: Digest::of(&component),
+            component: Digest::of(component),
             target: target(),
             build: compiler.build().await.unwrap(),
             digest: Digest::of(&code),
             bytes: code.len() as u64,
         };
-        Self { platform, msp, bundle, said }
+        let path = format!("/api/v1/releases/fitment/{name}/0.1.0/artifacts");
+        Self { platform, msp, bundle, said, path }
     }
 
     /// Signs a statement as the publisher.
@@ -103,7 +112,7 @@ impl Scene {
 
     /// Uploads an attestation.
     pub(super) async fn put(&self, statement: &Envelope) -> Answer {
-        self.platform.publisher().await.put(&format!("{ARTIFACTS}/{}", target()), json!(statement)).await
+        self.platform.publisher().await.put(&format!("{}/{}", self.path, target()), json!(statement)).await
     }
 
     /// Attests the truth, and waits until the platform signed it too.
@@ -111,12 +120,12 @@ impl Scene {
         let answer = self.put(&self.signed()).await;
         assert_eq!((answer.status, &answer.body["state"]), (202, &json!("waiting")), "{answer:#?}");
         let attested = |body: &Value| body["artifacts"][0]["state"] == "attested";
-        self.msp.until(ARTIFACTS, "the platform signs it", attested).await;
+        self.msp.until(&self.path, "the platform signs it", attested).await;
     }
 
     /// Returns what is known of the code.
     pub(super) async fn artifacts(&self) -> Value {
-        self.msp.get(ARTIFACTS).await.ok()["artifacts"][0].clone()
+        self.msp.get(&self.path).await.ok()["artifacts"][0].clone()
     }
 
     /// Returns the platform's key that countersigns releases.

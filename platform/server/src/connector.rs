@@ -97,7 +97,8 @@ impl Opened {
 /// Opens a connection: reads its release through the door, unseals its credential.
 pub async fn open(app: &App, tenant: &TenantId, connection: &Connection) -> Result<Opened, ConnectorError> {
     let mut tx = app.store.read(Scope::Tenant(tenant.clone())).await?;
-    let (release, limits) = (tx.release(&connection.release).await?, Limits::read(&mut tx).await?);
+    let (release, limits) =
+        (tx.release(&connection.release).await?, Limits::of_client(&mut tx, connection.client.as_ref()).await?);
     drop(tx);
     let release = release.ok_or(ConnectorError::NoRelease)?;
     let passed = door::open_for(app, tenant, &release).await?;

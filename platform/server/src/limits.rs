@@ -8,7 +8,8 @@ use fitment_domain::device::Device;
 use fitment_domain::id::{ClientId, DeviceId};
 use fitment_domain::manifest::Manifest;
 use fitment_domain::matching::Mismatch;
-use fitment_store::{StoreError, Tx};
+use fitment_domain::tenant::Client;
+use fitment_store::{CeilingRow, Plan, StoreError, Tx};
 
 /// Every layer of a tenant, as far as the one who asks sees it.
 #[derive(Debug, Clone, Default)]
@@ -23,25 +24,50 @@ pub struct Limits {
 pub type Place<'a> = (Option<&'a ClientId>, Option<&'a Device>);
 
 impl Limits {
-    /// Reads them.
+    /// Reads all of them.
     pub async fn read(tx: &mut Tx) -> Result<Self, StoreError> {
-        let mut limits = Self::default();
-        if let Some(plan) = tx.tenant_plan().await? {
-            limits.plan = Some(Limit { layer: Layer::Plan(plan.name), ceiling: plan.ceiling });
-        }
-        for row in tx.ceilings().await? {
+        let ceilings = tx.ceilings().await?;
+        let is_of_a_client = |row: &CeilingRow| matches!(row.subject, Subject::Client(_));
+        let clients = if ceilings.iter().any(is_of_a_client) { tx.clients().await? } else { Vec::new() };
+        Ok(Self::of(tx.tenant_plan().await?, ceilings, &clients))
+    }
+
+    /// Reads those of one device.
+    pub async fn of_device(tx: &mut Tx, device: &Device) -> Result<Self, StoreError> {
+        Self::at_place(tx, Some(&device.client), Some(&device.id)).await
+    }
+
+    /// Reads those of a client, or of the MSP alone: what runs on the server hangs on no device.
+    pub async fn of_client(tx: &mut Tx, client: Option<&ClientId>) -> Result<Self, StoreError> {
+        Self::at_place(tx, client, None).await
+    }
+
+    async fn at_place(tx: &mut Tx, client: Option<&ClientId>, device: Option<&DeviceId>) -> Result<Self, StoreError> {
+        let ceilings = tx.ceilings_at(client, device).await?;
+        let client = match client {
+            Some(id) if ceilings.iter().any(|row| row.subject == Subject::Client(id.clone())) => tx.client(id).await?,
+            _ => None,
+        };
+        Ok(Self::of(tx.tenant_plan().await?, ceilings, client.as_slice()))
+    }
+
+    fn of(plan: Option<Plan>, ceilings: Vec<CeilingRow>, clients: &[Client]) -> Self {
+        let plan = plan.map(|plan| Limit { layer: Layer::Plan(plan.name), ceiling: plan.ceiling });
+        let mut limits = Self { plan, ..Self::default() };
+        for row in ceilings {
             match row.subject {
                 Subject::Msp => limits.msp = Some(Limit { layer: Layer::Msp, ceiling: row.ceiling }),
                 Subject::Client(id) => {
-                    let name = tx.client(&id).await?.map_or_else(|| id.to_string(), |client| client.name);
-                    limits.clients.insert(id, Limit { layer: Layer::Client(name), ceiling: row.ceiling });
+                    let name = clients.iter().find(|client| client.id == id).map(|client| client.name.clone());
+                    let layer = Layer::Client(name.unwrap_or_else(|| id.to_string()));
+                    limits.clients.insert(id, Limit { layer, ceiling: row.ceiling });
                 }
                 Subject::Device(id) => {
                     limits.devices.insert(id, row.ceiling);
                 }
             }
         }
-        Ok(limits)
+        limits
     }
 
     /// Returns where a device is: devices of one place are under the same layers.

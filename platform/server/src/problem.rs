@@ -138,6 +138,13 @@ impl From<StoreError> for Problem {
             StoreError::Conflict { .. } => {
                 Self::conflict("exists", "something with this name or number exists already")
             }
+            StoreError::Dangling(inner) => {
+                tracing::info!(error = %inner, "changed meanwhile");
+                Self::conflict(
+                    "changed-meanwhile",
+                    "somebody else changed or removed what this is about: look again, and ask again",
+                )
+            }
             StoreError::Object(inner) => {
                 tracing::error!(error = %inner, "object store unavailable");
                 Self::new(

@@ -2,7 +2,7 @@
 
 use fitment_domain::capability::Ceiling;
 use fitment_domain::ceiling::Subject;
-use fitment_domain::id::TenantId;
+use fitment_domain::id::{ClientId, DeviceId, TenantId};
 use fitment_domain::time::UnixMs;
 use sqlx::query;
 
@@ -110,6 +110,26 @@ impl Tx {
             ") order by subject"
         );
         let rows = self.rows(query(sql).bind(tenant.as_str()).bind(who)).await?;
+        rows.iter().map(|row| ceiling(&Row::of("ceilings", row))).collect()
+    }
+
+    /// Returns those of them that hold in one place: the MSP's, the client's and the device's.
+    pub async fn ceilings_at(
+        &mut self,
+        client: Option<&ClientId>,
+        device: Option<&DeviceId>,
+    ) -> Result<Vec<CeilingRow>> {
+        let (tenant, who) = self.part()?;
+        let sql = concat!(
+            "select subject, ceiling, changed from ceilings where tenant_id = $1 and (subject = 'msp' or (subject = $3 and ",
+            within!("subject"),
+            ") or (subject = $4 and ",
+            on_device_within!("subject"),
+            ")) order by subject"
+        );
+        // No subject is the empty text.
+        let (client, device) = (client.map_or("", ClientId::as_str), device.map_or("", DeviceId::as_str));
+        let rows = self.rows(query(sql).bind(tenant.as_str()).bind(who).bind(client).bind(device)).await?;
         rows.iter().map(|row| ceiling(&Row::of("ceilings", row))).collect()
     }
 

@@ -192,6 +192,9 @@ pub(crate) fn classify(error: &dyn DatabaseError) -> StoreError {
         let constraint = error.constraint().map_or_else(|| constraint_of_sqlite(error), str::to_owned);
         return StoreError::Conflict { constraint };
     }
+    if error.kind() == ErrorKind::ForeignKeyViolation {
+        return StoreError::Dangling(error.to_string());
+    }
     let code = error.code().unwrap_or_default();
     let away = match code.parse::<i32>() {
         // SQLite: busy, locked, input/output, full, cannot open. Its extended codes keep the primary one in the low byte.

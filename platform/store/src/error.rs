@@ -9,6 +9,9 @@ pub enum StoreError {
     /// Something with this key is there already.
     #[error("{constraint} is taken")]
     Conflict { constraint: String },
+    /// What a row refers to is not there any more, or what is removed is still referred to: somebody else changed it meanwhile.
+    #[error("what this refers to was changed meanwhile: {0}")]
+    Dangling(String),
     /// The database cannot be reached, is busy or full: the same call may succeed later.
     #[error("the database is not available: {0}")]
     Unavailable(String),

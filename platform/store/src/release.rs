@@ -1,6 +1,6 @@
 //! Releases, and the reports of uploads that were refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fitment_domain::bytes::Digest;
 use fitment_domain::id::{PublisherId, ReleaseId};
@@ -147,6 +147,23 @@ impl Tx {
         let sql = concat!(selected!(), "where id = $3 and ", visible!());
         let found = self.row(query(sql).bind(kind).bind(owner).bind(id.as_str())).await?;
         found.map(|row| release(&Row::of("releases", &row))).transpose()
+    }
+
+    /// Returns those of some releases that the scope sees, by their ids.
+    pub async fn releases_by_id(&mut self, ids: &BTreeSet<ReleaseId>) -> Result<BTreeMap<ReleaseId, Release>> {
+        let (kind, owner) = (self.kind(), self.owner().to_owned());
+        let ids: Vec<&ReleaseId> = ids.iter().collect();
+        let mut found = BTreeMap::new();
+        for some in ids.chunks(IDS_MAX) {
+            let beginning = concat!(selected!(), "where ", visible!(), " and id in (");
+            let statement = many(beginning, (some.len(), 1, 2), ")").bind(kind).bind(&owner);
+            let statement = some.iter().fold(statement, |statement, id| statement.bind(id.as_str()));
+            for row in &self.rows(statement).await? {
+                let release = release(&Row::of("releases", row))?;
+                found.insert(release.id.clone(), release);
+            }
+        }
+        Ok(found)
     }
 
     /// Returns the release of a version, if the scope sees it.

@@ -47,7 +47,10 @@ pub(crate) async fn another_tenants_ids_find_nothing(database: &Database) {
     let mut tx = store.begin(mine.scope()).await.unwrap();
     let mut alert = mine.alert("/");
     alert.key.device = theirs.device.clone();
-    assert!(matches!(tx.put_alert(&alert).await, Err(StoreError::Sql(_))), "a row cannot refer to another tenant's");
+    assert!(
+        matches!(tx.put_alert(&alert).await, Err(StoreError::Dangling(_))),
+        "a row cannot refer to another tenant's"
+    );
 }
 
 pub(crate) async fn the_wrong_scope_is_refused(database: &Database) {

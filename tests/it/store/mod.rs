@@ -6,6 +6,7 @@ mod schema;
 pub(crate) mod artifacts;
 pub(crate) mod audit;
 pub(crate) mod basics;
+pub(crate) mod ceilings;
 pub(crate) mod costs;
 pub(crate) mod enrolment;
 pub(crate) mod isolation;
@@ -29,6 +30,7 @@ macro_rules! scenarios {
             enrolment: twenty_enrolments_on_five_uses_give_five, the_same_key_is_the_same_device, revocation_is_seen;
             releases: a_version_is_given_once, who_sees_which_release, only_a_newer_set_replaces_a_set;
             artifacts: what_is_known_of_compiled_code_reads_back_and_an_msp_takes_none_unless_it_said_so;
+            ceilings: of_one_place_those_that_hold_there_are_read, a_plan_that_went_meanwhile_is_said_to_be_gone;
             costs: what_a_release_costs_is_counted_without_names, what_several_saw_of_a_release_is_counted_once_each;
             requests: a_request_reads_back_and_is_its_tenants_and_its_devices_alone;
             results: a_result_counts_once, a_result_is_known_again_until_its_number_is_forgotten, a_finding_is_the_latest_one;

@@ -64,6 +64,12 @@ pub(crate) async fn who_sees_which_release(database: &Database) {
     assert_eq!(seen.len(), 1, "an MSP sees what is published");
     assert_eq!((&seen[0].id, seen[0].state, seen[0].approved), (&old.id, Publication::Published, Some(NOW)));
     assert_eq!(tx.release_by_version(&new.accessory, &new.version).await.unwrap(), None);
+    // Several at once: those that it sees, and nothing for none.
+    let ids = [old.id.clone(), new.id.clone(), msp.release.clone()].into();
+    let together = tx.releases_by_id(&ids).await.unwrap();
+    assert_eq!(together.keys().collect::<Vec<_>>(), [&old.id]);
+    assert_eq!(together[&old.id], seen[0]);
+    assert!(tx.releases_by_id(&[].into()).await.unwrap().is_empty());
 }
 
 // proves A3 (the centre's set only moves forward)

@@ -144,7 +144,7 @@ async fn what_a_plan_or_a_ceiling_takes_away_is_gone_from_the_device_and_told_wi
 
     // Who did what stands in the log; what does not read is refused with its field.
     let audit = scene.msp.get("/api/v1/audit").await.ok().to_string();
-    for action in ["permission-ceiling.set", "permission-ceiling.remove", "tenant.plan"] {
+    for action in ["permission-ceiling.set", "permission-ceiling.remove", "tenant.plan", "plan.define"] {
         assert!(audit.contains(action), "{action}");
     }
     let bad = json!({ "permissions": { "files:read": { "globs": ["var"] } } });

@@ -110,7 +110,7 @@ async fn withdrawn(tx: &mut Tx, peer: &Peer, request: &RequestRow) -> Result<Res
     };
     // What was asked is what runs, also if the configuration changed since.
     let installation = Installation { config: request.config.clone(), interval_s: 1, ..installation };
-    let limits = Limits::read(tx).await?;
+    let limits = Limits::of_device(tx, &device).await?;
     Ok(Ok(Ready { device, installation, release, limits }))
 }
 

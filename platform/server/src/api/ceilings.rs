@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use fitment_domain::capability::{Ceiling, sentence};
 use fitment_domain::ceiling::{self, Subject, Written};
+use fitment_domain::installation::Installation;
 use fitment_domain::tenant::Action;
 use fitment_store::{CeilingRow, Tx};
 use serde::{Deserialize, Serialize};
@@ -207,14 +208,14 @@ pub async fn of_device(
     let msp = msp.may(Action::SeeSetup)?;
     let mut tx = app.store.read(msp.scope()).await?;
     let device = tx.device(&super::devices::parse(&id)?).await?.ok_or_else(|| Problem::not_found("device"))?;
-    let limits = Limits::read(&mut tx).await?;
+    let limits = Limits::of_device(&mut tx, &device).await?;
+    let covers = |one: &Installation| one.target.covers(&device.client, &device.location, &device.id);
+    let meant: Vec<Installation> = tx.installations().await?.into_iter().filter(covers).collect();
+    let releases = tx.releases_by_id(&meant.iter().map(|one| one.release.clone()).collect()).await?;
     let mut installations = Vec::new();
-    for installation in tx.installations().await? {
-        if !installation.target.covers(&device.client, &device.location, &device.id) {
-            continue;
-        }
-        let Some(release) = tx.release(&installation.release).await? else { continue };
-        let Some(agreed) = item::agreed(&release, &installation) else { continue };
+    for installation in meant {
+        let Some(release) = releases.get(&installation.release) else { continue };
+        let Some(agreed) = item::agreed(release, &installation) else { continue };
         let verdict = limits.judge(&release.manifest, &agreed, &device);
         installations.push(InstalledPermissions {
             installation: installation.id.to_string(),

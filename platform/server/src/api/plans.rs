@@ -117,7 +117,8 @@ pub async fn of_tenant(
 
 /// Gives an MSP a plan, or none. Its devices are instructed anew.
 #[utoipa::path(put, path = "/api/v1/tenants/{id}/plan", tag = "permissions", request_body = TenantPlan, responses(
-    (status = 200, body = TenantPlan), (status = 404, description = "no such tenant, or no such plan")))]
+    (status = 200, body = TenantPlan), (status = 404, description = "no such tenant, or no such plan"),
+    (status = 409, description = "changed-meanwhile")))]
 pub async fn assign(
     State(app): State<Shared>,
     operator: Operator,

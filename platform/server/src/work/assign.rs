@@ -3,6 +3,7 @@
 use fitment_domain::bytes::Digest;
 use fitment_domain::device::Device;
 use fitment_domain::id::{DeviceId, TenantId};
+use fitment_domain::installation::Installation;
 use fitment_domain::instruction::{InstructionSet, Item, SET_LIFETIME_MS, SET_TYPE, SetTime};
 use fitment_domain::manifest::Kind;
 use fitment_domain::signature::Envelope;
@@ -22,19 +23,15 @@ pub async fn run(app: &App, tenant: &TenantId, device: &DeviceId) -> Result<Next
     let mut tx = app.store.read(scope.clone()).await?;
     let Some(device) = tx.device(device).await?.filter(|device| device.has_agent) else { return Ok(Next::Done) };
     let installations = tx.installations().await?;
-    let mut wanted = Vec::new();
-    for installation in
-        installations.into_iter().filter(|i| i.target.covers(&device.client, &device.location, &device.id))
-    {
-        if let Some(release) = tx.release(&installation.release).await? {
-            wanted.push((installation, release));
-        }
-    }
-    let limits = Limits::read(&mut tx).await?;
+    let covers = |one: &Installation| one.target.covers(&device.client, &device.location, &device.id);
+    let wanted: Vec<Installation> = installations.into_iter().filter(covers).collect();
+    let releases = tx.releases_by_id(&wanted.iter().map(|one| one.release.clone()).collect()).await?;
+    let limits = Limits::of_device(&mut tx, &device).await?;
     drop(tx);
     let offers = Offers::to(app, tenant, &device).await?;
     let (mut items, mut refused) = (Vec::new(), None);
-    for (installation, release) in &wanted {
+    for installation in &wanted {
+        let Some(release) = releases.get(&installation.release) else { continue };
         // Scripts run when somebody asks, and never by themselves.
         if !release.manifest.kind().is_ok_and(Kind::is_scheduled) {
             continue;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use semver::Version;
+use serde::{Deserialize, Serialize, Serializer};
 
 /// The bounds of one run. Every run has all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,9 +31,26 @@ pub struct Budget {
     pub log_bytes_max: u64,
     /// Bytes of the result.
     pub result_bytes_max: u64,
+    /// Handles that a component makes for itself, at a time.
+    #[serde(default = "handles_max")]
+    pub handles_max: u64,
+    /// Bytes that a run leaves for the next one, keys and values together.
+    #[serde(default = "state_bytes_max")]
+    pub state_bytes_max: u64,
 }
 
 const MIB: u64 = 1024 * 1024;
+
+const fn handles_max() -> u64 {
+    1_000
+}
+
+const fn state_bytes_max() -> u64 {
+    64 * 1024
+}
+
+/// The first agent that reads `handles_max` and `state_bytes_max`; earlier ones refuse what names them.
+const READ_FROM: Version = Version::new(0, 1, 1);
 
 impl Budget {
     /// Returns what a run may spend when nobody asked for anything else.
@@ -49,6 +67,8 @@ impl Budget {
             http_body_bytes_max: MIB,
             log_bytes_max: 64 * 1024,
             result_bytes_max: 256 * 1024,
+            handles_max: handles_max(),
+            state_bytes_max: state_bytes_max(),
         }
     }
 
@@ -66,13 +86,15 @@ impl Budget {
             http_body_bytes_max: MIB,
             log_bytes_max: 64 * 1024,
             result_bytes_max: MIB,
+            handles_max: 10_000,
+            state_bytes_max: 256 * 1024,
         }
     }
 }
 
 impl Budget {
     /// Returns every bound with its name.
-    pub fn fields(&self) -> [(&'static str, u64); 11] {
+    pub fn fields(&self) -> [(&'static str, u64); 13] {
         [
             ("memory_bytes_max", self.memory_bytes_max),
             ("table_elements_max", self.table_elements_max),
@@ -85,13 +107,37 @@ impl Budget {
             ("http_body_bytes_max", self.http_body_bytes_max),
             ("log_bytes_max", self.log_bytes_max),
             ("result_bytes_max", self.result_bytes_max),
+            ("handles_max", self.handles_max),
+            ("state_bytes_max", self.state_bytes_max),
         ]
+    }
+
+    /// Returns the first agent that reads this budget; none if every agent does.
+    pub fn needs_agent(&self) -> Option<Version> {
+        let told = self.told_to_agents().any(|(field, _)| is_newer(field));
+        told.then_some(READ_FROM)
+    }
+
+    /// Returns the bounds that agents are told: those that earlier ones do not read only where they differ from the default.
+    fn told_to_agents(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let defaults = Self::default_for_accessories().fields();
+        let pairs = self.fields().into_iter().zip(defaults);
+        pairs.filter(|((field, own), (_, usual))| !is_newer(field) || own != usual).map(|(own, _)| own)
     }
 
     /// Returns whether every bound is within the ceiling.
     pub fn is_within(&self, ceiling: &Budget) -> bool {
         self.fields().into_iter().zip(ceiling.fields()).all(|((_, own), (_, most))| own <= most)
     }
+}
+
+fn is_newer(field: &str) -> bool {
+    matches!(field, "handles_max" | "state_bytes_max")
+}
+
+/// Writes a budget as earlier agents read it too, as long as it has nothing that they cannot know.
+pub fn for_agents<S: Serializer>(budget: &Budget, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(budget.told_to_agents())
 }
 
 /// Writes a bound for people, by the unit in its name: `64 MiB`, `30 s`, `10000`.
@@ -132,6 +178,10 @@ pub struct BudgetAsked {
     pub log_bytes_max: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result_bytes_max: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handles_max: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_bytes_max: Option<u64>,
 }
 
 /// A manifest that asks more than anybody may.
@@ -144,7 +194,7 @@ pub struct OverCeiling {
 }
 
 impl BudgetAsked {
-    fn fields(&self) -> [(&'static str, Option<u64>, u64); 8] {
+    fn fields(&self) -> [(&'static str, Option<u64>, u64); 10] {
         let ceiling = Budget::ceiling();
         [
             ("memory_bytes_max", self.memory_bytes_max, ceiling.memory_bytes_max),
@@ -155,6 +205,8 @@ impl BudgetAsked {
             ("http_calls_max", self.http_calls_max, ceiling.http_calls_max),
             ("log_bytes_max", self.log_bytes_max, ceiling.log_bytes_max),
             ("result_bytes_max", self.result_bytes_max, ceiling.result_bytes_max),
+            ("handles_max", self.handles_max, ceiling.handles_max),
+            ("state_bytes_max", self.state_bytes_max, ceiling.state_bytes_max),
         ]
     }
 
@@ -182,6 +234,8 @@ impl BudgetAsked {
             http_calls_max: granted.http_calls_max.or(self.http_calls_max),
             log_bytes_max: granted.log_bytes_max.or(self.log_bytes_max),
             result_bytes_max: granted.result_bytes_max.or(self.result_bytes_max),
+            handles_max: granted.handles_max.or(self.handles_max),
+            state_bytes_max: granted.state_bytes_max.or(self.state_bytes_max),
         }
     }
 
@@ -201,10 +255,20 @@ impl BudgetAsked {
                 "http_calls_max" => asked.http_calls_max = amount,
                 "log_bytes_max" => asked.log_bytes_max = amount,
                 "result_bytes_max" => asked.result_bytes_max = amount,
+                "handles_max" => asked.handles_max = amount,
+                "state_bytes_max" => asked.state_bytes_max = amount,
                 _ => return Err(bad()),
             }
         }
         Ok(asked)
+    }
+
+    /// Writes the bounds as `from_words` reads them, with a comma between them.
+    pub fn words(&self) -> String {
+        let named = self.fields().into_iter().filter_map(|(field, asked, _)| Some((field, asked?)));
+        let words = named.map(|(field, asked)| format!("{field}={}", Words(field, asked).to_string().replace(' ', "")));
+        // Bytes have no unit.
+        words.map(|word| word.trim_end_matches("bytes").to_owned()).collect::<Vec<_>>().join(", ")
     }
 
     /// Returns the budget of a run: what was asked, the default for the rest.
@@ -222,6 +286,8 @@ impl BudgetAsked {
             http_calls_max: self.http_calls_max.unwrap_or(default.http_calls_max),
             log_bytes_max: self.log_bytes_max.unwrap_or(default.log_bytes_max),
             result_bytes_max: self.result_bytes_max.unwrap_or(default.result_bytes_max),
+            handles_max: self.handles_max.unwrap_or(default.handles_max),
+            state_bytes_max: self.state_bytes_max.unwrap_or(default.state_bytes_max),
             ..default
         })
     }
@@ -231,7 +297,7 @@ impl BudgetAsked {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is no bound: write memory_bytes_max=64MiB, wall_ms_max=60s, cpu_ms_max=5s, fuel_max, host_calls_max, http_calls_max, \
-     log_bytes_max or result_bytes_max"
+     log_bytes_max, result_bytes_max, handles_max or state_bytes_max"
 )]
 pub struct BadBudget(String);
 
@@ -264,6 +330,34 @@ pub struct Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn agents_are_told_what_earlier_ones_do_not_read_only_where_it_differs() {
+        #[derive(Serialize, Deserialize)]
+        struct Told(#[serde(serialize_with = "for_agents")] Budget);
+        let usual = Budget::default_for_accessories();
+        let text = serde_json::to_string(&Told(usual.clone())).unwrap_or_default();
+        assert!(!text.contains("handles_max") && !text.contains("state_bytes_max"), "{text}");
+        assert_eq!(
+            (serde_json::from_str::<Told>(&text).ok().map(|told| told.0), usual.needs_agent()),
+            (Some(usual), None)
+        );
+        let more = Budget { handles_max: 2_000, ..Budget::default_for_accessories() };
+        let text = serde_json::to_string(&Told(more.clone())).unwrap_or_default();
+        assert!(text.contains("handles_max") && !text.contains("state_bytes_max"), "{text}");
+        assert_eq!(more.needs_agent(), Some(READ_FROM));
+        assert_eq!(serde_json::from_str::<Told>(&text).ok().map(|told| told.0), Some(more));
+    }
+
+    #[test]
+    fn what_was_written_in_words_reads_back() {
+        for words in
+            ["", "memory_bytes_max=64MiB, wall_ms_max=1500ms, fuel_max=7", "log_bytes_max=1500, handles_max=20"]
+        {
+            let asked = BudgetAsked::from_words(words.split(", ").filter(|word| !word.is_empty()));
+            assert_eq!(asked.map(|asked| asked.words()), Ok(words.to_owned()));
+        }
+    }
 
     #[test]
     fn what_was_granted_stands_in_the_place_of_what_was_asked_up_to_the_ceiling() {

@@ -71,6 +71,7 @@ pub struct Item {
     pub config: serde_json::Value,
     pub interval_s: u64,
     pub grants: Grants,
+    #[serde(serialize_with = "crate::budget::for_agents")]
     pub budget: Budget,
     /// Where the device's MSP wants it: code that need not be compiled here. Agents that do not say for which machines they take such
     /// code would refuse a set that offers any.

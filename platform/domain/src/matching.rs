@@ -91,6 +91,13 @@ impl<'a> Class<'a> {
             revoked: false,
         }
     }
+
+    /// Returns why an agent of this class is too old for something; none if it is not. One that nobody knows the version of is.
+    pub fn lacks_agent(&self, needs: Option<Version>) -> Option<Mismatch> {
+        let needs = needs?;
+        let has_it = Version::parse(self.agent).is_ok_and(|version| version >= needs);
+        (!has_it).then(|| Mismatch::Agent { needs: format!(">={needs}"), has: self.agent.to_owned() })
+    }
 }
 
 /// Returns why a release does not run on a device of this class, whatever state the release is in; empty if it does. The server,

@@ -23,7 +23,7 @@ pub type RunNumber = u64;
 pub type ArtifactKey = String;
 
 /// The most bytes of state, keys and values together, that an installation may keep on a device.
-pub const STATE_BYTES_MAX: usize = 64 * 1024;
+pub const STATE_BYTES_MAX: usize = 256 * 1024;
 
 /// What a run finds from earlier runs of its installation on its device, and leaves for later ones.
 pub type State = BTreeMap<String, serde_bytes::ByteBuf>;

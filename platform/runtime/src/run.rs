@@ -13,8 +13,6 @@ use crate::state::{Exhaustion, RunState};
 use crate::supervisor::Supervisor;
 use crate::world::Guest;
 
-/// The contract has no resources today; a component may still make handles among its own instances.
-const HANDLES_MAX: usize = 1_000;
 const TRAP_BYTES_MAX: usize = 4096;
 /// What a panic says leaves room for where it was.
 const SAID_CHARS_MAX: usize = 1000;
@@ -70,7 +68,7 @@ fn bound(store: &mut Store<RunState>, budget: &Budget, long: Long) -> wasmtime::
     store.limiter(|state| &mut state.limiter);
     store.set_fuel(budget.fuel_max)?;
     store.set_hostcall_fuel(usize::try_from(budget.host_call_bytes_max).unwrap_or(usize::MAX));
-    store.set_max_component_handles(HANDLES_MAX);
+    store.set_max_component_handles(usize::try_from(budget.handles_max).unwrap_or(usize::MAX));
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |context| {
         if context.data().cpu_exhausted() {

@@ -62,6 +62,7 @@ pub async fn make(
     let verdict = limits.judge(&release.manifest, &agreed, device);
     let mut reasons = mismatches(app, device, release);
     reasons.extend(verdict.reasons);
+    reasons.extend(Class::of(device).lacks_agent(budget.needs_agent()));
     if !kind.runs_on_devices() || !reasons.is_empty() {
         return Ok(Err(reasons));
     }

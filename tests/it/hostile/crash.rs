@@ -108,6 +108,11 @@ async fn a_release_that_loses_the_runner_twice_is_quarantined_also_after_a_resta
         body["runs"][0]["at_ms"].as_i64().unwrap() > at + 2_000
     });
     assert_eq!(later.await["runs"][0]["outcome"], "quarantined");
+    // Whoever changes the installation has it tried again.
+    let list = msp.get("/api/v1/installations").await.ok();
+    let path = format!("/api/v1/installations/{}", list["installations"][0]["id"].as_str().unwrap());
+    msp.patch(&path, json!({ "interval_s": 2 })).await.ok();
+    msp.until("/api/v1/findings", "it is tried again", |body| body["runs"][0]["outcome"] != "quarantined").await;
 }
 
 // proves R6 (a deadline)

@@ -2,13 +2,14 @@
 
 use fitment_domain::capability::Permission;
 use fitment_domain::instruction::InstructionSet;
+use fitment_domain::run::Fact;
 use serde_json::{Value, json};
 
 use crate::stories::requests::{call, fetch};
 use crate::support::databases::Database;
 use crate::support::package::Packing;
 use crate::support::platform::{Platform, Session};
-use crate::support::wire::HandDevice;
+use crate::support::wire::{HandDevice, facts};
 
 /// A first-party accessory that asks for more than it uses.
 async fn publish(platform: &Platform, name: &str, permissions: Value) {
@@ -213,9 +214,22 @@ async fn an_installation_is_granted_more_or_less_than_the_accessory_asks_up_to_t
     let unknown = scene.msp.patch(&path, json!({ "budget": { "table_elements_max": 1 } })).await;
     assert_eq!(unknown.status, 422, "what is the same for everybody is granted to nobody: {unknown:#?}");
 
+    // What earlier agents do not read they are not told: their device does not fit, and keeps the rest.
+    scene.msp.patch(&path, json!({ "budget": { "handles_max": 2_000 } })).await.ok();
+    scene.next().await;
+    assert_eq!(scene.set.items[0].budget.handles_max, 2_000);
+    let mut earlier = facts();
+    earlier.0.insert("agent.version".to_owned(), Fact::Text("0.1.0".to_owned()));
+    let bundle = scene.msp.post("/api/v1/zero-certificates", json!({})).await.ok()["bundle"].clone();
+    let older = HandDevice::enrol_with(&bundle, earlier).await;
+    let (_, none) = older.set_after(None).await;
+    assert_eq!(none.items.len(), 0);
+
     scene.msp.patch(&path, json!({ "budget": {} })).await.ok();
     scene.next().await;
     assert_eq!(scene.set.items[0].budget, default);
+    let (_, set) = older.set_after(Some(none.time)).await;
+    assert_eq!(set.items[0].budget, default);
     assert!(
         scene.msp.get("/api/v1/audit").await.ok().to_string().contains("67108864"),
         "what was granted is in the log"

@@ -182,13 +182,15 @@ async fn an_installation_is_changed_by_form_and_what_reaches_further_is_agreed_t
         browser.post(&change, &[("version", "0.1.0"), ("interval_s", "0"), ("set.warning_percent", "71")]).await;
     assert_eq!(never.status, 422);
     never.says(&["it must be 1 to 86400", "value=\"71\""]);
-    let done = browser.post(&change, &[&fields[..], &[("set.warning_percent", "70")]].concat()).await;
+    let budget = ("budget", "wall_ms_max=7s");
+    let done = browser.post(&change, &[&fields[..], &[("set.warning_percent", "70"), budget]].concat()).await;
     assert_eq!(done.leads_to(), format!("{path}?done=reconfigured"));
     browser.get(done.leads_to()).await.ok().says(&["Changed.", "device till-01", "45 s", "70"]);
 
     // Another version asks for more: it is shown before anybody agrees, and again if nobody did.
     let form = browser.get(&format!("{change}?version=0.5.0")).await.ok();
     form.says(&[
+        "value=\"wall_ms_max=7s\"",
         "reaches further",
         "May send HTTP requests to https://status.example.com.",
         "value=\"70\"",

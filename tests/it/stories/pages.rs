@@ -250,13 +250,18 @@ async fn one_installs_by_form_sees_where_it_fits_first_and_takes_it_away_again()
     assert_eq!(before["installations"].as_array().unwrap().len(), 1, "nothing of this installed anything");
 
     let good = [&fields[..], &[("consent", "metrics"), ("act", "install")]].concat();
+    let dear = browser.post(path, &[&good[..], &[("budget", "memory_bytes_max=1 house")]].concat()).await;
+    assert_eq!(dear.status, 422);
+    dear.says(&["what a run may spend", "value=\"memory_bytes_max=1 house\"", "value=\"70\""]);
+    let good = [&good[..], &[("budget", "memory_bytes_max=64MiB, wall_ms_max=5s")]].concat();
     let installed = browser.post(path, &good).await;
     let page = installed.leads_to().to_owned();
     let shown = browser.get(&page).await.ok();
-    shown.says(&["Installed.", "client Northwind Bakery", "30 s", "Warn from", "70"]);
+    shown.says(&["Installed.", "client Northwind Bakery", "30 s", "Warn from", "70", "memory_bytes_max=64MiB, wall_ms_max=5s"]);
     let after = world.msp.get("/api/v1/installations").await.ok();
     let one = &after["installations"][1];
     assert_eq!((&one["config"]["warning_percent"], &one["interval_s"]), (&70.into(), &30.into()));
+    assert_eq!(one["budget"], serde_json::json!({ "memory_bytes_max": 64 * 1024 * 1024, "wall_ms_max": 5_000 }));
 
     let remove = format!("{}/remove", page.split('?').next().unwrap());
     let mut neighbour = Browser::sign_in(&world.platform, "globex@example.com").await;

@@ -1,7 +1,5 @@
 //! `state`: what earlier runs left came with the request; what this one leaves goes back with the report.
 
-use fitment_domain::run::STATE_BYTES_MAX;
-
 use crate::contract::offered::state::Host;
 use crate::contract::offered::types::Fault;
 use crate::state::RunState;
@@ -21,7 +19,7 @@ impl Host for RunState {
         }
         let replaced = self.kept.get(&key).map_or(0, |before| key.len() + before.len());
         let bytes = self.kept_bytes.saturating_sub(replaced) + key.len() + value.len();
-        if bytes > STATE_BYTES_MAX {
+        if bytes as u64 > self.budget.state_bytes_max {
             return Ok(Err(Fault::Exhausted("state_bytes_max".to_owned())));
         }
         self.kept_bytes = bytes;

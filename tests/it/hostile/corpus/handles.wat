@@ -19,6 +19,18 @@
     (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
   (i32.const 16))
 
+;;; leaks-more-handles-than-its-budget: of a hundred that it makes it may hold fifty
+;;; ends: trapped
+;;; budget: handles_max=50
+;;; handles: (nop)
+(func $check (result i32)
+  (local $left i32)
+  (local.set $left (i32.const 100))
+  (loop $again
+    (drop (call $new (i32.const 7)))
+    (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+  (i32.const 16))
+
 ;;; drops-a-handle-twice: the second time it is nobody's
 ;;; ends: trapped unknown handle
 ;;; handles: (nop)

@@ -19,6 +19,18 @@
   (call $set (i32.const 1024) (i32.const 3) (i32.const 0x1000) (i32.const 65534) (i32.const 512))
   (call $tell (f64.convert_i32_u (i32.load8_u (i32.const 512)))))
 
+;;; leaves-more-than-its-budget: which is less than usual
+;;; ends: told 1
+;;; budget: state_bytes_max=1000
+;;; grants: state
+(import "@state" "set" (func $set (param i32 i32 i32 i32 i32)))
+(data (i32.const 1024) "key")
+(func $check (result i32)
+  (call $set (i32.const 1024) (i32.const 3) (i32.const 0x1000) (i32.const 997) (i32.const 512))
+  (if (i32.load8_u (i32.const 512)) (then (unreachable)))
+  (call $set (i32.const 1024) (i32.const 3) (i32.const 0x1000) (i32.const 998) (i32.const 512))
+  (call $tell (f64.convert_i32_u (i32.load8_u (i32.const 512)))))
+
 ;;; leaves-two-halves-and-a-byte: the sum is bounded
 ;;; ends: told 1
 ;;; grants: state

@@ -23,7 +23,7 @@ use crate::pages::devices::Names;
 use crate::pages::fields::Fields;
 use crate::pages::form::{self, Control};
 use crate::pages::page;
-use crate::pages::store::install::{Places, body, places};
+use crate::pages::store::install::{Places, body, budget, places};
 use crate::pages::view::{Frame, Page};
 use crate::problem::{Body, Problem};
 
@@ -49,6 +49,8 @@ struct ChangePage {
     places: Vec<Places>,
     controls: Vec<Control>,
     interval_s: String,
+    /// What a run may spend instead of what is asked, in words.
+    budget: String,
     scheduled: bool,
     /// What reaches further than what was agreed to, in sentences; if anything does, each permission is agreed to anew.
     further: Vec<String>,
@@ -74,6 +76,7 @@ struct Filled {
     config: Value,
     controls: Vec<Control>,
     interval_s: String,
+    budget: String,
     target: String,
     consent: BTreeSet<String>,
     problems: Vec<String>,
@@ -119,6 +122,7 @@ async fn shown(
         places: places(&names, &filled.target),
         controls: filled.controls,
         interval_s: filled.interval_s,
+        budget: filled.budget,
         scheduled: before.interval_s > 0,
         further,
         permissions: asked
@@ -143,6 +147,7 @@ pub(in crate::pages) async fn form(
         config: subject.before.config.clone(),
         controls: form::controls(&subject.release.manifest.config_schema, &subject.before.config),
         interval_s: subject.before.interval_s.to_string(),
+        budget: subject.before.budget.words(),
         target: String::new(),
         consent: BTreeSet::new(),
         problems: Vec::new(),
@@ -161,13 +166,15 @@ pub(in crate::pages) async fn change(
     let subject = subject(&app, &view, &id, Some(fields.text("version"))).await?;
     let schema = subject.release.manifest.config_schema.clone();
     let config = form::configuration(&schema, &fields);
-    let asked = asked(&subject, &fields, &config)?;
-    let problem =
-        match installation_changes::change(State(app.clone()), msp.clone(), Path(id.clone()), Body(asked)).await {
-            Ok(_) => return Ok(Redirect::to(&format!("/installations/{id}?done=reconfigured")).into_response()),
-            Err(problem) if problem.is_for_the_form() => problem,
-            Err(problem) => return Err(problem),
-        };
+    let changed = match asked(&subject, &fields, &config) {
+        Ok(asked) => installation_changes::change(State(app.clone()), msp.clone(), Path(id.clone()), Body(asked)).await,
+        Err(problem) => Err(problem),
+    };
+    let problem = match changed {
+        Ok(_) => return Ok(Redirect::to(&format!("/installations/{id}?done=reconfigured")).into_response()),
+        Err(problem) if problem.is_for_the_form() => problem,
+        Err(problem) => return Err(problem),
+    };
     let mut controls = form::entered(&schema, &fields);
     let problems = match problem.code() {
         "config-invalid" => form::blame(&mut controls, "config", problem.detail()),
@@ -178,6 +185,7 @@ pub(in crate::pages) async fn change(
         config,
         controls,
         interval_s: fields.text("interval_s").to_owned(),
+        budget: fields.text("budget").to_owned(),
         target: fields.text("target").to_owned(),
         consent: fields.all("consent").map(str::to_owned).collect(),
         problems,
@@ -194,6 +202,7 @@ fn asked(
     let mut asked = Map::new();
     asked.insert("version".to_owned(), json!(subject.release.version));
     asked.insert("config".to_owned(), config.clone());
+    asked.insert("budget".to_owned(), json!(budget(fields.text("budget"))?));
     if subject.before.interval_s > 0 {
         let seconds = fields.text("interval_s").trim().parse::<u64>().unwrap_or_default();
         asked.insert("interval_s".to_owned(), json!(seconds));

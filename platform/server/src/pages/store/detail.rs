@@ -152,6 +152,7 @@ fn budget(release: &Release) -> Vec<(&'static str, String)> {
         ("Time from start to end", words::span(budget.wall_ms_max)),
         ("Result", words::bytes(budget.result_bytes_max)),
         ("Log", words::bytes(budget.log_bytes_max)),
+        ("State for the next run", words::bytes(budget.state_bytes_max)),
     ];
     if release.manifest.permissions.iter().any(|permission| permission.name == "http") {
         lines.push(("HTTP requests", budget.http_calls_max.to_string()));

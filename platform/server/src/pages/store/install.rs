@@ -60,6 +60,8 @@ struct InstallPage {
     controls: Vec<Control>,
     permissions: Vec<(PermissionView, bool)>,
     interval_s: String,
+    /// What a run may spend instead of what is asked, in words.
+    budget: String,
     /// Whether it runs by the clock; what does not, runs when somebody asks.
     scheduled: bool,
     /// What is wrong, as far as it is about no field.
@@ -104,6 +106,7 @@ pub(in crate::pages) async fn form(
         controls: form::controls(&release.manifest.config_schema, &Value::Null),
         permissions: permissions(&release).into_iter().map(|permission| (permission, false)).collect(),
         interval_s: interval_s(&release),
+        budget: String::new(),
         scheduled: scheduled(&release),
         problems: Vec::new(),
         preview: None,
@@ -129,9 +132,11 @@ pub(in crate::pages) async fn install(
     if fields.text("act") == "preview" {
         preview = Some(preview_of(&app, &view, &release, fields.text("target")).await?);
     } else {
-        match installations::install(State(app.clone()), msp.clone(), Body(asked(&release, &fields, consent.clone())?))
-            .await
-        {
+        let installed = match asked(&release, &fields, consent.clone()) {
+            Ok(new) => installations::install(State(app.clone()), msp.clone(), Body(new)).await,
+            Err(problem) => Err(problem),
+        };
+        match installed {
             Ok((_, installed)) => {
                 let path = format!("/installations/{}?done=installed", installed.installation.id);
                 return Ok(Redirect::to(&path).into_response());
@@ -160,6 +165,7 @@ pub(in crate::pages) async fn install(
             .map(|(c, p)| (p, c))
             .collect(),
         interval_s: fields.text("interval_s").to_owned(),
+        budget: fields.text("budget").to_owned(),
         scheduled: scheduled(&release),
         problems,
         preview,
@@ -178,7 +184,7 @@ fn asked(release: &Release, fields: &Fields, consent: BTreeSet<String>) -> Resul
     let interval = fields.text("interval_s").trim();
     let bad = || Problem::invalid("runs every: write a number of seconds");
     Ok(NewInstallation {
-        budget: BudgetAsked::default(),
+        budget: budget(fields.text("budget"))?,
         accessory: release.accessory.to_string(),
         version: Some(release.version.to_string()),
         target: body(fields.text("target"))?,
@@ -186,6 +192,12 @@ fn asked(release: &Release, fields: &Fields, consent: BTreeSet<String>) -> Resul
         consent,
         interval_s: if interval.is_empty() { None } else { Some(interval.parse().map_err(|_| bad())?) },
     })
+}
+
+/// Reads what a run may spend, as it is written on the command line, with commas between the bounds.
+pub(in crate::pages) fn budget(text: &str) -> Result<BudgetAsked, Problem> {
+    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+    BudgetAsked::from_words(words).map_err(|error| Problem::invalid(format!("what a run may spend: {error}")))
 }
 
 /// Reads a chosen place.

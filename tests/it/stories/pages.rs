@@ -257,7 +257,14 @@ async fn one_installs_by_form_sees_where_it_fits_first_and_takes_it_away_again()
     let installed = browser.post(path, &good).await;
     let page = installed.leads_to().to_owned();
     let shown = browser.get(&page).await.ok();
-    shown.says(&["Installed.", "client Northwind Bakery", "30 s", "Warn from", "70", "memory_bytes_max=64MiB, wall_ms_max=5s"]);
+    shown.says(&[
+        "Installed.",
+        "client Northwind Bakery",
+        "30 s",
+        "Warn from",
+        "70",
+        "memory_bytes_max=64MiB, wall_ms_max=5s",
+    ]);
     let after = world.msp.get("/api/v1/installations").await.ok();
     let one = &after["installations"][1];
     assert_eq!((&one["config"]["warning_percent"], &one["interval_s"]), (&70.into(), &30.into()));

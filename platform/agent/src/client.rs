@@ -256,7 +256,9 @@ async fn body(mut answer: Response, bytes_max: usize) -> Result<Vec<u8>, CallErr
     if answer.content_length().is_some_and(|length| length > bytes_max as u64) {
         return Err(too_large());
     }
-    let mut bytes = Vec::new();
+    // Components and compiled code are large: a buffer that grows would hold them nearly twice.
+    let announced = answer.content_length().and_then(|length| usize::try_from(length).ok());
+    let mut bytes = Vec::with_capacity(announced.unwrap_or_default());
     while let Some(chunk) = answer.chunk().await.map_err(|e| CallError::Unreachable(words(&e)))? {
         if bytes.len() + chunk.len() > bytes_max {
             return Err(too_large());

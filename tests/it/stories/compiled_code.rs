@@ -5,6 +5,7 @@ mod scene;
 use fitment_domain::artifact::{ARTIFACT_TYPE, ArtifactStatement, Build, Target};
 use fitment_domain::bytes::Digest;
 use fitment_domain::signature::Envelope;
+use fitment_runner_client::ComponentRef;
 use serde_json::{Value, json};
 
 use self::scene::{ARTIFACTS, Scene, code, item, runs, target};
@@ -126,6 +127,30 @@ async fn code_that_is_not_in_order_is_compiled_by_the_device_which_says_why() {
         let status = taker.agent.until_status(words, |status| runs(status) && code(status).contains(words)).await;
         assert!(code(&status).starts_with("compiled here: "), "{status:#}");
         taker.agent.kill();
+    }
+    // Code of something else, which whoever wrote it could authenticate: it is not what was signed.
+    {
+        let sandbox = taker.sandbox().await;
+        let other = sandbox.compile_for(&Packing::of("load").signed_by(&publisher).component, target()).await.unwrap();
+        let component = ComponentRef { digest: said.component.clone(), bytes: scene.component.clone().into() };
+        let kept = sandbox.adopted(&component.digest, &said.digest).await.expect("it is still there");
+        sandbox.adopt(&component, &said.digest, kept).await.unwrap();
+        sandbox.compile_here(&component.digest).await;
+        sandbox.adopt(&component, &said.digest, other).await.unwrap();
+    }
+    with_item(&scene.platform, &taker.agent, |item| item.artifact = Some(good.clone()));
+    taker.agent.run_again();
+    let words = "the compiled code has ";
+    let status = taker.agent.until_status(words, |status| runs(status) && code(status).contains(words)).await;
+    assert!(code(&status).starts_with("compiled here: "), "{status:#}");
+    taker.agent.kill();
+    {
+        let sandbox = taker.sandbox().await;
+        let code = sandbox.compile_for(&scene.component, target()).await.unwrap();
+        let component = ComponentRef { digest: said.component.clone(), bytes: scene.component.clone().into() };
+        sandbox.adopt(&component, &said.digest, code.clone()).await.unwrap();
+        sandbox.compile_here(&component.digest).await;
+        sandbox.adopt(&component, &said.digest, code).await.unwrap();
     }
     // And back: the good one still counts, from the disk alone.
     with_item(&scene.platform, &taker.agent, |item| item.artifact = Some(good));

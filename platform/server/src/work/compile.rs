@@ -42,7 +42,7 @@ pub async fn run(app: &App, named: &str) -> Result<Next, JobError> {
     let statement = artifact.statement.clone().countersign(&app.keys.release)?;
     // What was signed is what every other door will be shown.
     wanted.platform = Some(app.keys.release_public());
-    let judged = artifact::judge(&statement, &wanted, Some(&code));
+    let judged = artifact::judge(&statement, &wanted, None);
     if let Ok(said) = &judged {
         app.store.objects().put(&said.digest, &code).await?;
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use ed25519_dalek::SigningKey;
+use fitment_domain::artifact::Offer;
 use fitment_domain::budget::Budget;
 use fitment_domain::bytes::Digest;
 use fitment_domain::capability::{Ceiling, Grants, Permission, Reach, Scope, effective};
@@ -247,7 +248,7 @@ fn set() -> InstructionSet {
         interval_s: 60,
         grants: request().grants,
         budget: Budget::default_for_accessories(),
-        artifact: None,
+        artifact: Some(Offer { statement: Envelope::sign("x", &"artifact", &key()).unwrap(), build_min: 1 }),
     };
     let words = json!({
         "tenant": me().tenant, "device": me().device, "time": SetTime { epoch: 1, t: UnixMs(5) },

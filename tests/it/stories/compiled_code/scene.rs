@@ -8,7 +8,7 @@ use fitment_domain::artifact::{ARTIFACT_TYPE, ArtifactStatement, Target, is_samp
 use fitment_domain::bytes::Digest;
 use fitment_domain::instruction::{InstructionSet, Item, SET_TYPE};
 use fitment_domain::signature::Envelope;
-use fitment_runner_client::Compiler;
+use fitment_runner_client::{Compiler, Sandbox, SandboxConfig};
 use serde_json::{Value, json};
 
 use crate::support::agent::Agent;
@@ -46,12 +46,21 @@ pub(super) fn item(device: &Device) -> Item {
 pub(super) struct Device {
     pub(super) agent: Agent,
     asked: PathBuf,
+    programs: PathBuf,
+    secret: [u8; 32],
 }
 
 impl Device {
     /// Returns what the compiler was asked.
     pub(super) fn asked(&self) -> Vec<String> {
         std::fs::read_to_string(&self.asked).unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+
+    /// Opens the sandbox that its agent has, over the same cache.
+    pub(super) async fn sandbox(&self) -> Sandbox {
+        let cache_dir = self.agent.state().join("cache/compiled");
+        let config = SandboxConfig { programs_dir: self.programs.clone(), cache_dir, mac_key: self.secret };
+        Sandbox::start(config).await.unwrap()
     }
 
     /// Waits until it was asked this.
@@ -67,6 +76,7 @@ pub(super) struct Scene {
     pub(super) msp: Session,
     pub(super) bundle: Value,
     pub(super) said: ArtifactStatement,
+    pub(super) component: Vec<u8>,
     path: String,
 }
 
@@ -97,7 +107,7 @@ impl Scene {
             bytes: code.len() as u64,
         };
         let path = format!("/api/v1/releases/fitment/{name}/0.1.0/artifacts");
-        Self { platform, msp, bundle, said, path }
+        Self { platform, msp, bundle, said, component: component.to_vec(), path }
     }
 
     /// Signs a statement as the publisher.
@@ -160,7 +170,8 @@ impl Scene {
         let asked = scratch.join(format!("{name}.asked"));
         let script = format!("#!/bin/sh\necho \"$1\" >> '{}'\n{first}\nexec \"$0.real\" \"$@\"\n", asked.display());
         write(&programs.join("fitment-compiler"), script.as_bytes(), 0o755);
-        Device { agent: Agent::start_with(scratch, name, &self.bundle, &programs), asked }
+        let agent = Agent::start_with(scratch, name, &self.bundle, &programs);
+        Device { agent, asked, programs, secret }
     }
 }
 

@@ -203,6 +203,7 @@ async fn run_enrolled(
         memory.clone(),
         Outside { http, broker: looking, set: Arc::clone(&signed) },
         guard,
+        Arc::clone(&artifacts),
     );
     let schedule = Schedule::new(identity.me.device.clone(), Arc::new(runs));
     let tools = Tools {

@@ -45,6 +45,8 @@ pub struct Artifacts {
     platform_key: PublicKey,
     /// Decides which artifacts this device compares; nobody else knows it.
     secret: [u8; 32],
+    /// One artifact is brought at a time: it may be large, and is in memory whole.
+    turn: tokio::sync::Mutex<()>,
     /// Mismatches that the server was not told yet, by the artifact's digest.
     untold: Mutex<BTreeMap<Digest, Mismatch>>,
 }
@@ -60,7 +62,16 @@ impl Artifacts {
         secret: [u8; 32],
     ) -> Self {
         let target = artifact::taken_by(facts).map(|(target, _)| target);
-        Self { sandbox, client, board, target, platform_key, secret, untold: Mutex::default() }
+        Self {
+            sandbox,
+            client,
+            board,
+            target,
+            platform_key,
+            secret,
+            turn: tokio::sync::Mutex::default(),
+            untold: Mutex::default(),
+        }
     }
 
     /// Sees to it, before an item runs, that it runs by the code that it is to run by.
@@ -70,6 +81,7 @@ impl Artifacts {
             self.compile_here(&item.digest).await;
             return;
         };
+        let _turn = self.turn.lock().await;
         let words = match self.adopt(item, &admitted.component, offer).await {
             Ok(said) => format!("compiled by its publisher and the marketplace (build {})", said.build.number),
             Err(why) => {

@@ -95,7 +95,7 @@ impl Roster {
                 continue;
             }
             match self.cached(item).await {
-                Ok(Some(admitted)) => self.start(admitted, first).await,
+                Ok(Some(admitted)) => self.start(admitted, first),
                 Ok(None) => self.wait(item, None),
                 Err(Obstacle::Refused { reason, hopeless: false }) => {
                     self.wait(item, Some(format!("the cached component was refused: {reason}")));
@@ -131,8 +131,7 @@ impl Roster {
         });
     }
 
-    async fn start(&mut self, admitted: Admitted, first: FirstRun) {
-        self.tools.artifacts.bring(&admitted).await;
+    fn start(&mut self, admitted: Admitted, first: FirstRun) {
         self.waiting.remove(&admitted.item.installation);
         self.stands(&admitted.item.installation, Standing::Running);
         self.schedule.start(admitted, first);
@@ -184,7 +183,7 @@ impl Roster {
         let waiting: Vec<Item> = missing.map(|waiting| waiting.item.clone()).collect();
         for item in waiting {
             match self.fetch(&item).await {
-                Ok(admitted) => self.start(admitted, FirstRun::Soon).await,
+                Ok(admitted) => self.start(admitted, FirstRun::Soon),
                 Err(obstacle) => self.still_waits(&item, obstacle).await,
             }
         }

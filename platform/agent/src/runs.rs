@@ -11,6 +11,7 @@ use fitment_domain::reach;
 use fitment_domain::run::{End, Fact, Invocation, Returned};
 use fitment_runner_client::{DeviceHost, HttpHost, RunSpec};
 
+use crate::artifacts::Artifacts;
 use crate::broker::{Broker, ItemLooks};
 use crate::clock;
 use crate::crash::{Guard, LeftOut, Place};
@@ -50,6 +51,7 @@ pub struct Runs {
     memory: Memory,
     outside: Outside,
     guard: Arc<Guard>,
+    artifacts: Arc<Artifacts>,
 }
 
 impl Runs {
@@ -62,8 +64,14 @@ impl Runs {
         memory: Memory,
         outside: Outside,
         guard: Arc<Guard>,
+        artifacts: Arc<Artifacts>,
     ) -> Self {
-        Self { sandbox, facts, outbox, board, memory, outside, guard }
+        Self { sandbox, facts, outbox, board, memory, outside, guard, artifacts }
+    }
+
+    /// Sees to it, before an item runs for the first time, that it runs by the code that it is to run by.
+    pub async fn prepare(&self, admitted: &Admitted) {
+        self.artifacts.bring(admitted).await;
     }
 
     /// Forgets how an item failed: it is another one now.

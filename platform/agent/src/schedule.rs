@@ -126,7 +126,9 @@ impl Schedule {
 
 async fn keep_running(runs: &Runs, admitted: &Admitted, (first_ms, second_ms): (u64, u64), mut stop: Stop) {
     let begin = Instant::now();
-    if stop.sleep(Duration::from_millis(first_ms)).await {
+    let first_at = begin + Duration::from_millis(first_ms);
+    // What is fetched for it holds up nobody else.
+    if stop.or(runs.prepare(admitted)).await.is_none() || stop.or(tokio::time::sleep_until(first_at)).await.is_none() {
         return;
     }
     runs.once(admitted).await;

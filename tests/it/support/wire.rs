@@ -203,7 +203,7 @@ impl HandDevice {
         let deadline = std::time::Instant::now() + PATIENCE;
         loop {
             let answer = self.ask(have, NONCE).await;
-            if answer.status == 409 {
+            if answer.status == 425 {
                 assert_eq!(answer.code(), "no-instructions-yet");
             } else if let InstructionsAnswer::NewSet(envelope) = serde_json::from_value(answer.ok()).unwrap() {
                 let set = open_set(&envelope, &self.enrolled.instruction_key, &self.me(), have, now()).unwrap();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
+use axum::http::StatusCode;
 use fitment_domain::instruction::{
     Currency, InstructionSet, SET_LIFETIME_MS, SET_TYPE, SetTime, UP_TO_DATE_LIFETIME_MS, UP_TO_DATE_TYPE, UpToDate,
     currency,
@@ -76,7 +77,11 @@ pub(super) async fn ask(
         return Err(Problem::invalid("nonce must be 32 hexadecimal digits"));
     }
     let stored = app.store.read(peer.scope()).await?.instruction_set(&peer.device).await?;
-    let not_yet = || Problem::conflict("no-instructions-yet", "the first set of this device is being made; ask again");
+    // Too early, and no refusal: an agent asks again in a moment, and not after the minute that a refusal is worth.
+    let not_yet = || {
+        let detail = "the first set of this device is being made; ask again";
+        Problem::new(StatusCode::TOO_EARLY, "no-instructions-yet", detail)
+    };
     let stored = stored.ok_or_else(not_yet)?;
     let now = app.now();
     if stored.expires.since_ms(now) < SET_LIFETIME_MS / 2 {

@@ -45,6 +45,8 @@ fn probe(arguments: &[&str], paths: &[&Path]) -> Vec<String> {
 }
 
 fn done(command: &mut Command) -> Vec<String> {
+    // A run in which it could write may have left it.
+    let _ = std::fs::remove_file("/tmp/fitment-probe");
     let output = command.output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && said.contains("refused "), "{said}{}", String::from_utf8_lossy(&output.stderr));

@@ -15,6 +15,9 @@ use crate::compiler::Identity;
 const TAG_BYTES: usize = 32;
 /// No file of ours is larger: compiled code travels in one frame.
 const FILE_BYTES_MAX: u64 = fitment_domain::run::FRAME_BYTES_MAX as u64;
+/// What lies there longest goes first beyond this: it is compiled or fetched again when somebody wants it.
+const FOLDER_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+const ENDING: &str = "compiled";
 const DOMAIN: &[u8] = b"fitment compiled code 1\0";
 
 /// Why compiled code was not kept. The run goes on without.
@@ -29,13 +32,14 @@ pub struct CacheError {
 pub(crate) struct Cache {
     folder: PathBuf,
     key: [u8; 32],
+    bytes_max: u64,
     next_temporary: AtomicU64,
 }
 
 impl Cache {
     /// Opens the folder, and makes it if it is missing.
     pub(crate) fn open(folder: PathBuf, key: [u8; 32]) -> Result<Self, CacheError> {
-        let cache = Self { folder, key, next_temporary: AtomicU64::new(0) };
+        let cache = Self { folder, key, bytes_max: FOLDER_BYTES_MAX, next_temporary: AtomicU64::new(0) };
         cache.make_folder().map_err(|source| cache.error(source))?;
         Ok(cache)
     }
@@ -96,7 +100,33 @@ impl Cache {
         if written.is_err() {
             let _ = std::fs::remove_file(&temporary);
         }
-        written.map_err(|source| self.error(source))
+        written.and_then(|()| self.make_room(artifact)).map_err(|source| self.error(source))
+    }
+
+    /// Removes what was written longest ago until the rest is within its bound; what was written just now stays.
+    fn make_room(&self, written: &str) -> std::io::Result<()> {
+        let just_written = self.path(written);
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let path = entry.path();
+            if path.extension().is_some_and(|ending| ending == ENDING) && path != just_written {
+                // Somebody else who writes may have removed it meanwhile.
+                let Ok(metadata) = entry.metadata() else { continue };
+                files.push((metadata.modified()?, metadata.len(), path));
+            }
+        }
+        files.sort();
+        let mut bytes = files.iter().map(|(_, bytes, _)| bytes).sum::<u64>() + just_written.metadata()?.len();
+        for (_, size, path) in files {
+            if bytes <= self.bytes_max {
+                break;
+            }
+            if std::fs::remove_file(path).is_ok() {
+                bytes = bytes.saturating_sub(size);
+            }
+        }
+        Ok(())
     }
 
     fn write_whole(&self, temporary: &Path, artifact: &str, code: &[u8]) -> std::io::Result<()> {
@@ -126,7 +156,7 @@ impl Cache {
     }
 
     fn path(&self, artifact: &str) -> PathBuf {
-        self.folder.join(format!("{artifact}.compiled"))
+        self.folder.join(format!("{artifact}.{ENDING}"))
     }
 
     fn temporary(&self) -> PathBuf {
@@ -136,5 +166,33 @@ impl Cache {
 
     fn error(&self, source: std::io::Error) -> CacheError {
         CacheError { folder: self.folder.display().to_string(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_longest_ago_makes_room() {
+        let folder = std::env::temp_dir().join(format!("fitment-cache-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        let mut cache = Cache::open(folder.clone(), [7; 32]).expect("the folder is made");
+        cache.bytes_max = 3 * 1_000;
+        let code = vec![1; 900];
+        for name in ["a", "b", "c"] {
+            cache.write(name, &code).expect("it is written");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        assert!(["a", "b", "c"].iter().all(|name| cache.read(name).as_ref() == Some(&code)));
+        cache.write("d", &code).expect("it is written");
+        assert_eq!(cache.read("a"), None);
+        assert!(["b", "c", "d"].iter().all(|name| cache.read(name).as_ref() == Some(&code)));
+        // One that is larger than all may be: it is kept alone.
+        let huge = vec![2; 5_000];
+        cache.write("e", &huge).expect("it is written");
+        assert_eq!(cache.read("e"), Some(huge));
+        assert!(["b", "c", "d"].iter().all(|name| cache.read(name).is_none()));
+        std::fs::remove_dir_all(&folder).expect("the folder is there");
     }
 }

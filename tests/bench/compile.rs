@@ -36,9 +36,8 @@ pub(crate) fn measure(programs: &Path, component: &Path, times: usize) -> Result
             taken.push(compile(&bare, level, component)?);
         }
     }
-    let runs = fresh_runs(&bare, component);
     let mut figures = json!({ "n": times, "cores": cores(), "component_bytes": size });
-    for (at, (level, taken)) in LEVELS.iter().zip(&compiled).enumerate() {
+    for (level, taken) in LEVELS.iter().zip(&compiled) {
         let of = |what: fn(&Compiled) -> f64| Sorted::new(taken.iter().map(what));
         let (ms, peak) = (of(|c| c.compile_ms), of(|c| c.peak_bytes / MIB));
         let code = of(|c| c.code_bytes / MIB);
@@ -51,14 +50,19 @@ pub(crate) fn measure(programs: &Path, component: &Path, times: usize) -> Result
         figures[format!("compile_ms_{level}")] = number(ms.median());
         figures[format!("peak_mib_{level}")] = number(peak.max());
         figures[format!("code_mib_{level}")] = number(code.median());
-        match &runs {
-            Ok(runs) => {
-                let median = runs[at].median();
-                println!("  {level:<5}   fresh run median {median:>7.1} µs, with fuel, N = {}", runs[at].count());
-                figures[format!("fresh_run_us_{level}")] = number(median);
+    }
+    match fresh_runs(&bare, component) {
+        Ok(runs) => {
+            for (level, times) in LEVELS.iter().zip(&runs) {
+                println!(
+                    "  {level:<5}   fresh run median {:>7.1} µs, with fuel, N = {}",
+                    times.median(),
+                    times.count()
+                );
+                figures[format!("fresh_run_us_{level}")] = number(times.median());
             }
-            Err(reason) => println!("  {level:<5}   not run: {reason}"),
         }
+        Err(reason) => println!("  not run: {reason}"),
     }
     Ok(figures)
 }
@@ -76,7 +80,8 @@ fn compile(bare: &Path, level: &str, component: &Path) -> Result<Compiled, Failu
 
 /// Runs both in turn: what disturbs one disturbs the other.
 fn fresh_runs(bare: &Path, component: &Path) -> Result<[Sorted; 2], Failure> {
-    let mut peers = [Bare::start_at(bare, LEVELS[0], component)?, Bare::start_at(bare, LEVELS[1], component)?];
+    let [speed, none] = LEVELS;
+    let mut peers = [Bare::start_at(bare, speed, component)?, Bare::start_at(bare, none, component)?];
     let mut times = [Vec::new(), Vec::new()];
     for _ in 0..BLOCKS {
         for (peer, times) in peers.iter_mut().zip(&mut times) {

@@ -201,9 +201,8 @@ async fn run_enrolled(
         Arc::clone(&outbox),
         board.clone(),
         memory.clone(),
-        Outside { http, broker: looking, set: Arc::clone(&signed) },
+        Outside { http, broker: looking, set: Arc::clone(&signed), artifacts: Arc::clone(&artifacts) },
         guard,
-        Arc::clone(&artifacts),
     );
     let schedule = Schedule::new(identity.me.device.clone(), Arc::new(runs));
     let tools = Tools {

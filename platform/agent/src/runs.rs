@@ -25,12 +25,14 @@ use crate::status::{Board, Topic};
 
 const MESSAGE_CHARS_MAX: usize = 4_000;
 
-/// Who answers what scheduled runs ask of the world outside.
+/// Who answers what scheduled runs ask of the world outside, and brings what they need of it.
 pub struct Outside {
     pub http: Arc<HttpHost>,
     /// Makes readings alone; acts have a broker process of their own, so that no reading waits for one.
     pub broker: Arc<Broker>,
     pub set: Arc<SignedSet>,
+    /// Brings what need not be compiled here.
+    pub artifacts: Arc<Artifacts>,
 }
 
 impl Outside {
@@ -51,7 +53,6 @@ pub struct Runs {
     memory: Memory,
     outside: Outside,
     guard: Arc<Guard>,
-    artifacts: Arc<Artifacts>,
 }
 
 impl Runs {
@@ -64,14 +65,13 @@ impl Runs {
         memory: Memory,
         outside: Outside,
         guard: Arc<Guard>,
-        artifacts: Arc<Artifacts>,
     ) -> Self {
-        Self { sandbox, facts, outbox, board, memory, outside, guard, artifacts }
+        Self { sandbox, facts, outbox, board, memory, outside, guard }
     }
 
     /// Sees to it, before an item runs for the first time, that it runs by the code that it is to run by.
     pub async fn prepare(&self, admitted: &Admitted) {
-        self.artifacts.bring(admitted).await;
+        self.outside.artifacts.bring(admitted).await;
     }
 
     /// Forgets how an item failed: it is another one now.

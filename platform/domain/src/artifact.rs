@@ -192,7 +192,7 @@ pub fn is_sampled(secret: &[u8; 32], artifact: &Digest) -> bool {
     hash.update(secret);
     hash.update(artifact.as_str().as_bytes());
     let drawn = hash.finalize().iter().take(8).fold(0_u64, |drawn, byte| (drawn << 8) | u64::from(*byte));
-    drawn % SAMPLE_ONE_IN == 0
+    drawn.is_multiple_of(SAMPLE_ONE_IN)
 }
 
 #[cfg(test)]

@@ -166,7 +166,7 @@ async fn run_enrolled(
     let (acting, looking) = (broker()?, broker()?);
     let sandbox = Arc::new(LazySandbox::new(programs, folder.compiled(), mac_key));
     let memory = Memory::at(folder.memory());
-    let guard = Arc::new(Guard::open(folder.failures()));
+    let guard = Arc::new(Guard::open(folder.failures(), stop.clone()));
     // Accessories' requests carry no secret of the agent's, and nothing of its identity.
     let http = Arc::new(HttpHost::new(Secrets::new(), &Trust::default(), Egress::new(Policy::Device))?);
     let artifacts = Arc::new(Artifacts::new(

@@ -5,6 +5,7 @@ mod shortage;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use fitment_device::memory;
 use fitment_domain::bytes::Digest;
@@ -19,9 +20,12 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 
 use self::shortage::Shortage;
+use crate::stop::Stop;
 use crate::{clock, files};
 
 const AT_A_TIME_MAX: u32 = 4;
+/// The runner may hear of a stop so much earlier than the agent.
+const STOP_LAG_MAX: Duration = Duration::from_secs(1);
 const FILE_BYTES_MAX: usize = 256 * 1024;
 /// Installations and releases that are remembered; there are never so many on one device that fail.
 const REMEMBERED_MAX: usize = 300;
@@ -39,6 +43,8 @@ pub struct Guard {
     failures: Arc<Failures>,
     gate: Semaphore,
     shortage: Shortage,
+    /// Said when the agent is told to stop.
+    stop: Stop,
 }
 
 /// What is remembered, and where.
@@ -64,7 +70,7 @@ pub struct LeftOut {
 
 impl Guard {
     /// Reads what an earlier life of the agent remembered. What does not read is set aside: everybody begins anew.
-    pub fn open(path: PathBuf) -> Self {
+    pub fn open(path: PathBuf, stop: Stop) -> Self {
         let bytes = match files::read_bounded(&path, FILE_BYTES_MAX) {
             Err(e) if e.is_missing() => None,
             read => Some(read.map_err(|e| e.to_string())),
@@ -78,7 +84,7 @@ impl Guard {
             Kept::default()
         });
         let failures = Arc::new(Failures { path, kept: Mutex::new(kept), disk: Mutex::new(()) });
-        Self { failures, gate: Semaphore::new(AT_A_TIME_MAX as usize), shortage: Shortage::new(memory::kills) }
+        Self { failures, gate: Semaphore::new(AT_A_TIME_MAX as usize), shortage: Shortage::new(memory::kills), stop }
     }
 
     fn verdict(&self, item: &Item, now: UnixMs) -> Verdict {
@@ -112,6 +118,11 @@ impl Guard {
     /// Takes the end of a run into account, before the next one is let in; it is on disk when this returns.
     pub async fn left(&self, item: &Item, place: Place<'_>, report: &RunReport) {
         let Some(ending) = ending(report, || self.shortage.has_grown()) else { return };
+        // Who stops the agent may stop the runner with it, and a moment earlier (systemd's KillMode=control-group). The signal that ended
+        // the runner is no proof of that: whoever breaks the runner may send it any.
+        if ending == Ending::RunnerLost && self.stop.clone().sleep(STOP_LAG_MAX).await {
+            return;
+        }
         if self.remember(item, ending, place.alone) {
             drop(place);
             // Only a runtime that shuts down ends it early.
@@ -233,9 +244,11 @@ fn minutes(until: UnixMs, now: UnixMs) -> String {
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
+    use fitment_domain::budget::Budget;
     use fitment_domain::run::Fault;
 
     use super::*;
+    use crate::stop;
 
     fn report(end: End) -> RunReport {
         RunReport { run: 1, end, usage: Default::default(), log: Vec::new(), state: None }
@@ -257,5 +270,43 @@ mod tests {
         // What never began was nobody's.
         let unstarted = RunReport { run: 0, ..report(End::RunnerLost(killed)) };
         assert_eq!(ending(&unstarted, || false), None);
+    }
+
+    fn item() -> Item {
+        let statement = serde_json::json!({ "payloadType": "x", "payload": "", "signatures": [] });
+        let item = serde_json::json!({
+            "installation": InstallationId::from_random([1; 16]), "accessory": "acme/disk", "version": "1.0.0",
+            "digest": Digest::of(b"component"), "statement": statement, "config": {}, "interval_s": 60, "grants": {},
+            "publisher_key": "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+            "budget": Budget::default_for_accessories(),
+        });
+        serde_json::from_value(item).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_runner_that_ends_as_the_agent_is_stopped_is_nobodys_fault() {
+        let lost = report(End::RunnerLost("it was ended by signal 15".to_owned()));
+        // The runner hears of the stop before the agent does, or after it.
+        for (stops_after_ms, verdict) in [(None, Verdict::RunAlone), (Some(0), Verdict::Run), (Some(200), Verdict::Run)]
+        {
+            let path = std::env::temp_dir().join(format!("fitment-stop-{}-{stops_after_ms:?}", std::process::id()));
+            let (stopper, stop) = stop::channel();
+            let guard = Guard::open(path.clone(), stop);
+            let place = guard.enter(&item()).await.unwrap();
+            let told = async {
+                let Some(ms) = stops_after_ms else { return };
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                stopper.stop();
+            };
+            let item = item();
+            tokio::join!(guard.left(&item, place, &lost), told);
+            assert_eq!(guard.verdict(&item, clock::now()), verdict, "{stops_after_ms:?}");
+            assert_eq!(
+                path.exists(),
+                verdict == Verdict::RunAlone,
+                "{stops_after_ms:?}: it would be so after a restart too"
+            );
+            let _ = std::fs::remove_file(path);
+        }
     }
 }

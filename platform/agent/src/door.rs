@@ -40,6 +40,8 @@ pub struct Admitted {
     pub kind: Kind,
     /// What the signed package asks, before anything is put in its places.
     pub asked: Grants,
+    /// What of it the installation itself names, and not the package.
+    pub named: Grants,
     /// What it does without.
     pub optional: BTreeSet<Permission>,
 }
@@ -138,6 +140,7 @@ pub fn admit(
     if purpose == Purpose::Schedule && item.interval_s == 0 {
         return Err(Refusal::Interval);
     }
+    let named = reach::named_by_installation(&asked, &item.config, &manifest.config_schema);
     let component = ComponentRef { digest: verified.package.digest, bytes: component.into() };
-    Ok(Admitted { item: item.clone(), component, kind, asked, optional })
+    Ok(Admitted { item: item.clone(), component, kind, asked, named, optional })
 }

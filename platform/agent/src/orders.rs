@@ -14,7 +14,6 @@ use fitment_domain::execution::Ending;
 use fitment_domain::id::{InstallationId, TransactionId};
 use fitment_domain::instruction::{Addressee, BadInstruction};
 use fitment_domain::protocol::{Outcome, RunResult, StartOrder};
-use fitment_domain::reach;
 use fitment_domain::request::{self, Order};
 use fitment_domain::run::{End, Invocation, Returned, RunReport};
 use fitment_domain::signature::{Envelope, PublicKey};
@@ -305,9 +304,8 @@ impl Orders {
 
     async fn execute(&mut self, order: Order, admitted: Admitted, envelope: Envelope) {
         let (id, installation) = (&order.transaction, &order.item.installation);
-        let named = reach::named_by_installation(&admitted.asked, &order.item.config);
         let (http, broker) = (Arc::clone(&self.tools.http), Arc::clone(&self.tools.broker));
-        let host = Arc::new(OrderHost::new(envelope, named, http, broker));
+        let host = Arc::new(OrderHost::new(envelope, admitted.named.clone(), http, broker));
         let telling = host::tell(Arc::clone(&self.tools.client), id.clone(), host.progress());
         let report = tokio::select! {
             report = self.sandboxed(&order, &admitted, Arc::clone(&host)) => report,

@@ -69,6 +69,8 @@ impl Obstacle {
 pub struct Roster {
     tools: Tools,
     schedule: Schedule,
+    /// The items of the set before; none before there was one.
+    before: Option<Vec<Item>>,
     waiting: BTreeMap<InstallationId, Waiting>,
     backoff: Backoff,
     next_try: Instant,
@@ -77,7 +79,14 @@ pub struct Roster {
 impl Roster {
     /// Makes an empty roster.
     pub fn new(tools: Tools, schedule: Schedule) -> Self {
-        Self { tools, schedule, waiting: BTreeMap::new(), backoff: Backoff::default(), next_try: Instant::now() }
+        Self {
+            tools,
+            schedule,
+            before: None,
+            waiting: BTreeMap::new(),
+            backoff: Backoff::default(),
+            next_try: Instant::now(),
+        }
     }
 
     /// Returns whether nothing is to be fetched.
@@ -88,6 +97,10 @@ impl Roster {
     /// Replaces all items. Those that did not change go on; the others start from the cache, or wait to be fetched.
     pub async fn replace(&mut self, set: &InstructionSet, first: FirstRun) {
         self.schedule.keep_only(&set.items);
+        // What an item did before is held against it until somebody changes it, however often it starts.
+        if let Some(before) = self.before.replace(set.items.clone()) {
+            set.changed_since(&before).for_each(|item| self.schedule.forgive(item));
+        }
         self.waiting.clear();
         self.show(set);
         for item in &set.items {

@@ -39,8 +39,7 @@ impl Outside {
     fn of(&self, admitted: &Admitted) -> DeviceHost {
         let item = &admitted.item;
         let looks = ItemLooks::new(Arc::clone(&self.broker), Arc::clone(&self.set), item.installation.clone());
-        let named = reach::named_by_installation(&admitted.asked, &item.config);
-        DeviceHost::new(Arc::clone(&self.http), Arc::new(looks)).naming(named)
+        DeviceHost::new(Arc::clone(&self.http), Arc::new(looks)).naming(admitted.named.clone())
     }
 }
 

@@ -84,11 +84,13 @@ impl Schedule {
         self.ending.retain(|_, handle| !handle.is_finished());
     }
 
+    /// Forgets how an item failed: somebody changed it.
+    pub fn forgive(&self, item: &Item) {
+        self.runs.forgive(item);
+    }
+
     /// Starts an item that passed the door. It begins when an earlier version of it has ended.
     pub fn start(&mut self, admitted: Admitted, first: FirstRun) {
-        if first == FirstRun::Soon {
-            self.runs.forgive(&admitted.item);
-        }
         let item = admitted.item.clone();
         let interval_ms = item.interval_s.saturating_mul(1_000);
         let device = self.device.as_str();

@@ -79,6 +79,19 @@ pub struct Item {
     pub artifact: Option<Offer>,
 }
 
+impl Item {
+    /// Returns whether it runs something else than before, or runs it otherwise. Who compiled it, and who signed for it, is neither:
+    /// that changes without anybody's doing at the device's MSP.
+    pub fn differs_in_what_runs(&self, before: &Item) -> bool {
+        self.version != before.version
+            || self.digest != before.digest
+            || self.config != before.config
+            || self.interval_s != before.interval_s
+            || self.grants != before.grants
+            || self.budget != before.budget
+    }
+}
+
 /// What one device is to run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,6 +104,16 @@ pub struct InstructionSet {
     /// After this time the set is not taken any more.
     pub expires: UnixMs,
     pub items: Vec<Item>,
+}
+
+impl InstructionSet {
+    /// Returns the items that somebody put there or changed since these.
+    pub fn changed_since<'a>(&'a self, before: &'a [Item]) -> impl Iterator<Item = &'a Item> {
+        self.items.iter().filter(|item| {
+            let earlier = before.iter().find(|earlier| earlier.installation == item.installation);
+            earlier.is_none_or(|earlier| item.differs_in_what_runs(earlier))
+        })
+    }
 }
 
 /// "Your set is current", bound to the question that asked.
@@ -204,5 +227,50 @@ mod tests {
         assert_eq!(at(1, 100).next(1, UnixMs(50)), at(1, 101));
         assert_eq!(at(1, 100).next(1, UnixMs(500)), at(1, 500));
         assert_eq!(at(1, 100).next(2, UnixMs(50)), at(2, 50));
+    }
+
+    fn envelope() -> Envelope {
+        Envelope { payload_type: "x".to_owned(), payload: String::new(), signatures: Vec::new() }
+    }
+
+    fn item() -> Item {
+        let item = serde_json::json!({
+            "installation": InstallationId::from_random([1; 16]), "accessory": "acme/disk", "version": "1.0.0",
+            "digest": Digest::of(b"component"), "statement": envelope(), "config": { "limit": 1 }, "interval_s": 60,
+            "publisher_key": "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "grants": {},
+            "budget": Budget::default_for_accessories(),
+        });
+        serde_json::from_value(item).unwrap()
+    }
+
+    fn set(items: Vec<Item>) -> InstructionSet {
+        let (tenant, device) = (TenantId::from_random([2; 16]), DeviceId::from_random([3; 16]));
+        InstructionSet { tenant, device, time: at(1, 1), group: "all".to_owned(), expires: UnixMs(1), items }
+    }
+
+    #[test]
+    fn an_offer_of_compiled_code_is_no_change_of_what_runs() {
+        let before = item();
+        let offer = |build_min| Some(Offer { statement: envelope(), build_min });
+        let offered = Item { artifact: offer(1), ..before.clone() };
+        let raised = Item { artifact: offer(2), ..before.clone() };
+        for (from, to) in [(&before, &offered), (&offered, &raised), (&raised, &before), (&before, &before)] {
+            assert_eq!(set(vec![to.clone()]).changed_since(&[from.clone()]).count(), 0);
+        }
+        let changes = [
+            Item { version: Version::new(1, 0, 1), ..before.clone() },
+            Item { digest: Digest::of(b"another"), ..before.clone() },
+            Item { config: serde_json::json!({ "limit": 2 }), ..before.clone() },
+            Item { interval_s: 61, ..before.clone() },
+            Item {
+                grants: Grants([(crate::capability::Permission::Metrics, Default::default())].into()),
+                ..before.clone()
+            },
+            Item { budget: Budget { fuel_max: 7, ..before.budget.clone() }, ..before.clone() },
+            Item { installation: InstallationId::from_random([9; 16]), ..before.clone() },
+        ];
+        for change in changes {
+            assert_eq!(set(vec![before.clone(), change]).changed_since(&[before.clone()]).count(), 1);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod command;
 mod endpoint;
+mod named;
 mod pattern;
 
 use std::collections::BTreeSet;
@@ -11,6 +12,7 @@ use serde_json::Value;
 pub use command::command_is_within;
 use command::is_command;
 use endpoint::Endpoint;
+pub use named::named_by_installation;
 pub use pattern::{COMBINED_MAX, TooManyPatterns, both};
 
 use crate::capability::{Ceiling, Grants, Permission, Reach, Scope, effective};
@@ -265,18 +267,6 @@ pub fn bind_config(grants: Grants, config: &Value) -> Grants {
     })
 }
 
-/// Returns what an installation itself names of what its accessory asks: what its configuration and targets say, and nothing that stands
-/// in the package.
-pub fn named_by_installation(asked: &Grants, config: &Value) -> Grants {
-    let mut named = asked.clone();
-    for (permission, scope) in &mut named.0 {
-        if let Some(reach) = permission.reach() {
-            scope.part_mut(reach).retain(|entry| is_placeholder(reach, entry));
-        }
-    }
-    bind_config(named, config)
-}
-
 /// Replaces `target` by these targets alone.
 fn bind_targets(grants: Grants, targets: &[String]) -> Grants {
     grants.bind("target", |reach| targets.iter().filter_map(|target| entry(reach, target)).collect())
@@ -338,15 +328,6 @@ mod tests {
 
     fn set(entries: &[&str]) -> BTreeSet<String> {
         entries.iter().map(|e| (*e).to_owned()).collect()
-    }
-
-    #[test]
-    fn an_installation_names_what_its_configuration_and_targets_say() {
-        let scope = Scope { hosts: set(&["printer.example.com:443", "target", "config:server"]), ..Scope::default() };
-        let asked = Grants([(Permission::Net, scope)].into());
-        let config = serde_json::json!({ "targets": ["nas.lan:445"], "server": "10.0.0.1:53", "other": "a.lan:1" });
-        let named = named_by_installation(&asked, &config);
-        assert_eq!(named.0[&Permission::Net].hosts, set(&["nas.lan:445", "10.0.0.1:53"]));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::support::databases::Database;
 use crate::support::package::Packing;
 use crate::support::platform::Platform;
 use crate::support::script;
-use crate::support::wire::HandDevice;
+use crate::support::wire::{HandDevice, now};
 
 // proves C3 (compiled once for many devices)
 #[tokio::test]
@@ -296,6 +296,39 @@ async fn a_script_that_somebody_orders_runs_by_code_that_others_compiled() {
     let request = script::ask(&scene.msp, &installation, &[status["device"].as_str().unwrap()]).await;
     script::until(&scene.msp, &request, "done").await;
     assert_eq!(taker.asked(), ["identity"], "nothing was compiled there");
+}
+
+// proves C3 (a neighbour is not held up)
+#[tokio::test]
+async fn a_release_that_is_quarantined_stays_so_when_somebody_compiles_it() {
+    let scene = Scene::new().await;
+    scene.msp.put("/api/v1/compiled-code", json!({ "accepted": true })).await.ok();
+    let mut device = scene.device("device", |sampled| !sampled);
+    device.agent.until_status("it runs", runs).await;
+    device.agent.kill();
+    let now = now();
+    let losses = json!({ "recent": [now, now], "quarantined": now });
+    let failures = json!({ "stops": {}, "losses": { scene.said.component.as_str(): losses } });
+    std::fs::write(device.agent.state().join("failures.json"), failures.to_string()).unwrap();
+    device.agent.run_again();
+    let quarantined = |status: &Value| {
+        let outcome = &status["items"][0]["last_outcome"];
+        outcome.as_str().is_some_and(|outcome| outcome.starts_with("quarantined: "))
+    };
+    device.agent.until_status("it is quarantined", quarantined).await;
+
+    // The publisher has it in hand when this changes, and nobody at the MSP does.
+    scene.attest().await;
+    let ran = |status: &Value| status["items"][0]["last_run"].clone();
+    let status = device.agent.until_status("it is offered", |_| item(&device).artifact.is_some()).await;
+    let before = ran(&status);
+    let status = device.agent.until_status("its turn comes", |s| !ran(s).is_null() && ran(s) != before).await;
+    assert!(quarantined(&status), "{status:#}");
+
+    let list = scene.msp.get("/api/v1/installations").await.ok();
+    let path = format!("/api/v1/installations/{}", list["installations"][0]["id"].as_str().unwrap());
+    scene.msp.patch(&path, json!({ "interval_s": 2 })).await.ok();
+    device.agent.until_status("it is tried again", |status| runs(status) && !quarantined(status)).await;
 }
 
 #[tokio::test]

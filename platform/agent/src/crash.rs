@@ -14,7 +14,7 @@ use fitment_domain::id::InstallationId;
 use fitment_domain::instruction::Item;
 use fitment_domain::run::{End, RunReport};
 use fitment_domain::time::UnixMs;
-use fitment_runner_client::KILLED;
+use fitment_runner_client::{KILLED, WITHDRAWN};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
@@ -209,6 +209,8 @@ fn ending(report: &RunReport, memory_was_short: impl FnOnce() -> bool) -> Option
     match &report.end {
         End::Trapped(_) | End::Exhausted(_) => Some(Ending::Stopped),
         End::RunnerLost(_) if report.run == 0 => None,
+        // This agent ended the runner itself.
+        End::RunnerLost(reason) if reason == WITHDRAWN => None,
         // Whoever breaks the runner may end it in any way, but makes the kernel count no kill for want of memory without wanting it.
         End::RunnerLost(reason) if reason.starts_with(KILLED) && memory_was_short() => Some(Ending::RunnerStarved),
         End::RunnerLost(_) => Some(Ending::RunnerLost),
@@ -267,6 +269,7 @@ mod tests {
         assert_eq!(of(&killed), Some(Ending::RunnerStarved));
         assert_eq!(of("it crashed (SIGSEGV)"), Some(Ending::RunnerLost));
         assert_eq!(ending(&report(End::Fault(Fault::TimedOut)), || true), Some(Ending::Ended));
+        assert_eq!(of(WITHDRAWN), None, "the agent ended it: nobody is charged with it, alone or in company");
         // What never began was nobody's.
         let unstarted = RunReport { run: 0, ..report(End::RunnerLost(killed)) };
         assert_eq!(ending(&unstarted, || false), None);

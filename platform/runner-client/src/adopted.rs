@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use fitment_domain::bytes::Digest;
-use fitment_domain::run::ArtifactKey;
 
 use crate::artifacts::{Artifacts, PrepareError, Source};
 use crate::runner::Process;
@@ -47,12 +46,11 @@ impl Artifacts {
         Ok(())
     }
 
-    /// Takes no code of others for a component any more, and forgets what was taken. Returns its name.
-    pub(crate) fn own(&self, component: &Digest) -> Option<ArtifactKey> {
-        let artifact = self.take(component, None)?;
-        let key = self.key_of(component, Some(&artifact));
-        self.discard(&key);
-        Some(key)
+    /// Takes no code of others for a component any more, and forgets what was taken. Returns whether any was.
+    pub(crate) fn own(&self, component: &Digest) -> bool {
+        let Some(artifact) = self.take(component, None) else { return false };
+        self.discard(&self.key_of(component, Some(&artifact)));
+        true
     }
 
     /// Notes what comparing came to: a restart does not compare again.

@@ -66,6 +66,11 @@ impl Artifacts {
         self.key_of(component, locked(&self.adopted).get(component))
     }
 
+    /// Returns which code of others is taken for a component.
+    pub(crate) fn adopted(&self, component: &Digest) -> Option<Digest> {
+        locked(&self.adopted).get(component).cloned()
+    }
+
     /// Names the code that this host compiled, or that it took from others.
     pub(crate) fn key_of(&self, component: &Digest, adopted: Option<&Digest>) -> ArtifactKey {
         Cache::artifact_key(component, &self.identity, adopted)
@@ -77,7 +82,7 @@ impl Artifacts {
         process: &Process,
         component: &ComponentRef,
     ) -> Result<ArtifactKey, PrepareError> {
-        let adopted = locked(&self.adopted).get(&component.digest).cloned();
+        let adopted = self.adopted(&component.digest);
         if let Some(artifact) = adopted {
             let key = self.key_of(&component.digest, Some(&artifact));
             match self.prepare_as(process, &key, component, Source::Kept).await {

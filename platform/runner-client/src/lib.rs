@@ -26,4 +26,4 @@ pub use host::{CallLimits, HostCalls, NoHostCalls};
 pub use http::{HttpHost, HttpHostError, Secrets, Trust};
 pub use program::KILLED;
 pub use runner::RunnerError;
-pub use sandbox::{ComponentRef, RunSpec, Sandbox, SandboxConfig, SandboxError};
+pub use sandbox::{ComponentRef, RunSpec, Sandbox, SandboxConfig, SandboxError, WITHDRAWN};

@@ -23,6 +23,9 @@ use crate::runner::{Runner, RunnerConfig, RunnerError};
 /// JSON that one run is started with, configuration and parameters together.
 const INPUT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// How a loss of the runner is told that this sandbox ended because code of others does not count any more.
+pub const WITHDRAWN: &str = "code of others does not count any more: the runner that ran it was ended";
+
 /// Where the sandbox finds its programs and keeps compiled code.
 #[derive(Clone)]
 pub struct SandboxConfig {
@@ -150,16 +153,20 @@ impl Sandbox {
     }
 
     /// Loads code that others compiled, and runs the component by it from now on. Loading it is running it: the caller has verified
-    /// whose it is.
+    /// whose it is. Other code of others that was in use for the component is dropped before.
     pub async fn adopt(&self, component: &ComponentRef, artifact: &Digest, code: Vec<u8>) -> Result<(), PrepareError> {
+        if self.0.artifacts.adopted(&component.digest).is_some_and(|before| before != *artifact) {
+            self.compile_here(&component.digest).await;
+        }
         let process = self.0.runner.process().await.map_err(|e| PrepareError::RunnerLost(e.to_string()))?;
         self.0.artifacts.adopt(&process, component, artifact, code).await
     }
 
-    /// Runs a component by what this host compiles itself, from its next run on.
+    /// Runs a component by what this host compiles itself, from its next run on. If code of others was in use, the runner is ended:
+    /// that code ran in it as native code, and nobody knows what it left there. Runs under way are lost with it, as [`WITHDRAWN`].
     pub async fn compile_here(&self, component: &Digest) {
-        if let Some(key) = self.0.artifacts.own(component) {
-            self.0.runner.unload(&key).await;
+        if self.0.artifacts.own(component) {
+            self.0.runner.end(WITHDRAWN).await;
         }
     }
 

@@ -90,14 +90,24 @@ impl Offers {
         Ok(Item { artifact, ..item })
     }
 
+    /// Returns whether compiled code of a release is offered at all: what nobody approved is compiled by whoever tries it.
+    pub fn may_be_of(release: &Release) -> bool {
+        release.state != Publication::InReview
+    }
+
+    /// Returns the code of a release that is attested for machines and compiler of this device.
+    pub async fn attested(&self, tx: &mut Tx, release: &Release) -> Result<Option<Artifact>, StoreError> {
+        let found = tx.artifact(&release.id, self.target, self.build.number).await?;
+        Ok(found.filter(|artifact| artifact.standing == Standing::Attested))
+    }
+
     async fn of(&self, app: &App, release: &Release, item: &Item) -> Result<Option<Offer>, StoreError> {
-        // What nobody approved is compiled by whoever tries it.
-        if release.state == Publication::InReview {
+        if !Self::may_be_of(release) {
             return Ok(None);
         }
-        let found =
-            app.store.read(Scope::Platform).await?.artifact(&release.id, self.target, self.build.number).await?;
-        let Some(artifact) = found.filter(|artifact| artifact.standing == Standing::Attested) else { return Ok(None) };
+        let Some(artifact) = self.attested(&mut app.store.read(Scope::Platform).await?, release).await? else {
+            return Ok(None);
+        };
         match self.judge(app, item.publisher_key, &item.digest, &artifact, None) {
             Ok(_) => Ok(Some(Offer { statement: artifact.statement, build_min: self.build_min })),
             Err(error) => {

@@ -62,11 +62,12 @@ impl Tx {
         Ok(())
     }
 
-    /// Forgets what is known of the code of a target, of every compiler. Returns how many there were.
-    pub async fn delete_artifacts(&mut self, release: &ReleaseId, target: Target) -> Result<u64> {
+    /// Forgets what was withdrawn of the code of a target, of every compiler. Returns how many there were.
+    pub async fn delete_withdrawn_artifacts(&mut self, release: &ReleaseId, target: Target) -> Result<u64> {
         self.platform()?;
-        let sql = "delete from artifacts where release_id = $1 and target = $2";
-        self.execute(query(sql).bind(release.as_str()).bind(target.as_str())).await
+        let sql = "delete from artifacts where release_id = $1 and target = $2 and state = $3";
+        let withdrawn = Standing::Withdrawn.as_str();
+        self.execute(query(sql).bind(release.as_str()).bind(target.as_str()).bind(withdrawn)).await
     }
 
     /// Returns the compiled code of a release, by target and compiler.

@@ -7,10 +7,10 @@ use std::process::{Command, Output, Stdio};
 use fitment_domain::artifact::{Build, Target};
 use fitment_domain::bytes::Digest;
 use fitment_domain::run::End;
-use fitment_runner_client::{Compared, PrepareError};
+use fitment_runner_client::{Compared, PrepareError, WITHDRAWN};
 
 use super::guest::guest;
-use super::lab::{Lab, assert_returned, check};
+use super::lab::{Lab, assert_returned, check, check_within};
 use crate::support::programs::{accessory, program};
 
 fn target() -> Target {
@@ -146,4 +146,36 @@ async fn adopted_code_that_was_changed_on_the_disk_or_does_not_load_is_compiled_
     let lab = lab.again([7; 32]).await;
     assert_eq!(lab.sandbox.noted(&reports.digest, &digest).await, Some(Compared::Differs(Digest::of(b"x"))));
     assert_eq!(lab.sandbox.noted(&reports.digest, &Digest::of(b"y")).await, None);
+}
+
+// proves C3 (compiled code is only our own)
+#[tokio::test]
+async fn the_runner_that_ran_code_of_others_ends_when_that_code_does_not_count_any_more() {
+    let (reports, busy) = (guest("reports"), guest("spins"));
+    let lab = Lab::new().await;
+    let code = lab.sandbox.compile_for(&reports.bytes, target()).await.unwrap();
+    let digest = Digest::of(&code);
+    let first = lab.runner();
+    lab.sandbox.compile_here(&reports.digest).await;
+    assert_returned(&lab.run(&reports, check()).await, 1);
+    assert_eq!(lab.runner(), first, "nothing of others was in use");
+
+    lab.sandbox.adopt(&reports, &digest, code.clone()).await.unwrap();
+    assert_returned(&lab.run(&reports, check()).await, 1);
+    let long = check_within(|b| (b.fuel_max, b.cpu_ms_max, b.wall_ms_max) = (u64::MAX, 60_000, 300_000));
+    let neighbour = lab.under_way(&busy, long).await;
+    lab.sandbox.compile_here(&reports.digest).await;
+    let lost = neighbour.await.unwrap();
+    assert!(matches!(&lost.end, End::RunnerLost(why) if why == WITHDRAWN), "{lost:?}");
+    assert_returned(&lab.run(&reports, check()).await, 1);
+    let second = lab.runner();
+    assert_ne!(second, first, "nobody knows what native code left in it");
+
+    // So it is when other code of others takes its place.
+    lab.sandbox.adopt(&reports, &digest, code.clone()).await.unwrap();
+    lab.sandbox.adopt(&reports, &digest, code.clone()).await.unwrap();
+    assert_eq!(lab.runner(), second, "it is the same code");
+    lab.sandbox.adopt(&reports, &Digest::of(b"other"), code).await.unwrap();
+    assert_returned(&lab.run(&reports, check()).await, 1);
+    assert_ne!(lab.runner(), second);
 }

@@ -38,7 +38,12 @@ pub(crate) async fn what_is_known_of_compiled_code_reads_back_and_an_msp_takes_n
     assert_eq!(tx.artifacts(&two.release).await.unwrap(), []);
     assert_eq!(tx.artifact(&one.release, Target::X86V2Linux, 10).await.unwrap(), Some(refused));
     assert_eq!(tx.artifact(&one.release, Target::Aarch64Linux, 10).await.unwrap(), None);
-    assert_eq!(tx.delete_artifacts(&one.release, Target::X86V2Linux).await.unwrap(), 2);
+    // What is forgotten is what was withdrawn, and nothing that counts.
+    tx.put_artifact(&artifact(10, Standing::Withdrawn)).await.unwrap();
+    tx.put_artifact(&artifact(2, Standing::Attested)).await.unwrap();
+    assert_eq!(tx.delete_withdrawn_artifacts(&one.release, Target::Aarch64Linux).await.unwrap(), 0);
+    assert_eq!(tx.delete_withdrawn_artifacts(&one.release, Target::X86V2Linux).await.unwrap(), 1);
+    assert_eq!(tx.artifacts(&one.release).await.unwrap(), [artifact(2, Standing::Attested)]);
     assert_eq!(tx.tenants_that_take_artifacts().await.unwrap(), []);
     tx.commit().await.unwrap();
 

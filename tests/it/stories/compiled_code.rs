@@ -2,8 +2,11 @@
 
 mod scene;
 
-use fitment_domain::artifact::{ARTIFACT_TYPE, ArtifactStatement, Build, Target};
+use fitment_domain::artifact::{ARTIFACT_TYPE, ArtifactStatement, Build, Mismatch, Target};
 use fitment_domain::bytes::Digest;
+use fitment_domain::device::fact;
+use fitment_domain::protocol::route;
+use fitment_domain::run::Fact;
 use fitment_domain::signature::Envelope;
 use fitment_runner_client::ComponentRef;
 use serde_json::{Value, json};
@@ -14,7 +17,7 @@ use crate::support::databases::Database;
 use crate::support::package::Packing;
 use crate::support::platform::Platform;
 use crate::support::script;
-use crate::support::wire::{HandDevice, now};
+use crate::support::wire::{HandDevice, facts, now};
 
 // proves C3 (compiled once for many devices)
 #[tokio::test]
@@ -329,6 +332,40 @@ async fn a_release_that_is_quarantined_stays_so_when_somebody_compiles_it() {
     let path = format!("/api/v1/installations/{}", list["installations"][0]["id"].as_str().unwrap());
     scene.msp.patch(&path, json!({ "interval_s": 2 })).await.ok();
     device.agent.until_status("it is tried again", |status| runs(status) && !quarantined(status)).await;
+}
+
+/// Lets a device fetch an order of a script, and say that it compiled something else. Returns the status of the answer.
+async fn says_it_differs(scene: &Scene, installation: &str, device: &HandDevice) -> u16 {
+    let request = script::ask(&scene.msp, installation, &[device.enrolled.device.as_str()]).await;
+    let order = script::execution(&scene.msp, &request).await;
+    let path = format!("{}/{}", route::TRANSACTIONS, order["transaction"].as_str().unwrap());
+    device.wire.post(&path, &json!({})).await.ok();
+    let said = Mismatch { component: scene.said.component.clone(), got: Digest::of(b"something else") };
+    let path = format!("{}/{}/mismatch", route::ARTIFACTS, scene.said.digest);
+    device.wire.post(&path, &said).await.status
+}
+
+// proves C3 (compared by a part of the devices)
+#[tokio::test]
+async fn a_device_that_is_offered_no_code_withdraws_none() {
+    let platform = Platform::start(Database::sqlite()).await;
+    let component = script::publish(&platform, 10).await;
+    let installation = script::install(&platform.msp().await, json!("all")).await;
+    let scene = Scene::around(platform, "works", &component).await;
+    scene.attest().await;
+    let mut facts = facts();
+    facts.0.insert(fact::SANDBOX_TARGET.to_owned(), Fact::Text(target().to_string()));
+    facts.0.insert(fact::SANDBOX_BUILD.to_owned(), Fact::Number(scene.said.build.number.into()));
+    let taker = HandDevice::enrol_with(&scene.bundle, facts).await;
+    taker.set_after(None).await;
+    assert_eq!(says_it_differs(&scene, &installation, &taker).await, 404, "its MSP did not opt in");
+    scene.msp.put("/api/v1/compiled-code", json!({ "accepted": true })).await.ok();
+    let older = HandDevice::enrol(&scene.bundle).await;
+    older.set_after(None).await;
+    assert_eq!(says_it_differs(&scene, &installation, &older).await, 404, "it says nothing of what it takes");
+    assert_eq!(scene.artifacts().await["state"], "attested");
+    assert_eq!(says_it_differs(&scene, &installation, &taker).await, 204);
+    assert_eq!(scene.artifacts().await["state"], "withdrawn");
 }
 
 #[tokio::test]

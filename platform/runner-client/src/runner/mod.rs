@@ -84,6 +84,11 @@ impl Runner {
         Ok(process)
     }
 
+    /// Ends the living process, and every run in it; whoever needs one next starts another.
+    pub(crate) async fn end(&self, reason: &str) {
+        self.current.lock().await.process.end(reason);
+    }
+
     /// Frees an artifact in the living process.
     pub(crate) async fn unload(&self, artifact: &str) {
         self.current.lock().await.process.unload(artifact);

@@ -124,6 +124,11 @@ impl Process {
         }
     }
 
+    /// Ends the process now, and every run in it.
+    pub(super) fn end(&self, reason: &str) {
+        self.shared.end(reason);
+    }
+
     /// Frees an artifact; runs that use it finish.
     pub(super) fn unload(&self, artifact: &str) {
         if locked(&self.shared.loaded).remove(artifact) {
@@ -205,7 +210,11 @@ async fn watch(
         reason = reading => reason,
         written = writing => written.err().unwrap_or_else(|| "nobody needs it any more".to_owned()),
         _ = life => "nobody needs it any more".to_owned(),
-        () = shared.kill.notified() => "it was ended".to_owned(),
+        () = shared.kill.notified() => {
+            // It is given no moment more.
+            let _ = child.start_kill();
+            "it was ended".to_owned()
+        }
     };
     // A process that ended by itself is given the moment in which the kernel says how.
     let status = match tokio::time::timeout(Duration::from_millis(200), child.wait()).await {

@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use fitment_domain::artifact::{Mismatch, Standing};
+use fitment_domain::artifact::Mismatch;
 use fitment_domain::bytes::Digest;
 use fitment_domain::signature::PublicKey;
 use fitment_domain::tenant::Scope;
@@ -19,20 +19,24 @@ fn not_found() -> Problem {
     Problem::not_found("compiled code in this device's set or orders")
 }
 
-/// What the device's own set, or an order that it holds, offers by this digest, and what is known of it now. Anything else is not there.
+/// What the device's own set, or an order that it holds, offers by this digest, and what is known of it now. Anything else is not
+/// there: not for whoever fetches, and not for whoever says that it differs.
 struct Offered {
     release: Release,
     publisher_key: PublicKey,
     artifact: Artifact,
+    offers: Offers,
 }
 
 impl Offered {
     async fn find(app: &App, peer: &Peer, digest: &str) -> Result<Self, Problem> {
         let digest = Digest::parse(digest).map_err(|_| not_found())?;
         let mut own = app.store.read(peer.scope()).await?;
+        let device = own.device(&peer.device).await?.ok_or_else(not_found)?;
         let items = set_of(app, &mut own, peer).await?.map(|set| set.items).unwrap_or_default();
         let ordered = own.ordered_releases(&peer.device).await?;
         drop(own);
+        let offers = Offers::to(app, &peer.tenant, &device).await?.ok_or_else(not_found)?;
         let mut tx = app.store.read(Scope::Platform).await?;
         let mut releases = Vec::new();
         for item in items.into_iter().filter(|item| item.artifact.is_some()) {
@@ -41,12 +45,13 @@ impl Offered {
         for id in &ordered {
             releases.extend(tx.release(id).await?);
         }
-        for release in releases {
-            let known = tx.artifacts(&release.id).await?.into_iter();
-            let mut attested = known.filter(|artifact| artifact.standing == Standing::Attested);
-            let Some(artifact) = attested.find(|artifact| artifact.digest == digest) else { continue };
+        for release in releases.into_iter().filter(Offers::may_be_of) {
+            let Some(artifact) = offers.attested(&mut tx, &release).await? else { continue };
+            if artifact.digest != digest {
+                continue;
+            }
             let publisher_key = tx.publisher_key_at(&release.publisher, release.uploaded).await?;
-            return Ok(Self { publisher_key: publisher_key.ok_or_else(not_found)?, release, artifact });
+            return Ok(Self { publisher_key: publisher_key.ok_or_else(not_found)?, release, artifact, offers });
         }
         Err(not_found())
     }
@@ -58,9 +63,7 @@ pub(super) async fn fetch(
     peer: Peer,
     Path(digest): Path<String>,
 ) -> Result<impl IntoResponse, Problem> {
-    let Offered { release, publisher_key, artifact } = Offered::find(&app, &peer, &digest).await?;
-    let device = app.store.read(peer.scope()).await?.device(&peer.device).await?.ok_or_else(not_found)?;
-    let offers = Offers::to(&app, &peer.tenant, &device).await?.ok_or_else(not_found)?;
+    let Offered { release, publisher_key, artifact, offers } = Offered::find(&app, &peer, &digest).await?;
     let code = app.store.objects().get(&artifact.digest).await?.ok_or_else(not_found)?;
     if let Err(error) = offers.judge(&app, publisher_key, &release.digest, &artifact, Some(&code)) {
         tracing::error!(release = %release.id, %error, "stored compiled code does not verify; it is not handed out");

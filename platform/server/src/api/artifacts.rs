@@ -211,7 +211,7 @@ pub async fn withdraw(
     Ok(Json(ArtifactList { artifacts: withdrawn }))
 }
 
-/// Forgets what is known of compiled code of a release: its publisher may attest it again.
+/// Forgets that compiled code of a release was withdrawn: its publisher may attest it again. What counts goes on counting.
 #[utoipa::path(delete, path = "/api/v1/releases/{publisher}/{name}/{version}/artifacts/{target}/withdrawal", tag = "compiled code",
     responses((status = 204), (status = 404)))]
 pub async fn allow_again(
@@ -224,11 +224,13 @@ pub async fn allow_again(
     let now = app.now();
     let mut tx = app.store.begin(Scope::Platform).await?;
     let known = tx.artifacts(&release.id).await?;
-    let withdrawn = known.iter().find(|a| a.target == target && a.standing == Standing::Withdrawn);
-    let artifact = withdrawn.ok_or_else(|| Problem::not_found("withdrawn code"))?;
-    tx.delete_artifacts(&release.id, target).await?;
-    let word = Word { release: &release, artifact, more: json!({}) };
-    word.log(&mut tx, operator.as_str(), "artifact.allow-again", now).await?;
+    if tx.delete_withdrawn_artifacts(&release.id, target).await? == 0 {
+        return Err(Problem::not_found("withdrawn code"));
+    }
+    for artifact in known.iter().filter(|a| a.target == target && a.standing == Standing::Withdrawn) {
+        let word = Word { release: &release, artifact, more: json!({}) };
+        word.log(&mut tx, operator.as_str(), "artifact.allow-again", now).await?;
+    }
     job::enqueue(&mut tx, JobKind::Reoffer, "platform", now).await?;
     tx.commit().await?;
     app.wake.notify_one();

@@ -13,6 +13,7 @@ use fitment_domain::signature::PublicKey;
 use fitment_runner_client::{Compared, ComponentRef, PrepareError, Sandbox, SandboxError};
 
 use crate::client::Client;
+use crate::comparisons::{Comparison, Comparisons};
 use crate::door::Admitted;
 use crate::problem::CallError;
 use crate::sandbox::LazySandbox;
@@ -49,6 +50,17 @@ pub struct Artifacts {
     turn: tokio::sync::Mutex<()>,
     /// Mismatches that the server was not told yet, by the artifact's digest.
     untold: Mutex<BTreeMap<Digest, Mismatch>>,
+    comparisons: Comparisons,
+}
+
+/// Says what runs in the place of compiling, and what comparing it came to.
+fn words(said: &ArtifactStatement, comparison: Option<&Comparison>) -> String {
+    let taken = format!("compiled by its publisher and the marketplace (build {})", said.build.number);
+    match comparison {
+        Some(Comparison::Differs(got)) => format!("compiled here: {}", Obstacle::Differs(got.clone())),
+        Some(Comparison::Failed(why)) => format!("{taken}; taken, not compared: {why}"),
+        None | Some(Comparison::UnderWay | Comparison::Equal) => taken,
+    }
 }
 
 impl Artifacts {
@@ -71,6 +83,7 @@ impl Artifacts {
             secret,
             turn: tokio::sync::Mutex::default(),
             untold: Mutex::default(),
+            comparisons: Comparisons::default(),
         }
     }
 
@@ -82,15 +95,14 @@ impl Artifacts {
             return;
         };
         let _turn = self.turn.lock().await;
-        let words = match self.adopt(item, &admitted.component, offer).await {
-            Ok(said) => format!("compiled by its publisher and the marketplace (build {})", said.build.number),
+        match self.adopt(item, &admitted.component, offer).await {
+            Ok(said) => self.comparisons.show(&said.digest, |now| self.board.code(&item.digest, &words(&said, now))),
             Err(why) => {
                 tracing::warn!(accessory = %item.accessory, %why, "offered code is not used; this device compiles");
                 self.compile_here(&item.digest).await;
-                format!("compiled here: {why}")
+                self.board.code(&item.digest, &format!("compiled here: {why}"));
             }
-        };
-        self.board.code(&item.digest, &words);
+        }
     }
 
     /// Drops what was adopted of a component, if anything was.
@@ -123,16 +135,25 @@ impl Artifacts {
             self.remember(&said, got.clone());
             return Err(Obstacle::Differs(got));
         }
+        self.differs_not(&said)?;
         let code = match sandbox.adopted(&component.digest, &said.digest).await {
             Some(code) => code,
             None => self.client.artifact(&said.digest).await?,
         };
         artifact::judge(&offer.statement, &wanted, Some(&code))?;
         sandbox.adopt(component, &said.digest, code).await?;
-        if compared.is_none() && artifact::is_sampled(&self.secret, &said.digest) {
+        // Whoever found that it differs while it was loaded dropped what was in use before.
+        self.differs_not(&said)?;
+        let looks = compared.is_none() && artifact::is_sampled(&self.secret, &said.digest);
+        if looks && self.comparisons.begin(&said.digest) {
             tokio::spawn(Arc::clone(self).compare(sandbox.clone(), component.clone(), said.clone()));
         }
         Ok(said)
+    }
+
+    /// Refuses what differed in this life of the agent, whether or not the disk has kept a note of that.
+    fn differs_not(&self, said: &ArtifactStatement) -> Result<(), Obstacle> {
+        self.comparisons.differing(&said.digest).map_or(Ok(()), |got| Err(Obstacle::Differs(got)))
     }
 
     /// Compiles too, and compares. The compiler takes a low priority by itself; the item runs meanwhile.
@@ -141,18 +162,24 @@ impl Artifacts {
             Ok(code) => Digest::of(&code),
             Err(error) => {
                 tracing::warn!(component = %component.digest, %error, "this device was to compare offered code, and cannot compile");
+                let failed = Comparison::Failed(error.to_string());
+                let show = |now: Option<&Comparison>| self.board.code_again(&component.digest, &words(&said, now));
+                self.comparisons.end(&said.digest, failed, show);
                 return;
             }
         };
         if got == said.digest {
             tracing::info!(component = %component.digest, artifact = %said.digest, "offered code is what this device compiles too");
+            self.comparisons.end(&said.digest, Comparison::Equal, |_| {});
             sandbox.note(&component.digest, &said.digest, &Compared::Equal).await;
             return;
         }
         tracing::error!(component = %component.digest, artifact = %said.digest, %got, "offered code is not what this device compiles");
-        sandbox.note(&component.digest, &said.digest, &Compared::Differs(got.clone())).await;
+        // In memory first: who adopts it at this moment asks once more after that.
+        let show = |now: Option<&Comparison>| self.board.code(&component.digest, &words(&said, now));
+        self.comparisons.end(&said.digest, Comparison::Differs(got.clone()), show);
         sandbox.compile_here(&component.digest).await;
-        self.board.code(&component.digest, &format!("compiled here: {}", Obstacle::Differs(got.clone())));
+        sandbox.note(&component.digest, &said.digest, &Compared::Differs(got.clone())).await;
         self.remember(&said, got);
         self.tell().await;
     }

@@ -27,6 +27,7 @@ pub mod renewal;
 
 pub mod artifacts;
 pub mod cache;
+pub mod comparisons;
 pub mod door;
 pub mod instructions;
 pub mod roster;

@@ -190,6 +190,14 @@ impl Board {
         });
     }
 
+    /// Says it in other words, where anything is said of it.
+    pub fn code_again(&self, component: &Digest, words: &str) {
+        self.update(|status| {
+            let of_it = status.items.iter_mut().filter(|item| item.digest == component.as_str());
+            of_it.filter(|item| item.code.is_some()).for_each(|item| item.code = Some(words.to_owned()));
+        });
+    }
+
     fn write(&self, folder: &StateFolder) {
         let mut status = self.0.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
         status.updated = clock::now();

@@ -56,7 +56,7 @@ impl Tx {
     /// Asks for work. If the same work waits already, it happens once, at the earlier of the two times.
     pub async fn enqueue(&mut self, id: &JobId, kind: &str, subject: &str, due: UnixMs) -> Result<()> {
         let owner = self.owner().to_owned();
-        self.enqueue_job(&owner, id, (kind, subject), due, None).await
+        self.enqueue_job(&owner, id, (kind, subject), due, (None, false)).await
     }
 
     /// Asks for work that shares something with other work: of one lane only one piece runs at a time.
@@ -69,7 +69,21 @@ impl Tx {
         lane: &str,
     ) -> Result<()> {
         let owner = self.owner().to_owned();
-        self.enqueue_job(&owner, id, (kind, subject), due, Some(lane)).await
+        self.enqueue_job(&owner, id, (kind, subject), due, (Some(lane), false)).await
+    }
+
+    /// Asks for work in a lane, behind what waits there: what is asked for again while it runs is due at this time and not at the one
+    /// that it had, which was the earliest of its lane.
+    pub async fn enqueue_behind(
+        &mut self,
+        id: &JobId,
+        kind: &str,
+        subject: &str,
+        due: UnixMs,
+        lane: &str,
+    ) -> Result<()> {
+        let owner = self.owner().to_owned();
+        self.enqueue_job(&owner, id, (kind, subject), due, (Some(lane), true)).await
     }
 
     async fn enqueue_job(
@@ -78,14 +92,15 @@ impl Tx {
         id: &JobId,
         (kind, subject): (&str, &str),
         due: UnixMs,
-        lane: Option<&str>,
+        (lane, behind): (Option<&str>, bool),
     ) -> Result<()> {
         let sql = "insert into jobs (id, owner, kind, subject, due, generation, attempts, lane) \
                    values ($1, $2, $3, $4, $5, 1, 0, $6) \
                    on conflict (owner, kind, subject) do update set generation = jobs.generation + 1, lane = excluded.lane, \
-                   due = case when excluded.due < jobs.due then excluded.due else jobs.due end";
+                   due = case when $7 = 1 and jobs.leased_until is not null then excluded.due \
+                   when excluded.due < jobs.due then excluded.due else jobs.due end";
         let statement = query(sql).bind(id.as_str()).bind(owner).bind(kind).bind(subject);
-        self.execute(statement.bind(due.0).bind(lane)).await?;
+        self.execute(statement.bind(due.0).bind(lane).bind(i64::from(behind))).await?;
         Ok(())
     }
 

@@ -158,3 +158,32 @@ pub(crate) async fn what_was_asked_for_meanwhile_is_not_put_off(database: &Datab
     assert!(tx.retry_job(&again.id, UnixMs(200), again.generation, UnixMs(5_000), "away").await.unwrap());
     assert_eq!(tx.next_due(true).await.unwrap(), Some(UnixMs(5_000)), "nobody asked meanwhile");
 }
+
+pub(crate) async fn work_that_is_asked_for_behind_comes_after_what_waits_in_its_lane(database: &Database) {
+    let store = database.open().await;
+    let behind = async |subject: &str, due: i64| {
+        let mut tx = store.begin(Scope::Platform).await.unwrap();
+        tx.enqueue_behind(&id(), "compile", subject, UnixMs(due), "compile").await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    behind("greedy", 30).await;
+    behind("greedy", 10).await;
+    behind("patient", 20).await;
+    let running = claim(&store, 25, 100).await;
+    assert_eq!(
+        (running.subject.as_str(), running.due),
+        ("greedy", UnixMs(10)),
+        "what waits is due at the earlier time"
+    );
+    behind("greedy", 26).await;
+    let mut tx = store.begin(Scope::Platform).await.unwrap();
+    assert!(tx.finish_job(&running.id, UnixMs(100), running.generation).await.unwrap());
+    tx.commit().await.unwrap();
+    for (subject, now) in [("patient", 30), ("greedy", 31)] {
+        let next = claim(&store, now, 100).await;
+        assert_eq!(next.subject, subject);
+        let mut tx = store.begin(Scope::Platform).await.unwrap();
+        assert!(tx.finish_job(&next.id, UnixMs(100), next.generation).await.unwrap());
+        tx.commit().await.unwrap();
+    }
+}

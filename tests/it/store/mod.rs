@@ -38,7 +38,7 @@ macro_rules! scenarios {
             tickets: numbers_are_given_once, what_may_have_been_delivered_is_looked_for, an_alert_has_one_open_ticket, everything_reads_back, no_change_is_lost;
             lists: what_is_open_is_not_hidden_by_what_came_after, what_is_bad_comes_first,
                 an_accessory_is_not_hidden_by_the_uploads_of_another;
-            jobs: the_same_work_waits_once, work_asked_for_while_it_runs_runs_again, a_lease_runs_out, a_worker_that_lost_its_lease_touches_nothing, what_was_asked_for_meanwhile_is_not_put_off;
+            jobs: the_same_work_waits_once, work_asked_for_while_it_runs_runs_again, a_lease_runs_out, a_worker_that_lost_its_lease_touches_nothing, what_was_asked_for_meanwhile_is_not_put_off, work_that_is_asked_for_behind_comes_after_what_waits_in_its_lane;
             sync: what_is_agreed_reads_back, a_ticket_is_found_by_every_id_that_it_had, a_note_from_there_is_kept_once,
                 of_a_lane_one_piece_of_work_runs_at_a_time;
             audit: the_chain_holds_and_shows_an_edit, pages_lead_from_the_newest_entry_to_the_first, a_tail_that_was_cut_off_shows

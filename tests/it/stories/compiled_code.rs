@@ -234,6 +234,18 @@ async fn a_device_that_compiles_something_else_has_the_code_withdrawn_everywhere
     assert_eq!(answer["artifacts"][0]["reason"], "another look is wanted");
 }
 
+// proves C3 (compared by a part of the devices)
+#[tokio::test]
+async fn a_device_that_was_to_compare_and_cannot_says_so() {
+    let scene = Scene::new().await;
+    scene.attest().await;
+    scene.msp.put("/api/v1/compiled-code", json!({ "accepted": true })).await.ok();
+    let device = scene.device_that_cannot_compare("weak");
+    let words = "compiled by its publisher and the marketplace (build 1); taken, not compared: ";
+    device.agent.until_status(words, |status| runs(status) && code(status).starts_with(words)).await;
+    assert_eq!(scene.artifacts().await["state"], "attested");
+}
+
 fn item_device(status: &Value) -> String {
     status["device"].as_str().unwrap().to_owned()
 }
@@ -252,6 +264,9 @@ async fn the_marketplace_signs_only_what_it_compiled_itself() {
     assert!(reason.contains(lie.digest.as_str()) && reason.contains(scene.said.digest.as_str()), "{reason}");
     let log = operator.get("/api/v1/audit").await.ok().to_string();
     assert!(log.contains("artifact.refuse") && log.contains(lie.digest.as_str()), "{log}");
+
+    let again = scene.put(&scene.sign(&lie)).await;
+    assert_eq!((again.status, again.code()), (409, "refused"), "it is not compiled once more so soon");
 
     // What is about something else, or by somebody else, does not even come so far.
     let other = Packing::of("load").signed_by(&scene.platform.publisher_key);

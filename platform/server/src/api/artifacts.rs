@@ -4,8 +4,10 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use fitment_domain::artifact::{self, BadArtifact, Standing, Target, Wanted};
+use fitment_domain::bytes::Digest;
 use fitment_domain::signature::Envelope;
 use fitment_domain::tenant::{Action, Scope};
+use fitment_domain::time::UnixMs;
 use fitment_store::{Artifact, Release};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -92,11 +94,34 @@ pub async fn list(
     Ok(Json(ArtifactList { artifacts: found.iter().map(view).collect() }))
 }
 
+/// How long a publisher waits before it says once more what was refused.
+const REFUSED_MS: u64 = 10 * 60 * 1_000;
+
+/// Returns whether what a publisher says is compared from now on; false if that very code waits for it already.
+fn is_new(known: &Artifact, digest: &Digest, now: UnixMs) -> Result<bool, Problem> {
+    if !known.standing.may_be_said_again() {
+        return Err(settled(known));
+    }
+    if known.digest != *digest || known.standing == Standing::Waiting {
+        return Ok(known.digest != *digest);
+    }
+    match REFUSED_MS.saturating_sub(now.since_ms(known.changed)) {
+        0 => Ok(true),
+        wait_ms => Err(Problem::conflict(
+            "refused",
+            format!(
+                "the code with this digest was refused: attest what this release compiles to, or this once more in {} s",
+                wait_ms.div_ceil(1_000)
+            ),
+        )),
+    }
+}
+
 /// Takes a publisher's word about what its release compiles to: a DSSE envelope of a statement about an artifact, signed by the key
 /// that signed the release. The marketplace compiles for itself, and countersigns only if it gets the same bytes.
 #[utoipa::path(put, path = "/api/v1/releases/{publisher}/{name}/{version}/artifacts/{target}", tag = "compiled code",
     request_body = serde_json::Value, responses((status = 202, body = ArtifactView),
-    (status = 409, description = "not-supported, does-not-verify, attested or withdrawn"), (status = 422, description = "invalid")))]
+    (status = 409, description = "not-supported, does-not-verify, attested, refused or withdrawn"), (status = 422, description = "invalid")))]
 pub async fn attest(
     State(app): State<Shared>,
     publisher: Publisher,
@@ -125,8 +150,10 @@ pub async fn attest(
     };
     let said = artifact::judge(&statement, &wanted, None).map_err(|bad| unfit(&bad))?;
     let known = tx.artifact(&release.id, target, said.build.number).await?;
-    if let Some(known) = known.filter(|known| !known.standing.may_be_said_again()) {
-        return Err(settled(&known));
+    if let Some(known) = known
+        && !is_new(&known, &said.digest, now)?
+    {
+        return Ok((StatusCode::ACCEPTED, Json(view(&known))));
     }
     let artifact = Artifact {
         release: release.id.clone(),
@@ -264,4 +291,40 @@ pub async fn decide_minimum(
     tx.commit().await?;
     app.wake.notify_one();
     Ok(Json(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use fitment_domain::artifact::ARTIFACT_TYPE;
+    use fitment_domain::id::ReleaseId;
+
+    use super::*;
+
+    #[test]
+    fn what_waits_or_was_just_refused_is_not_compiled_once_more() {
+        let digest = Digest::of(b"code");
+        let key = ed25519_dalek::SigningKey::from_bytes(&[1; 32]);
+        let known = |standing| Artifact {
+            release: ReleaseId::from_random([1; 16]),
+            target: Target::X86V2Linux,
+            build: 1,
+            digest: digest.clone(),
+            statement: Envelope::sign(ARTIFACT_TYPE, &"said", &key).unwrap(),
+            standing,
+            reason: None,
+            changed: UnixMs(1_000_000),
+        };
+        let of = |standing, digest: &Digest, after_ms| {
+            let new = is_new(&known(standing), digest, UnixMs(1_000_000).plus_ms(after_ms));
+            new.map_err(|problem| problem.code())
+        };
+        let other = Digest::of(b"other");
+        assert_eq!(of(Standing::Waiting, &digest, REFUSED_MS), Ok(false));
+        assert_eq!(of(Standing::Waiting, &other, 0), Ok(true));
+        assert_eq!(of(Standing::Refused, &digest, REFUSED_MS - 1), Err("refused"));
+        assert_eq!(of(Standing::Refused, &digest, REFUSED_MS), Ok(true));
+        assert_eq!(of(Standing::Refused, &other, 0), Ok(true));
+        assert_eq!(of(Standing::Attested, &other, REFUSED_MS), Err("attested"));
+        assert_eq!(of(Standing::Withdrawn, &other, REFUSED_MS), Err("withdrawn"));
+    }
 }

@@ -68,8 +68,9 @@ async fn decide(
 ) -> Result<Next, JobError> {
     let now = app.now();
     let mut tx = app.store.begin(Scope::Platform).await?;
-    // Attested anew, or withdrawn, while it compiled.
-    if waiting(app, &mut tx, &release.id, compared.target).await?.as_ref() != Some(&compared) {
+    // Something else was attested, or it was withdrawn, while it compiled.
+    let known = waiting(app, &mut tx, &release.id, compared.target).await?;
+    if known.is_none_or(|known| known.statement != compared.statement) {
         job::compile(&mut tx, &release.id, compared.target, now).await?;
         tx.commit().await?;
         return Ok(Next::Done);

@@ -154,6 +154,11 @@ impl Scene {
         self.start(name, |sampled| sampled, "case \"$1\" in compile-for) \"$0.real\" \"$@\"; printf x; exit;; esac")
     }
 
+    /// Starts a device that is to compare, and whose compiler makes nothing for others.
+    pub(super) fn device_that_cannot_compare(&self, name: &str) -> Device {
+        self.start(name, |sampled| sampled, "case \"$1\" in compile-for) exit 3;; esac")
+    }
+
     fn start(&self, name: &str, wanted: impl Fn(bool) -> bool, first: &str) -> Device {
         let scratch = self.platform.scratch();
         // Whether it compares is drawn with a secret of its own.

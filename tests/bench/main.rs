@@ -4,6 +4,7 @@
 
 mod bare;
 mod compile;
+mod checks;
 mod figures;
 mod forks;
 #[path = "../it/hostile/guest.rs"]
@@ -60,6 +61,16 @@ enum Figure {
         #[arg(long, default_value_t = 5)]
         times: usize,
     },
+    /// Scheduled checks of an agent, on whatever processors this process may use
+    #[command(hide = true)]
+    Checks {
+        /// The accessory that looks
+        #[arg(long)]
+        component: PathBuf,
+        /// Folder of fitment-runner and fitment-compiler
+        #[arg(long)]
+        programs: PathBuf,
+    },
     /// From the start of a server on SQLite until it is ready
     Start {
         /// The server program
@@ -83,6 +94,7 @@ fn main() -> ExitCode {
     let measured = match Arguments::parse().figure {
         Figure::Sandbox { accessories, programs, rounds } => sandbox::measure(&accessories, programs, rounds.max(1)),
         Figure::Compile { component, programs, times } => compile::measure(&programs, &component, times.max(1)),
+        Figure::Checks { component, programs } => checks::here(&component, programs),
         Figure::Start { server, folders } => start::measure(&server, folders.max(1)),
         Figure::Series { devices, minutes } => series::measure(devices.max(1), minutes.max(1)),
     };

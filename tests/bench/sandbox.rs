@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::Failure;
 use crate::bare::Bare;
 use crate::figures::{Sorted, cores, machine, number, us};
-use crate::{forks, neighbours};
+use crate::{checks, forks, neighbours};
 
 /// Runs in a block, one after the other.
 const BLOCK: usize = 100;
@@ -43,7 +43,7 @@ pub(crate) fn measure(accessories: &Path, programs: Option<PathBuf>, rounds: usi
     std::fs::write(&file, &component)?;
     let mut bare = Bare::start(&programs.join("fitment-bare"), &file, CONFIG)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
-    let client = runtime.block_on(Client::start(programs, folder.path().join("cache"), &component))?;
+    let client = runtime.block_on(Client::start(programs.clone(), folder.path().join("cache"), &component))?;
 
     println!("load, configuration {CONFIG}, on {}", machine());
     runtime.block_on(client.clone().one_at_a_time(WARM_UP_RUNS))?;
@@ -66,9 +66,12 @@ pub(crate) fn measure(accessories: &Path, programs: Option<PathBuf>, rounds: usi
     println!("  {:.0} times a fresh run of load", forks.median() / fresh);
     figures["fork_us_median"] = number(forks.median());
     figures["fork_vs_fresh_run"] = number(forks.median() / fresh);
+    let checks = checks::measure(&file, &programs)?;
     let beside = runtime.block_on(neighbours::measure(&client.sandbox, &client.component, &client.spec))?;
-    if let (Some(figures), Value::Object(beside)) = (figures.as_object_mut(), beside) {
-        figures.extend(beside);
+    for more in [checks, beside] {
+        if let (Some(figures), Value::Object(more)) = (figures.as_object_mut(), more) {
+            figures.extend(more);
+        }
     }
     Ok(figures)
 }
@@ -113,6 +116,7 @@ impl Client {
             facts: fitment_device::facts::read(env!("CARGO_PKG_VERSION")),
             now: UnixMs(0),
             state: Default::default(),
+            warm: None,
         };
         let sandbox = Sandbox::start(SandboxConfig { programs_dir, cache_dir, mac_key: [7; 32] }).await?;
         let component = ComponentRef { digest: package.digest, bytes: bytes.into() };

@@ -351,6 +351,7 @@ impl Orders {
             facts: self.tools.facts.to_list(),
             now: clock::now(),
             state: self.tools.memory.recall(&item.installation, &item.grants),
+            warm: None,
         };
         let place = match self.tools.guard.enter(item).await {
             Ok(place) => place,

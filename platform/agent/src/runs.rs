@@ -147,6 +147,7 @@ impl Runs {
             budget: item.budget.clone(),
             facts: self.facts.clone(),
             now: started,
+            warm: item.warm.then(|| item.installation.to_string()),
         };
         let report = sandbox.run(&admitted.component, spec, Arc::new(self.outside.of(admitted))).await;
         self.guard.left(item, place, &report).await;

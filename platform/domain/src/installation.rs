@@ -78,6 +78,8 @@ pub struct Installation {
     #[serde(default)]
     pub budget: BudgetAsked,
     pub installed: UnixMs,
+    /// Whether its instances are kept between runs.
+    pub warm: bool,
 }
 
 /// Why a consent is refused.

@@ -77,6 +77,9 @@ pub struct Item {
     /// code would refuse a set that offers any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact: Option<Offer>,
+    /// Its instance is kept between runs, as the MSP chose.
+    #[serde(default, skip_serializing_if = "crate::manifest::is_false")]
+    pub warm: bool,
 }
 
 impl Item {

@@ -342,7 +342,7 @@ fn asked(entry: &PermissionAsked) -> Result<(Permission, Scope), BadManifest> {
     }
 }
 
-fn is_false(flag: &bool) -> bool {
+pub(crate) fn is_false(flag: &bool) -> bool {
     !flag
 }
 

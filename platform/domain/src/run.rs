@@ -73,6 +73,8 @@ pub struct RunRequest {
     pub state: State,
     /// Answers in the place of the device: only a runner that was started for it takes them.
     pub simulated: Option<Simulation>,
+    /// The installation whose instance may be kept after the run, for its next one. Nothing: a fresh instance, gone afterwards.
+    pub warm: Option<String>,
 }
 
 /// What the supervisor tells the runner.

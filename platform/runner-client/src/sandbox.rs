@@ -77,6 +77,8 @@ pub struct RunSpec {
     pub now: UnixMs,
     /// What earlier runs of this installation left on this device.
     pub state: State,
+    /// The installation whose instance is kept for its next run, where an MSP chose that; nothing means a fresh one.
+    pub warm: Option<String>,
 }
 
 /// Inspects, compiles and runs components in processes of their own. Cheap to clone; the last clone ends them.
@@ -230,6 +232,7 @@ impl Sandbox {
             now: spec.now,
             state: spec.state,
             simulated,
+            warm: spec.warm,
         };
         process.run(request, host).await
     }

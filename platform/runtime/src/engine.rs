@@ -21,12 +21,17 @@ pub const WASMTIME: &str = "48.0.8";
 pub const CONFIGURATION: u32 = 1;
 /// How many runs one runner takes at a time; the pool is cut to it.
 pub const CONCURRENT_RUNS_MAX: u32 = 64;
+/// Instances that one runner keeps warm at a time; each holds a place of the pool.
+pub const KEPT_MAX: u32 = 8;
 /// The time between two looks at the budget of a guest that computes, and the most that it keeps those beside it waiting.
 pub const EPOCH_TICK: Duration = Duration::from_millis(2);
 /// The epoch stands still when nothing ran for so many ticks: an idle device is not woken.
 const IDLE_TICKS: u32 = 500;
 /// The sleeping thread looks so often whether its engine is still there.
 const ASLEEP_MAX: Duration = Duration::from_secs(60);
+
+/// Instances that may be kept besides those that run.
+const INSTANCES_MAX: u32 = CONCURRENT_RUNS_MAX + KEPT_MAX;
 
 /// Core instances and tables that one component may bring: Python brings 38 and 14, Rust 3 and 2.
 const CORE_INSTANCES_PER_RUN: u32 = 40;
@@ -74,11 +79,11 @@ fn pool() -> PoolingAllocationConfig {
     let ceiling = Budget::ceiling();
     let elements = usize::try_from(ceiling.table_elements_max).unwrap_or(usize::MAX);
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(CONCURRENT_RUNS_MAX)
-        .total_stacks(CONCURRENT_RUNS_MAX)
-        .total_core_instances(CONCURRENT_RUNS_MAX * CORE_INSTANCES_PER_RUN)
-        .total_memories(CONCURRENT_RUNS_MAX * MEMORIES_PER_RUN)
-        .total_tables(CONCURRENT_RUNS_MAX * TABLES_PER_RUN)
+    pool.total_component_instances(INSTANCES_MAX)
+        .total_stacks(INSTANCES_MAX)
+        .total_core_instances(INSTANCES_MAX * CORE_INSTANCES_PER_RUN)
+        .total_memories(INSTANCES_MAX * MEMORIES_PER_RUN)
+        .total_tables(INSTANCES_MAX * TABLES_PER_RUN)
         .max_memories_per_component(MEMORIES_PER_RUN)
         .max_tables_per_component(TABLES_PER_RUN)
         .max_core_instances_per_component(CORE_INSTANCES_PER_RUN)

@@ -36,6 +36,8 @@ mod stubs;
 #[cfg(feature = "runner")]
 pub mod supervisor;
 #[cfg(feature = "runner")]
+pub mod warm;
+#[cfg(feature = "runner")]
 mod wasi;
 #[cfg(feature = "runner")]
 pub mod world;

@@ -37,6 +37,16 @@ impl Limiter {
         }
     }
 
+    /// Returns what the store holds now.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.memory_bytes
+    }
+
+    /// Forgets the refusals of an earlier run.
+    pub(crate) fn forget_denied(&mut self) {
+        self.denied = None;
+    }
+
     pub(crate) fn memory_bytes_peak(&self) -> u64 {
         self.memory_bytes_peak
     }

@@ -1,7 +1,7 @@
 //! One run: a fresh store under a budget, one call, and the truth about what it cost.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fitment_domain::budget::Budget;
 use fitment_domain::run::{End, Invocation, LogLine, RunReport, RunRequest, encode_frame};
@@ -11,7 +11,8 @@ use crate::lanes::Long;
 use crate::meter::metered;
 use crate::state::{Exhaustion, RunState};
 use crate::supervisor::Supervisor;
-use crate::world::Guest;
+use crate::warm::{Kept, Sameness, Warm};
+use crate::world::{Guest, Instance};
 
 const TRAP_BYTES_MAX: usize = 4096;
 /// What a panic says leaves room for where it was.
@@ -19,13 +20,14 @@ const SAID_CHARS_MAX: usize = 1000;
 /// Nanoseconds on the processor after which a run is one of the long ones.
 const LONG_NS: u64 = 1_000_000;
 
-/// Runs to the end, whatever that is.
+/// Runs to the end, whatever that is: in a fresh instance, or in one that was kept where the request asks for that.
 pub async fn run(
     engine: Engine,
     linked: Result<Arc<dyn Guest>, String>,
     request: RunRequest,
     supervisor: Supervisor,
     long: Long,
+    warm: Warm,
 ) -> RunReport {
     let number = request.run;
     let linked = match linked {
@@ -34,33 +36,49 @@ pub async fn run(
     };
     let invocation = request.invocation.clone();
     let budget = request.budget.clone();
+    let same = Sameness::of(&request);
+    let before = same.as_ref().and_then(|same| warm.take(same, &linked));
     let state = RunState::new(request, supervisor);
     let meter = Arc::clone(&state.meter);
-    let mut store = match Store::try_new(&engine, state) {
-        Ok(store) => store,
-        Err(error) => return unstarted(number, End::RunnerLost(text(&error))),
+    let mut kept = match before {
+        Some(mut kept) => {
+            kept.store.data_mut().begin_again(state);
+            kept
+        }
+        None => match Store::try_new(&engine, state) {
+            Ok(store) => Kept { store, instance: None, linked, calls: 0, made: Instant::now() },
+            Err(error) => return unstarted(number, End::RunnerLost(text(&error))),
+        },
     };
+    kept.calls += 1;
+    let Kept { store, instance, linked, .. } = &mut kept;
     let wall = Duration::from_millis(budget.wall_ms_max);
-    let ended =
-        tokio::time::timeout(wall, metered(meter, start(&mut store, linked.as_ref(), invocation, &budget, long))).await;
+    let call = start(store, linked.as_ref(), instance, invocation, &budget, long);
+    let ended = tokio::time::timeout(wall, metered(meter, call)).await;
     let end = match ended {
         Err(_elapsed) => End::Exhausted("wall_ms_max".to_owned()),
         Ok(Err(panic)) => End::RunnerLost(format!("the host panicked: {panic}")),
-        Ok(Ok(Err(error))) => failed(&error, store.data()),
+        Ok(Ok(Err(error))) => failed(&error, kept.store.data()),
         Ok(Ok(Ok(end))) => end,
     };
-    report(number, end, &mut store)
+    let report = report(number, end, &mut kept.store);
+    // After anything but a proper answer nobody knows what state it is in.
+    if let (Some(same), Some(_), End::Returned(_)) = (same, &kept.instance, &report.end) {
+        warm.keep(same, kept);
+    }
+    report
 }
 
 async fn start(
     store: &mut Store<RunState>,
     linked: &dyn Guest,
+    instance: &mut Option<Instance>,
     invocation: Invocation,
     budget: &Budget,
     long: Long,
 ) -> wasmtime::Result<End> {
     bound(store, budget, long)?;
-    linked.call(store, invocation).await
+    linked.call(store, instance, invocation).await
 }
 
 /// Sets every bound that wasmtime keeps for us.

@@ -72,6 +72,13 @@ impl RunState {
         }
     }
 
+    /// Turns to the next run of an instance that was kept: all is new but what the instance holds.
+    pub(crate) fn begin_again(&mut self, mut next: Self) {
+        std::mem::swap(&mut self.limiter, &mut next.limiter);
+        next.limiter.forget_denied();
+        *self = next;
+    }
+
     /// Counts one call into the host; beyond the budget it ends the run.
     pub(crate) fn host_call(&mut self) -> wasmtime::Result<()> {
         self.usage.host_calls += 1;

@@ -181,6 +181,7 @@ pub async fn call(app: &App, opened: &Opened, call: Call) -> Result<Answer, Conn
         facts: Vec::new(),
         now: app.now(),
         state: State::new(),
+        warm: None,
     };
     let RunReport { end, log, .. } = app.sandbox.run(&opened.component, spec, opened.host.clone()).await;
     for line in log {

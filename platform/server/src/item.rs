@@ -10,10 +10,14 @@ use fitment_domain::matching::{Class, Mismatch, device_mismatches, platform_mism
 use fitment_domain::reach::bind_config;
 use fitment_domain::release::Publication;
 use fitment_store::Release;
+use semver::Version;
 
 use crate::app::App;
 use crate::door::{self, Refused};
 use crate::limits::Limits;
+
+/// The first version of the agent that keeps instances.
+const WARM_SINCE: Version = Version::new(0, 1, 1);
 
 /// Returns every reason why a release does not run on a device now; empty if it does.
 pub fn mismatches(app: &App, device: &Device, release: &Release) -> Vec<Mismatch> {
@@ -83,5 +87,7 @@ pub async fn make(
         grants: verdict.judgement.grants,
         budget,
         artifact: None,
+        // An agent that does not know of it would not read the set at all.
+        warm: installation.warm && device.agent_is_at_least(&WARM_SINCE),
     }))
 }

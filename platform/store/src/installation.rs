@@ -14,7 +14,7 @@ use crate::{Result, Tx};
 
 macro_rules! columns {
     () => {
-        "id, release_id, accessory, version, target, config, interval_s, grants, installed, budget"
+        "id, release_id, accessory, version, target, config, interval_s, grants, installed, budget, warm"
     };
 }
 
@@ -30,6 +30,7 @@ fn installation(row: &Row<'_>) -> Result<Installation> {
         grants: row.json("grants")?,
         installed: row.time("installed")?,
         // A column that older versions did not have.
+        warm: row.int_opt("warm")? == Some(1),
         budget: row.text_opt("budget")?.map_or_else(|| Ok(BudgetAsked::default()), |_| row.json("budget"))?,
     })
 }
@@ -43,7 +44,7 @@ impl Tx {
         let sql = concat!(
             "insert into installations (tenant_id, ",
             columns!(),
-            ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+            ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
         );
         let statement = query(sql)
             .bind(tenant.as_str())
@@ -56,7 +57,8 @@ impl Tx {
             .bind(installation.interval_s.cast_signed())
             .bind(grants)
             .bind(installation.installed.0)
-            .bind(to_json(&installation.budget)?);
+            .bind(to_json(&installation.budget)?)
+            .bind(i64::from(installation.warm));
         self.execute(statement).await?;
         Ok(())
     }
@@ -67,7 +69,7 @@ impl Tx {
         let (target, config) = (to_json(&installation.target)?, to_json(&installation.config)?);
         let grants = to_json(&installation.grants)?;
         let sql = "update installations set release_id = $3, version = $4, target = $5, config = $6, interval_s = $7, \
-                   grants = $8, budget = $9 where tenant_id = $1 and id = $2 and removed is null";
+                   grants = $8, budget = $9, warm = $10 where tenant_id = $1 and id = $2 and removed is null";
         let statement = query(sql)
             .bind(tenant.as_str())
             .bind(installation.id.as_str())
@@ -77,7 +79,8 @@ impl Tx {
             .bind(config)
             .bind(installation.interval_s.cast_signed())
             .bind(grants)
-            .bind(to_json(&installation.budget)?);
+            .bind(to_json(&installation.budget)?)
+            .bind(i64::from(installation.warm));
         Ok(self.execute(statement).await? > 0)
     }
 

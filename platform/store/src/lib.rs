@@ -95,6 +95,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (14, "costs", include_str!("../migrations/0014_costs.sql")),
     (15, "ceilings", include_str!("../migrations/0015_ceilings.sql")),
     (16, "artifacts", include_str!("../migrations/0016_artifacts.sql")),
+    (18, "warm", include_str!("../migrations/0018_warm.sql")),
 ];
 
 /// The store. Clones share their connections.

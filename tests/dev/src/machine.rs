@@ -24,6 +24,8 @@ pub(crate) enum Thing {
     Devices,
     Chromium,
     CargoDeny,
+    /// What checks are made with today: the peer of a measurement.
+    Plugins,
 }
 
 impl Thing {
@@ -36,6 +38,7 @@ impl Thing {
             Self::Devices => "devices to test on",
             Self::Chromium => "Chromium",
             Self::CargoDeny => "cargo-deny",
+            Self::Plugins => "monitoring-plugins",
         }
     }
 }
@@ -64,6 +67,7 @@ pub(crate) fn prepare(steps: &mut Steps, workspace: &Workspace, things: &[Thing]
             Thing::Devices => devices(workspace, reporter),
             Thing::Chromium => chromium(workspace, reporter),
             Thing::CargoDeny => deny::ensure(workspace, reporter),
+            Thing::Plugins => plugins(workspace, reporter),
         });
         match outcome {
             Ok(()) => {}
@@ -227,6 +231,11 @@ fn chromium(workspace: &Workspace, reporter: &mut Reporter) -> Result<String> {
     }
     apt(workspace, &["chromium", "chromium-driver"], "Chromium and its driver are missing", reporter)?;
     driver().context("chromium-driver is installed, yet chromedriver is not to be found")
+}
+
+fn plugins(workspace: &Workspace, reporter: &mut Reporter) -> Result<String> {
+    apt(workspace, &["monitoring-plugins-basic"], "monitoring-plugins are missing", reporter)?;
+    Ok("there".to_owned())
 }
 
 fn apt(workspace: &Workspace, packages: &[&str], why: &str, reporter: &mut Reporter) -> Result<()> {

@@ -82,6 +82,7 @@ pub(crate) fn command(workspace: &Workspace, arguments: &Arguments) -> Result<()
     match &arguments.what {
         What::Compile { component, json } => compile(workspace, &package, component.as_deref(), *json),
         What::Sandbox { json } => {
+            let things = [Thing::CCompiler, Thing::WasmTarget, Thing::Plugins];
             let mut steps = Steps::new(things.len() + programs::STEPS + RUNTIME.len() + 1);
             machine::prepare(&mut steps, workspace, &things)?;
             programs::build(&mut steps, workspace)?;

@@ -83,6 +83,7 @@ impl Scene {
                 grants: self.grants(),
                 budget: Budget::default_for_accessories(),
                 artifact: None,
+                warm: false,
             },
             parameters: serde_json::json!({}),
             made: NOW,

@@ -129,6 +129,7 @@ pub(super) fn check() -> RunSpec {
         facts: vec![("hostname".to_owned(), Fact::Text("device".to_owned()))],
         now: UnixMs(1_700_000_000_000),
         state: State::new(),
+        warm: None,
     }
 }
 

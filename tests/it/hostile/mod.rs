@@ -25,5 +25,6 @@ mod reach;
 mod simulation;
 mod smith;
 mod time;
+mod warm;
 mod wasi;
 mod web;

@@ -178,6 +178,7 @@ impl Msp {
             config: serde_json::json!({ "free_percent_min": 10.5 }),
             interval_s: 60,
             grants: Grants::default(),
+            warm: false,
             installed: NOW,
         }
     }

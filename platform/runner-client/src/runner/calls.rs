@@ -165,6 +165,7 @@ mod tests {
             now: UnixMs(0),
             state: State::new(),
             simulated: None,
+            warm: None,
         };
         let _report = runs.begin(&request, Arc::clone(&busy) as Arc<dyn HostCalls>);
         let (replies, mut replied) = mpsc::unbounded_channel();

@@ -22,6 +22,7 @@ use fitment_runtime::engine::{CONCURRENT_RUNS_MAX, Placement, Ticker, engine_ide
 use fitment_runtime::lanes::{Lanes, Long};
 use fitment_runtime::prepare::Library;
 use fitment_runtime::supervisor::Supervisor;
+use fitment_runtime::warm::Warm;
 use fitment_runtime::{frames, run};
 use tokio::io::BufReader;
 use tokio::net::unix::pipe;
@@ -151,16 +152,18 @@ impl Pipes {
     }
 }
 
-/// What runs share of the processor.
+/// What runs share.
 #[derive(Clone)]
 struct Pace {
     ticker: Arc<Ticker>,
     lanes: Lanes,
+    warm: Warm,
 }
 
 async fn serve(source: Source, engine: wasmtime::Engine, pipes: Pipes, lacks: Vec<String>) -> anyhow::Result<()> {
     let Pipes { input, output } = pipes;
-    let pace = Pace { ticker: Arc::new(Ticker::start(&engine)?), lanes: Lanes::start(READERS_MAX)? };
+    let pace =
+        Pace { ticker: Arc::new(Ticker::start(&engine)?), lanes: Lanes::start(READERS_MAX)?, warm: Warm::default() };
     let (supervisor, outgoing) = Supervisor::new();
     supervisor.send(FromRunner::Ready { engine: engine_identity(), lacks });
     let mut writer = tokio::spawn(frames::write_all(outgoing, output));
@@ -192,7 +195,10 @@ async fn read(
                 Ok(()) => FromRunner::Loaded { artifact },
                 Err(reason) => FromRunner::LoadFailed { artifact, reason },
             }),
-            ToRunner::Unload { artifact } => library.unload(&artifact),
+            ToRunner::Unload { artifact } => {
+                library.unload(&artifact);
+                pace.warm.unload(&artifact);
+            }
             ToRunner::Reply { run, call, reply } => supervisor.reply(run, call, reply),
             ToRunner::Run(requests) => {
                 for request in requests {
@@ -222,7 +228,7 @@ fn begin(
         let _place = places.acquire().await;
         let _running = pace.ticker.run();
         let long = Long::default();
-        let run = run::run(engine, linked, request, supervisor.clone(), long.clone());
+        let run = run::run(engine, linked, request, supervisor.clone(), long.clone(), pace.warm.clone());
         if let Some(report) = pace.lanes.run(run, long).await {
             supervisor.send(FromRunner::Done(vec![report]));
         }

@@ -5,7 +5,7 @@ use fitment_domain::run::{End, Invocation, Returned};
 use fitment_domain::ticket::remote::{self, Answer, Call};
 use wasmtime::Store;
 
-use super::{Calling, World, another_world};
+use super::{Calling, Instance, World, another_world};
 use crate::contract::connector::TicketingConnectorPre;
 use crate::contract::connector::exports::fitment::accessory::ticketing::Guest;
 use crate::contract::connector_sync::SyncingPre;
@@ -30,7 +30,12 @@ struct Connector {
 }
 
 impl super::Guest for Connector {
-    fn call<'a>(&'a self, store: &'a mut Store<RunState>, invocation: Invocation) -> Calling<'a> {
+    fn call<'a>(
+        &'a self,
+        store: &'a mut Store<RunState>,
+        _instance: &'a mut Option<Instance>,
+        invocation: Invocation,
+    ) -> Calling<'a> {
         Box::pin(async move {
             let answer = match invocation {
                 Invocation::Connector(Call::Changes { cursor, boards, max }) => {

@@ -12,6 +12,8 @@ use fitment_domain::run::{End, Invocation};
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
+use crate::contract::monitor::Monitor;
+use crate::contract::probe::Probe;
 use crate::state::RunState;
 
 /// One world.
@@ -31,10 +33,24 @@ pub(crate) struct World {
 /// One call that is under way.
 pub type Calling<'a> = Pin<Box<dyn Future<Output = wasmtime::Result<End>> + Send + 'a>>;
 
+/// An instance in a store that may be called again.
+pub enum Instance {
+    /// Of the world `monitor`.
+    Monitor(Monitor),
+    /// Of the world `probe`.
+    Probe(Probe),
+}
+
 /// A component that is linked and type-checked: what is left per run is an instance and a call.
 pub trait Guest: Send + Sync {
-    /// Makes an instance in the store and calls it once.
-    fn call<'a>(&'a self, store: &'a mut Store<RunState>, invocation: Invocation) -> Calling<'a>;
+    /// Calls the instance that the store holds, or makes one in it first. Worlds that look, and leave nothing behind but what they return,
+    /// say in `instance` what they made; all others make another for each call.
+    fn call<'a>(
+        &'a self,
+        store: &'a mut Store<RunState>,
+        instance: &'a mut Option<Instance>,
+        invocation: Invocation,
+    ) -> Calling<'a>;
 }
 
 /// Returns the world that an invocation calls.

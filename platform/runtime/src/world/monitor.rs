@@ -4,7 +4,7 @@ use fitment_domain::capability::Permission;
 use fitment_domain::run::Invocation;
 use wasmtime::Store;
 
-use super::{Calling, Guest, World, another_world};
+use super::{Calling, Guest, Instance, World, another_world};
 use crate::contract::monitor::MonitorPre;
 use crate::convert::findings;
 use crate::state::RunState;
@@ -28,10 +28,24 @@ pub(super) const WORLD: World = World {
 };
 
 impl Guest for MonitorPre<RunState> {
-    fn call<'a>(&'a self, store: &'a mut Store<RunState>, invocation: Invocation) -> Calling<'a> {
+    fn call<'a>(
+        &'a self,
+        store: &'a mut Store<RunState>,
+        instance: &'a mut Option<Instance>,
+        invocation: Invocation,
+    ) -> Calling<'a> {
         Box::pin(async move {
             let Invocation::Check = invocation else { return Ok(another_world()) };
-            let guest = self.instantiate_async(&mut *store).await?;
+            let guest = match instance {
+                Some(Instance::Monitor(guest)) => guest,
+                other => {
+                    let made = self.instantiate_async(&mut *store).await?;
+                    let Instance::Monitor(guest) = other.insert(Instance::Monitor(made)) else {
+                        return Ok(another_world());
+                    };
+                    guest
+                }
+            };
             Ok(findings(guest.fitment_accessory_monitor_run().call_check(&mut *store).await?))
         })
     }

@@ -4,7 +4,7 @@ use fitment_domain::capability::Permission;
 use fitment_domain::run::Invocation;
 use wasmtime::Store;
 
-use super::{Calling, Guest, World, another_world};
+use super::{Calling, Guest, Instance, World, another_world};
 use crate::contract::probe::ProbePre;
 use crate::convert::findings;
 use crate::state::RunState;
@@ -18,10 +18,24 @@ pub(super) const WORLD: World = World {
 };
 
 impl Guest for ProbePre<RunState> {
-    fn call<'a>(&'a self, store: &'a mut Store<RunState>, invocation: Invocation) -> Calling<'a> {
+    fn call<'a>(
+        &'a self,
+        store: &'a mut Store<RunState>,
+        instance: &'a mut Option<Instance>,
+        invocation: Invocation,
+    ) -> Calling<'a> {
         Box::pin(async move {
             let Invocation::Probe { target } = invocation else { return Ok(another_world()) };
-            let guest = self.instantiate_async(&mut *store).await?;
+            let guest = match instance {
+                Some(Instance::Probe(guest)) => guest,
+                other => {
+                    let made = self.instantiate_async(&mut *store).await?;
+                    let Instance::Probe(guest) = other.insert(Instance::Probe(made)) else {
+                        return Ok(another_world());
+                    };
+                    guest
+                }
+            };
             Ok(findings(guest.fitment_accessory_probe_run().call_check(&mut *store, &target).await?))
         })
     }

@@ -4,7 +4,7 @@ use fitment_domain::capability::Permission;
 use fitment_domain::run::{End, Fault, Invocation, Returned, ScriptOutcome};
 use wasmtime::Store;
 
-use super::{Calling, Guest, World, another_world};
+use super::{Calling, Guest, Instance, World, another_world};
 use crate::contract::script::ScriptPre;
 use crate::contract::script::exports::fitment::accessory::script_run::Outcome;
 use crate::state::RunState;
@@ -34,7 +34,12 @@ pub(super) const WORLD: World = World {
 };
 
 impl Guest for ScriptPre<RunState> {
-    fn call<'a>(&'a self, store: &'a mut Store<RunState>, invocation: Invocation) -> Calling<'a> {
+    fn call<'a>(
+        &'a self,
+        store: &'a mut Store<RunState>,
+        _instance: &'a mut Option<Instance>,
+        invocation: Invocation,
+    ) -> Calling<'a> {
         Box::pin(async move {
             let Invocation::Script = invocation else { return Ok(another_world()) };
             let guest = self.instantiate_async(&mut *store).await?;

@@ -19,8 +19,8 @@ use utoipa::ToSchema;
 
 use super::fit::judge;
 use super::installations::{
-    InstallationView, Installed, TargetBody, agreed, configured, consent_needed, fitting, found, interval, may_target,
-    reassign, spending, target, view,
+    InstallationView, Installed, TargetBody, agreed, configured, consent_needed, fitting, found, interval, may_be_warm,
+    may_target, reassign, spending, target, view,
 };
 use super::{find_release, verified_for};
 use crate::app::Shared;
@@ -47,6 +47,8 @@ pub struct InstallationChange {
     /// What a run may spend instead of what the accessory asks, as at the installation; `{}` takes it back.
     #[schema(value_type = Option<Value>)]
     budget: Option<BudgetAsked>,
+    /// Keeps an instance between runs instead of making a fresh one for each.
+    warm: Option<bool>,
 }
 
 /// Shows an installation.
@@ -117,6 +119,8 @@ pub async fn change(
     let interval_s = interval(kind, &release, change.interval_s.or(kept))?;
     let budget = change.budget.unwrap_or_else(|| before.budget.clone());
     let spending = spending(&release, &budget)?;
+    let warm = change.warm.unwrap_or(before.warm);
+    may_be_warm(kind, warm)?;
     let mut tx = app.store.begin(msp.scope()).await?;
     // Somebody may have changed it meanwhile: nobody's change is lost in silence.
     if found(&mut tx, &id).await? != before {
@@ -146,6 +150,7 @@ pub async fn change(
         interval_s,
         grants,
         budget,
+        warm,
         ..before.clone()
     };
     tx.widen()?;
@@ -154,7 +159,7 @@ pub async fn change(
         "accessory": after.accessory, "version": { "from": before.version, "to": after.version },
         "target": { "from": before.target, "to": after.target }, "interval_s": after.interval_s,
         "config_changed": before.config != after.config, "consent": change.consent,
-        "budget": { "from": before.budget, "to": after.budget },
+        "budget": { "from": before.budget, "to": after.budget }, "warm": after.warm,
     });
     tx.append_audit(msp.account.as_str(), "installation.change", after.id.as_str(), &details, app.now()).await?;
     leave(&app, &mut tx, &devices, &before.target, &after.target).await?;

@@ -57,6 +57,10 @@ pub struct NewInstallation {
     #[schema(value_type = Option<Value>)]
     #[serde(default)]
     pub budget: BudgetAsked,
+    /// Keeps an instance between runs instead of making a fresh one for each: what a run leaves in its memory is there in the next.
+    /// For accessories that bring a language along and look often. Monitors and probes only; default: false.
+    #[serde(default)]
+    pub warm: bool,
 }
 
 /// Where.
@@ -82,6 +86,8 @@ pub struct InstallationView {
     /// What a run may spend instead of what the accessory asks.
     #[schema(value_type = Value)]
     pub budget: BudgetAsked,
+    /// Whether an instance is kept between runs.
+    pub warm: bool,
     /// What it may do, in plain sentences.
     pub permissions: Vec<String>,
     pub installed_ms: i64,
@@ -113,6 +119,7 @@ pub fn view(installation: &Installation) -> InstallationView {
         config: installation.config.clone(),
         interval_s: installation.interval_s,
         budget: installation.budget.clone(),
+        warm: installation.warm,
         permissions: installation.grants.0.iter().map(|(p, s)| sentence(*p, s)).collect(),
         installed_ms: installation.installed.0,
     }
@@ -190,6 +197,17 @@ pub(super) fn configured(release: &Release, config: &Value) -> Result<(), Proble
     })
 }
 
+/// Refuses to keep instances of what begins anew each time by its nature.
+pub(super) fn may_be_warm(kind: Kind, warm: bool) -> Result<(), Problem> {
+    if !warm || kind.is_scheduled() {
+        return Ok(());
+    }
+    Err(Problem::invalid(format!(
+        "warm: every run of a {} has a fresh instance, only monitors and probes may be kept warm: leave it out",
+        kind.as_str()
+    )))
+}
+
 /// Refuses a budget above the ceiling; says, in sentences, where it differs from what the accessory asks.
 pub(super) fn spending(release: &Release, granted: &BudgetAsked) -> Result<Vec<String>, Problem> {
     let budget = release.manifest.budget.granted(granted).resolve().map_err(Problem::invalid)?;
@@ -241,6 +259,7 @@ pub async fn install(
     let agreed = agreed(&release, &new.consent)?;
     let interval_s = interval(kind, &release, new.interval_s)?;
     let spending = spending(&release, &new.budget)?;
+    may_be_warm(kind, new.warm)?;
     let now = app.now();
     let mut tx = app.store.begin(msp.scope()).await?;
     let target = target(&mut tx, &new.target).await?;
@@ -271,6 +290,7 @@ pub async fn install(
         interval_s,
         grants: effective(&agreed, []).map_err(Problem::internal)?,
         budget: new.budget,
+        warm: new.warm,
         installed: now,
     };
     tx.widen()?;
@@ -278,6 +298,7 @@ pub async fn install(
     let details = serde_json::json!({
         "accessory": installation.accessory, "version": installation.version, "digest": release.digest,
         "target": installation.target, "consent": new.consent, "budget": installation.budget,
+        "warm": installation.warm,
     });
     tx.append_audit(msp.account.as_str(), "installation.install", installation.id.as_str(), &details, now).await?;
     reassign(&app, &mut tx, &installation.target).await?;

@@ -26,6 +26,9 @@ pub struct Arguments {
     /// What a run may spend instead of what the accessory asks, such as memory_bytes_max=64MiB or wall_ms_max=60s
     #[arg(long, value_name = "BOUND=AMOUNT", value_delimiter = ',')]
     budget: Vec<String>,
+    /// Keep an instance between runs: quicker for accessories that bring a language along, and what a run leaves in memory is there in the next
+    #[arg(long)]
+    warm: bool,
     #[command(flatten)]
     consent: consent::Arguments,
 }
@@ -78,6 +81,9 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
     }
     if !arguments.budget.is_empty() {
         body["budget"] = budget(&arguments.budget)?;
+    }
+    if arguments.warm {
+        body["warm"] = true.into();
     }
     let answer = consent::post(&api, &["installations"], body, &arguments.consent).await?;
     if context.json {

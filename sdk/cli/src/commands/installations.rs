@@ -69,6 +69,9 @@ pub struct Change {
     /// What a run may spend instead of what the accessory asks, such as memory_bytes_max=64MiB; replaces what was granted before
     #[arg(long, value_name = "BOUND=AMOUNT", value_delimiter = ',')]
     budget: Vec<String>,
+    /// Keep an instance between runs, or stop keeping it
+    #[arg(long, value_name = "yes|no", value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::Set)]
+    warm: Option<bool>,
     #[command(flatten)]
     consent: consent::Arguments,
 }
@@ -135,6 +138,9 @@ async fn changed(api: &Api, change: &Change) -> Result<Value, Failure> {
     }
     if !change.budget.is_empty() {
         body["budget"] = install::budget(&change.budget)?;
+    }
+    if let Some(warm) = change.warm {
+        body["warm"] = warm.into();
     }
     if settings::says_something(&change.config) {
         let before = api.get(&["installations", &id], &[]).await?["config"].clone();

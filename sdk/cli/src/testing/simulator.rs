@@ -84,6 +84,7 @@ impl Simulator {
             facts: fixture.facts.clone(),
             now: UnixMs(fixture.now_ms),
             state: fixture.state.iter().map(|(key, value)| (key.clone(), value.clone().into_bytes().into())).collect(),
+            warm: None,
         };
         let host = Arc::new(SimulatedHost::new(fixture.answers.clone()));
         let calls = Arc::<SimulatedHost>::clone(&host);

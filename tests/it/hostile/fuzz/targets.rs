@@ -143,6 +143,7 @@ fn request() -> RunRequest {
         now: UnixMs(1),
         state: State::from([("key".to_owned(), vec![1, 2, 3].into())]),
         simulated: None,
+        warm: None,
     }
 }
 
@@ -249,6 +250,7 @@ fn set() -> InstructionSet {
         grants: request().grants,
         budget: Budget::default_for_accessories(),
         artifact: Some(Offer { statement: Envelope::sign("x", &"artifact", &key()).unwrap(), build_min: 1 }),
+        warm: false,
     };
     let words = json!({
         "tenant": me().tenant, "device": me().device, "time": SetTime { epoch: 1, t: UnixMs(5) },

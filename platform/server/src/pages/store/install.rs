@@ -185,6 +185,8 @@ fn asked(release: &Release, fields: &Fields, consent: BTreeSet<String>) -> Resul
     let bad = || Problem::invalid("runs every: write a number of seconds");
     Ok(NewInstallation {
         budget: budget(fields.text("budget"))?,
+        // Chosen by the command line and the API alone.
+        warm: false,
         accessory: release.accessory.to_string(),
         version: Some(release.version.to_string()),
         target: body(fields.text("target"))?,

@@ -3,8 +3,8 @@
 //! It prints a table for people, and as its last line an object of keys and numbers.
 
 mod bare;
-mod compile;
 mod checks;
+mod compile;
 mod figures;
 mod forks;
 #[path = "../it/hostile/guest.rs"]

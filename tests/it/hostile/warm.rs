@@ -33,10 +33,10 @@ async fn a_kept_instance_is_called_again_and_only_for_what_is_the_same_in_everyt
         ("other permissions", RunSpec { grants: super::lab::http(&["http://127.0.0.1:1"], &[]), ..warm("ins_1") }),
     ];
     for (what, spec) in others {
+        let _ = lab.run(&remembers, RunSpec { config: r#"{"b":1}"#.to_owned(), ..warm("ins_1") }).await;
         assert!(!found_something(&lab.run(&remembers, warm("ins_1")).await), "after another it begins anew: {what}");
         assert!(found_something(&lab.run(&remembers, warm("ins_1")).await));
         assert!(!found_something(&lab.run(&remembers, spec).await), "{what}");
-        let _ = lab.run(&remembers, RunSpec { config: r#"{"b":1}"#.to_owned(), ..warm("ins_1") }).await;
     }
 }
 

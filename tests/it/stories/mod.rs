@@ -41,3 +41,4 @@ pub(crate) mod tenancy;
 mod test_tenant;
 mod tickets;
 pub(crate) mod uploads;
+mod warm;

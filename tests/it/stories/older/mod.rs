@@ -23,8 +23,9 @@ async fn publish_older(platform: &Platform) {
 }
 
 async fn install(msp: &Session, accessory: &str) -> Value {
-    let body =
-        json!({ "accessory": accessory, "target": "all", "config": {}, "consent": ["metrics"], "interval_s": 1 });
+    let body = json!({ "accessory": accessory, "target": "all", "config": {}, "consent": ["metrics"], "interval_s": 1,
+        // A word that it does not know, and is not told.
+        "warm": true });
     msp.post("/api/v1/installations", body).await.ok()
 }
 

@@ -37,6 +37,11 @@ impl Bare {
         Ok(Self { child, input, output: BufReader::new(output) })
     }
 
+    /// Returns the process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Makes a block of fresh runs and returns the nanoseconds of each.
     pub(crate) fn block(&mut self, runs: usize) -> Result<Vec<u64>, Failure> {
         writeln!(self.input, "{runs}")?;

@@ -23,6 +23,7 @@ use fitment_domain::egress::Policy;
 use fitment_domain::id::{DeviceId, InstallationId};
 use fitment_domain::instruction::Item;
 use fitment_domain::package::{self, PackageLimits};
+use fitment_domain::protocol::Outcome;
 use fitment_runner_client::{ComponentRef, Egress, HttpHost, Secrets, Trust};
 use serde_json::{Value, json};
 
@@ -55,7 +56,8 @@ pub(crate) fn measure(component: &Path, programs: &Path) -> Result<Value, Failur
 /// Takes the figure in this process.
 pub(crate) fn here(component: &Path, programs: PathBuf) -> Result<Value, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
-    runtime.block_on(agent(std::fs::read(component)?, programs))
+    // It is started in another folder.
+    runtime.block_on(agent(std::fs::read(component)?, std::path::absolute(programs)?))
 }
 
 async fn agent(component: Vec<u8>, programs: PathBuf) -> Result<Value, Failure> {
@@ -111,6 +113,10 @@ async fn agent(component: Vec<u8>, programs: PathBuf) -> Result<Value, Failure> 
         rates.max()
     );
     schedule.stop().await;
+    let batch = outbox.batch(10_000, u64::MAX).await.ok_or("the spool is empty")?;
+    if let Some(other) = batch.results.iter().find(|result| !matches!(result.outcome, Outcome::Findings(_))) {
+        return Err(format!("a check ended with {:?}", other.outcome).into());
+    }
     Ok(json!({ "checks_n": before.records, "checks_per_s_core": number(rates.median()) }))
 }
 

@@ -15,6 +15,7 @@ mod forks;
 )]
 mod guest;
 mod neighbours;
+mod processor;
 mod sandbox;
 mod series;
 mod start;

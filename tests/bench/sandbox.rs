@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::Failure;
 use crate::bare::Bare;
 use crate::figures::{Sorted, cores, machine, number, us};
-use crate::{checks, forks, neighbours};
+use crate::{checks, forks, neighbours, processor};
 
 /// Runs in a block, one after the other.
 const BLOCK: usize = 100;
@@ -54,9 +54,14 @@ pub(crate) fn measure(accessories: &Path, programs: Option<PathBuf>, rounds: usi
         let ours = runtime.block_on(runtime.spawn(client.clone().one_at_a_time(BLOCK)))??;
         alternating.singly.push((ours, bare.block(BLOCK)?));
     }
+    let runner = processor::child("fitment-runner")?;
     for _ in 0..rounds {
-        let ours = runtime.block_on(runtime.spawn(client.clone().in_flight(BLOCK_IN_FLIGHT)))??;
-        alternating.together.push((ours, bare.block(BLOCK_IN_FLIGHT)?));
+        let before = (processor::spent_ns(runner)?, processor::spent_ns(bare.pid())?);
+        let waited_ns = runtime.block_on(runtime.spawn(client.clone().in_flight(BLOCK_IN_FLIGHT)))??;
+        let runner_ns = processor::spent_ns(runner)? - before.0;
+        let bare_waited_ns = bare.block(BLOCK_IN_FLIGHT)?.iter().sum();
+        let bare_ns = processor::spent_ns(bare.pid())? - before.1;
+        alternating.together.push(Together { waited_ns, runner_ns, bare_waited_ns, bare_ns });
     }
     let mut figures = alternating.figures(&readings()?);
     let forks = forks::measure()?;
@@ -113,7 +118,7 @@ impl Client {
             grants: package.manifest.asked()?,
             optional: package.manifest.optional(),
             budget: package.manifest.budget()?,
-            facts: fitment_device::facts::read(env!("CARGO_PKG_VERSION")),
+            facts: fitment_device::facts::read(env!("CARGO_PKG_VERSION")).into(),
             now: UnixMs(0),
             state: Default::default(),
             warm: None,
@@ -177,7 +182,16 @@ fn readings() -> Result<Sorted, Failure> {
 #[derive(Default)]
 struct Alternating {
     singly: Vec<(Vec<Times>, Vec<u64>)>,
-    together: Vec<(u64, Vec<u64>)>,
+    together: Vec<Together>,
+}
+
+/// Two blocks of many at a time.
+struct Together {
+    waited_ns: u64,
+    /// On the processor: frames read and written, grants, budget, usage and findings, and the run itself.
+    runner_ns: u64,
+    bare_waited_ns: u64,
+    bare_ns: u64,
 }
 
 impl Alternating {
@@ -193,11 +207,15 @@ impl Alternating {
         });
         let ratio = Sorted::new(pairs.clone().map(|(ours, bare)| ours / bare));
         let added = Sorted::new(pairs.map(|(ours, bare)| ours - bare));
-        let each = |total_ns: u64| us(total_ns) / BLOCK_IN_FLIGHT as f64;
-        let together = Sorted::new(self.together.iter().map(|(ours, _)| each(*ours)));
-        let bare_together = Sorted::new(self.together.iter().map(|(_, bare)| each(bare.iter().sum())));
-        let ratio_together =
-            Sorted::new(self.together.iter().map(|(ours, bare)| *ours as f64 / bare.iter().sum::<u64>() as f64));
+        let each = |total_ns: fn(&Together) -> u64| {
+            Sorted::new(self.together.iter().map(|block| us(total_ns(block)) / BLOCK_IN_FLIGHT as f64))
+        };
+        let of_blocks = |pick: fn(&Together) -> f64| Sorted::new(self.together.iter().map(pick));
+        let together = each(|block| block.waited_ns);
+        let bare_together = each(|block| block.bare_waited_ns);
+        let ratio_together = of_blocks(|block| block.waited_ns as f64 / block.bare_waited_ns as f64);
+        let (runner, bare_alone) = (each(|block| block.runner_ns), each(|block| block.bare_ns));
+        let ratio_spent = of_blocks(|block| block.runner_ns as f64 / block.bare_ns as f64);
 
         let rounds = self.singly.len();
         println!("one at a time: N = {} on either side, in {rounds} pairs of blocks of {BLOCK}", ours.count());
@@ -214,6 +232,12 @@ impl Alternating {
         row("through client and runner", &together);
         row("bare wasmtime, one by one", &bare_together);
         println!("  {}", ratio_in_words(&ratio_together));
+        println!(
+            "the same blocks, time on the processor: a fresh run with its frames, grants, budget, usage and findings"
+        );
+        row("the runner", &runner);
+        row("bare wasmtime", &bare_alone);
+        println!("  {}", ratio_in_words(&ratio_spent));
         json!({
             "n": ours.count(),
             "cores": cores(),
@@ -223,7 +247,9 @@ impl Alternating {
             "bare_us_median": number(bare.median()),
             "bare_us_p99": number(bare.at(0.99)),
             "readings_us_median": number(readings.median()),
-            "fresh_run_vs_bare": number(ratio.median()),
+            "waited_vs_bare": number(ratio.median()),
+            "fresh_run_vs_bare": number(ratio_spent.median()),
+            "runner_us_median": number(runner.median()),
             "fresh_run_added_us_median": number(added.median()),
             "n_in_flight": n_together,
             "in_flight": IN_FLIGHT,

@@ -23,7 +23,7 @@ use self::shortage::Shortage;
 use crate::stop::Stop;
 use crate::{clock, files};
 
-const AT_A_TIME_MAX: u32 = 4;
+const AT_A_TIME_MAX: u32 = 8;
 /// The runner may hear of a stop so much earlier than the agent.
 const STOP_LAG_MAX: Duration = Duration::from_secs(1);
 const FILE_BYTES_MAX: usize = 256 * 1024;

@@ -348,7 +348,7 @@ impl Orders {
             grants: item.grants.clone(),
             optional: admitted.optional.clone(),
             budget: item.budget.clone(),
-            facts: self.tools.facts.to_list(),
+            facts: self.tools.facts.to_list().into(),
             now: clock::now(),
             state: self.tools.memory.recall(&item.installation, &item.grants),
             warm: None,

@@ -46,7 +46,7 @@ impl Outside {
 /// Runs items.
 pub struct Runs {
     sandbox: Arc<LazySandbox>,
-    facts: Vec<(String, Fact)>,
+    facts: Arc<[(String, Fact)]>,
     outbox: Arc<Outbox>,
     board: Board,
     memory: Memory,
@@ -65,7 +65,7 @@ impl Runs {
         outside: Outside,
         guard: Arc<Guard>,
     ) -> Self {
-        Self { sandbox, facts, outbox, board, memory, outside, guard }
+        Self { sandbox, facts: facts.into(), outbox, board, memory, outside, guard }
     }
 
     /// Sees to it, before an item runs for the first time, that it runs by the code that it is to run by.
@@ -145,7 +145,7 @@ impl Runs {
             grants,
             optional: admitted.optional.clone(),
             budget: item.budget.clone(),
-            facts: self.facts.clone(),
+            facts: Arc::clone(&self.facts),
             now: started,
             warm: item.warm.then(|| item.installation.to_string()),
         };

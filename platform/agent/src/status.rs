@@ -149,7 +149,10 @@ impl Board {
 
     /// Notes what the sandbox's confinement lacks on this machine.
     pub fn confined(&self, lacks: &[String]) {
-        self.update(|status| status.sandbox_lacks = Some(lacks.to_vec()));
+        // Asked with every run, and the same each time.
+        if self.peek(|status| status.sandbox_lacks.as_deref() != Some(lacks)) {
+            self.update(|status| status.sandbox_lacks = Some(lacks.to_vec()));
+        }
     }
 
     /// Returns what it lacks; nothing where it is whole, or was not started yet.
@@ -157,8 +160,15 @@ impl Board {
         self.0.status.lock().unwrap_or_else(PoisonError::into_inner).sandbox_lacks.clone().unwrap_or_default()
     }
 
+    fn peek<T>(&self, look: impl FnOnce(&Status) -> T) -> T {
+        look(&self.0.status.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Takes a problem back.
     pub fn solved(&self, topic: Topic) {
+        if self.peek(|status| !status.problems.contains_key(&topic)) {
+            return;
+        }
         self.update(|status| {
             if let Some(problem) = status.problems.remove(&topic) {
                 tracing::info!(?topic, code = problem.code, "the problem is gone");

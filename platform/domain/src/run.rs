@@ -66,8 +66,6 @@ pub struct RunRequest {
     /// Permissions without which the accessory does: where they are not granted, their calls are answered `denied`.
     pub optional: BTreeSet<Permission>,
     pub budget: Budget,
-    /// Ordered by name.
-    pub facts: Vec<(String, Fact)>,
     /// The corrected time at which the run starts.
     pub now: UnixMs,
     pub state: State,
@@ -88,6 +86,8 @@ pub enum ToRunner {
     },
     /// Frees what `Load` brought.
     Unload { artifact: ArtifactKey },
+    /// What the runs that follow may know of their device, ordered by name. It changes rarely, and is not sent with each of them.
+    Facts(Vec<(String, Fact)>),
     /// A batch of due runs.
     Run(Vec<RunRequest>),
     /// The answer to a `Call`.

@@ -72,7 +72,7 @@ pub struct RunSpec {
     pub optional: BTreeSet<Permission>,
     pub budget: Budget,
     /// Ordered by name.
-    pub facts: Vec<(String, Fact)>,
+    pub facts: Arc<[(String, Fact)]>,
     /// The corrected time at which the run starts.
     pub now: UnixMs,
     /// What earlier runs of this installation left on this device.
@@ -228,13 +228,12 @@ impl Sandbox {
             grants: spec.grants,
             optional: spec.optional,
             budget: spec.budget,
-            facts: spec.facts,
             now: spec.now,
             state: spec.state,
             simulated,
             warm: spec.warm,
         };
-        process.run(request, host).await
+        process.run(request, &spec.facts, host).await
     }
 
     /// Frees what the runner holds of a component; the cache on disk stays.

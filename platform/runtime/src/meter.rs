@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -16,6 +17,10 @@ pub(crate) struct Meter {
     spent_ns: AtomicU64,
     poll_started_ns: AtomicU64,
 }
+
+/// A poll that is shorter by the clock on the wall is charged by that: the other clock is a system call, and being kept from the
+/// processor can hide no more than this.
+const SHORT: Duration = Duration::from_micros(100);
 
 impl Meter {
     /// Returns the nanoseconds spent until now; called from within a poll it includes that poll.
@@ -29,8 +34,11 @@ impl Meter {
         self.poll_started_ns.store(thread_cpu_ns().max(1), Ordering::Relaxed);
     }
 
-    fn poll_ends(&self) {
-        let spent_ns = self.spent_ns();
+    fn poll_ends(&self, lasted: Duration) {
+        let spent_ns = match u64::try_from(lasted.as_nanos()) {
+            Ok(lasted_ns) if lasted < SHORT => self.spent_ns.load(Ordering::Relaxed).saturating_add(lasted_ns),
+            _ => self.spent_ns(),
+        };
         self.spent_ns.store(spent_ns, Ordering::Relaxed);
         self.poll_started_ns.store(0, Ordering::Relaxed);
     }
@@ -48,8 +56,9 @@ pub(crate) async fn metered<T>(meter: Arc<Meter>, future: impl Future<Output = T
     let mut future = pin!(future);
     poll_fn(|context| {
         meter.poll_begins();
+        let began = Instant::now();
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
-        meter.poll_ends();
+        meter.poll_ends(began.elapsed());
         match polled {
             Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
             Ok(Poll::Pending) => Poll::Pending,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fitment_domain::budget::Budget;
-use fitment_domain::run::{End, Invocation, LogLine, RunReport, RunRequest, encode_frame};
+use fitment_domain::run::{End, Fact, Invocation, LogLine, RunReport, RunRequest, encode_frame};
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use crate::lanes::Long;
@@ -25,6 +25,7 @@ pub async fn run(
     engine: Engine,
     linked: Result<Arc<dyn Guest>, String>,
     request: RunRequest,
+    facts: Arc<[(String, Fact)]>,
     supervisor: Supervisor,
     long: Long,
     warm: Warm,
@@ -38,7 +39,7 @@ pub async fn run(
     let budget = request.budget.clone();
     let same = Sameness::of(&request);
     let before = same.as_ref().and_then(|same| warm.take(same, &linked));
-    let state = RunState::new(request, supervisor);
+    let state = RunState::new(request, facts, supervisor);
     let meter = Arc::clone(&state.meter);
     let mut kept = match before {
         Some(mut kept) => {

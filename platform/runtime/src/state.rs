@@ -26,7 +26,7 @@ pub struct RunState {
     pub(crate) config: String,
     pub(crate) parameters: String,
     pub(crate) grants: Grants,
-    pub(crate) facts: Vec<(String, Fact)>,
+    pub(crate) facts: Arc<[(String, Fact)]>,
     /// What earlier runs left, with what this one changed of it.
     pub(crate) kept: State,
     /// The bytes of `kept`, counted along: adding them up anew would make every call as dear as all there is.
@@ -48,13 +48,13 @@ pub struct RunState {
 }
 
 impl RunState {
-    pub(crate) fn new(request: RunRequest, supervisor: Supervisor) -> Self {
+    pub(crate) fn new(request: RunRequest, facts: Arc<[(String, Fact)]>, supervisor: Supervisor) -> Self {
         Self {
             run: request.run,
             config: request.config,
             parameters: request.parameters,
             grants: request.grants,
-            facts: request.facts,
+            facts,
             simulated: request.simulated,
             kept_bytes: request.state.iter().map(|(key, value)| key.len() + value.len()).sum(),
             kept: request.state,

@@ -178,7 +178,7 @@ pub async fn call(app: &App, opened: &Opened, call: Call) -> Result<Answer, Conn
         grants: opened.grants.clone(),
         optional: BTreeSet::new(),
         budget: opened.budget.clone(),
-        facts: Vec::new(),
+        facts: Arc::new([]),
         now: app.now(),
         state: State::new(),
         warm: None,

@@ -126,7 +126,7 @@ pub(super) fn check() -> RunSpec {
         grants: Grants::default(),
         optional: BTreeSet::new(),
         budget: Budget::default_for_accessories(),
-        facts: vec![("hostname".to_owned(), Fact::Text("device".to_owned()))],
+        facts: Arc::new([("hostname".to_owned(), Fact::Text("device".to_owned()))]),
         now: UnixMs(1_700_000_000_000),
         state: State::new(),
         warm: None,

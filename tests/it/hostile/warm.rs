@@ -1,5 +1,7 @@
 //! Instances that are kept: only where that was chosen, for what is the same in everything, and never after an error.
 
+use std::sync::Arc;
+
 use fitment_domain::budget::Budget;
 use fitment_domain::run::{End, Fact, RunReport};
 use fitment_runner_client::RunSpec;
@@ -69,7 +71,7 @@ async fn each_run_of_a_kept_instance_has_its_own_facts_fuel_and_time() {
     let short = guest_with("spins", &[("turns", "1000")]);
     let mut fuel = Vec::new();
     for number in 0..20 {
-        let facts = vec![("run".to_owned(), Fact::Number(f64::from(number)))];
+        let facts = Arc::new([("run".to_owned(), Fact::Number(f64::from(number)))]);
         let report = lab.run(&short, RunSpec { facts, ..warm("ins_1") }).await;
         assert_returned(&report, 0);
         fuel.push(report.usage.fuel);

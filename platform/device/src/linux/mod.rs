@@ -9,6 +9,7 @@ pub(crate) mod facts;
 pub(crate) mod files;
 pub(crate) mod filesystems;
 pub(crate) mod journal;
+mod kept;
 pub(crate) mod memory;
 mod mountinfo;
 pub(crate) mod networks;

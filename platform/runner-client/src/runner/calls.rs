@@ -161,7 +161,6 @@ mod tests {
             optional: Default::default(),
             grants: Grants::default(),
             budget: Budget::default_for_accessories(),
-            facts: Vec::new(),
             now: UnixMs(0),
             state: State::new(),
             simulated: None,

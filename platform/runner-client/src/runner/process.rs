@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use fitment_domain::budget::Usage;
-use fitment_domain::run::{ArtifactKey, End, FromRunner, RunNumber, RunReport, RunRequest, ToRunner};
+use fitment_domain::run::{ArtifactKey, End, Fact, FromRunner, RunNumber, RunReport, RunRequest, ToRunner};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdout};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -24,6 +24,8 @@ const LOAD_WAIT_MAX: Duration = Duration::from_secs(30);
 const OVERSHOOT_MAX: Duration = Duration::from_secs(2);
 const STDERR_LINE_BYTES_MAX: u64 = 8 * 1024;
 
+/// What runs may know of their device, ordered by name.
+type Facts = [(String, Fact)];
 type Loading = HashMap<ArtifactKey, oneshot::Sender<Result<(), String>>>;
 
 /// A running runner.
@@ -34,6 +36,8 @@ pub(crate) struct Process {
     shared: Arc<Shared>,
     places: Semaphore,
     next_run: AtomicU64,
+    /// The facts that were sent last; held while a run is sent, so that it follows its own.
+    told: Mutex<Option<Arc<Facts>>>,
     /// Dropping it ends the process.
     _life: oneshot::Sender<()>,
 }
@@ -81,6 +85,7 @@ impl Process {
             shared,
             places: Semaphore::new(RUNS_MAX),
             next_run: AtomicU64::new(1),
+            told: Mutex::default(),
             _life: life,
         };
         Ok(Arc::new(process))
@@ -137,14 +142,14 @@ impl Process {
     }
 
     /// Runs once and waits for the report.
-    pub(crate) async fn run(&self, request: RunRequest, host: Arc<dyn HostCalls>) -> RunReport {
+    pub(crate) async fn run(&self, request: RunRequest, facts: &Arc<Facts>, host: Arc<dyn HostCalls>) -> RunReport {
         // The semaphore is never closed.
         let _place = self.places.acquire().await;
         let number = request.run;
         let wait_max = Duration::from_millis(request.budget.wall_ms_max).saturating_add(OVERSHOOT_MAX);
         let reported = self.shared.runs.begin(&request, host);
         let _forget = Forget { runs: &self.shared.runs, run: number };
-        if self.send(ToRunner::Run(vec![request])).is_err() {
+        if self.send_run(request, facts).is_err() {
             return self.lost_run(number);
         }
         match tokio::time::timeout(wait_max, reported).await {
@@ -155,6 +160,16 @@ impl Process {
                 self.lost_run(number)
             }
         }
+    }
+
+    /// Sends a run, and before it what it may know of the device, unless the run before it was told the same.
+    fn send_run(&self, request: RunRequest, facts: &Arc<Facts>) -> Result<(), RunnerError> {
+        let mut told = locked(&self.told);
+        if !told.as_ref().is_some_and(|told| Arc::ptr_eq(told, facts) || told == facts) {
+            self.send(ToRunner::Facts(facts.to_vec()))?;
+            *told = Some(Arc::clone(facts));
+        }
+        self.send(ToRunner::Run(vec![request]))
     }
 
     fn send(&self, frame: ToRunner) -> Result<(), RunnerError> {

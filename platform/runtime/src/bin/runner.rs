@@ -16,7 +16,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use fitment_device::descriptors;
 use fitment_domain::budget::Budget;
-use fitment_domain::run::{FromRunner, RunRequest, ToRunner};
+use fitment_domain::run::{Fact, FromRunner, RunRequest, ToRunner};
 use fitment_runtime::confine::{self, Bounds, Needs};
 use fitment_runtime::engine::{CONCURRENT_RUNS_MAX, Placement, Ticker, engine_identity, running_engine};
 use fitment_runtime::lanes::{Lanes, Long};
@@ -158,12 +158,18 @@ struct Pace {
     ticker: Arc<Ticker>,
     lanes: Lanes,
     warm: Warm,
+    /// What runs may know of the device.
+    facts: Arc<[(String, Fact)]>,
 }
 
 async fn serve(source: Source, engine: wasmtime::Engine, pipes: Pipes, lacks: Vec<String>) -> anyhow::Result<()> {
     let Pipes { input, output } = pipes;
-    let pace =
-        Pace { ticker: Arc::new(Ticker::start(&engine)?), lanes: Lanes::start(READERS_MAX)?, warm: Warm::default() };
+    let pace = Pace {
+        ticker: Arc::new(Ticker::start(&engine)?),
+        lanes: Lanes::start(READERS_MAX)?,
+        warm: Warm::default(),
+        facts: Arc::new([]),
+    };
     let (supervisor, outgoing) = Supervisor::new();
     supervisor.send(FromRunner::Ready { engine: engine_identity(), lacks });
     let mut writer = tokio::spawn(frames::write_all(outgoing, output));
@@ -180,7 +186,7 @@ fn owned(stream: impl AsFd) -> std::io::Result<OwnedFd> {
 
 async fn read(
     engine: wasmtime::Engine,
-    pace: Pace,
+    mut pace: Pace,
     supervisor: Supervisor,
     input: pipe::Receiver,
     source: Source,
@@ -200,6 +206,7 @@ async fn read(
                 pace.warm.unload(&artifact);
             }
             ToRunner::Reply { run, call, reply } => supervisor.reply(run, call, reply),
+            ToRunner::Facts(facts) => pace.facts = facts.into(),
             ToRunner::Run(requests) => {
                 for request in requests {
                     begin(&engine, &pace, &mut library, &supervisor, &places, request, source);
@@ -228,7 +235,15 @@ fn begin(
         let _place = places.acquire().await;
         let _running = pace.ticker.run();
         let long = Long::default();
-        let run = run::run(engine, linked, request, supervisor.clone(), long.clone(), pace.warm.clone());
+        let run = run::run(
+            engine,
+            linked,
+            request,
+            Arc::clone(&pace.facts),
+            supervisor.clone(),
+            long.clone(),
+            pace.warm.clone(),
+        );
         if let Some(report) = pace.lanes.run(run, long).await {
             supervisor.send(FromRunner::Done(vec![report]));
         }

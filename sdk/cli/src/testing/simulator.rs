@@ -81,7 +81,7 @@ impl Simulator {
             grants: self.grants(fixture, &config)?,
             optional: self.optional.clone(),
             budget: self.budget.clone(),
-            facts: fixture.facts.clone(),
+            facts: fixture.facts.clone().into(),
             now: UnixMs(fixture.now_ms),
             state: fixture.state.iter().map(|(key, value)| (key.clone(), value.clone().into_bytes().into())).collect(),
             warm: None,

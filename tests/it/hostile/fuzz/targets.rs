@@ -139,7 +139,6 @@ fn request() -> RunRequest {
         parameters: "{}".to_owned(),
         grants: Grants([(Permission::Http, scope)].into()),
         budget: Budget::default_for_accessories(),
-        facts: vec![("hostname".to_owned(), fitment_domain::run::Fact::Text("x".to_owned()))],
         now: UnixMs(1),
         state: State::from([("key".to_owned(), vec![1, 2, 3].into())]),
         simulated: None,
@@ -194,6 +193,7 @@ pub(super) const TO_RUNNER: Target = Target {
         frames(&[
             ToRunner::Load { artifact: "key".to_owned(), compiled: vec![1; 40] },
             ToRunner::Unload { artifact: "key".to_owned() },
+            ToRunner::Facts(vec![("hostname".to_owned(), fitment_domain::run::Fact::Text("x".to_owned()))]),
             ToRunner::Run(vec![request(), request()]),
             ToRunner::Reply { run: 7, call: 1, reply: HostReply::Http(Ok(answer)) },
         ])

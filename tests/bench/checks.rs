@@ -7,7 +7,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use fitment_agent::artifacts::Artifacts;
 use fitment_agent::broker::Broker;
+use fitment_agent::client::Client;
 use fitment_agent::crash::Guard;
 use fitment_agent::door::Admitted;
 use fitment_agent::memory::Memory;
@@ -19,6 +21,8 @@ use fitment_agent::signed_set::SignedSet;
 use fitment_agent::spool::SpoolCounts;
 use fitment_agent::spool::{Spool, SpoolLimits};
 use fitment_agent::status::{Board, Status};
+use fitment_agent::tls::Credentials;
+use fitment_domain::device::Facts;
 use fitment_domain::egress::Policy;
 use fitment_domain::id::{DeviceId, InstallationId};
 use fitment_domain::instruction::Item;
@@ -33,8 +37,10 @@ use crate::figures::{Sorted, number};
 /// More items than one processor can look after, each due every second: what is done is what there was time for.
 const ITEMS: u32 = 40_000;
 const WARM_UP: Duration = Duration::from_millis(1_500);
-const WINDOW: Duration = Duration::from_secs(1);
+const WINDOW: Duration = Duration::from_secs(2);
 const WINDOWS: usize = 5;
+/// A point of the curve, in the place of keys that sign nothing.
+const BASE_POINT: &str = "5866666666666666666666666666666666666666666666666666666666666666";
 /// The threads of the agent.
 const WORKERS: usize = 2;
 
@@ -70,13 +76,15 @@ async fn agent(component: Vec<u8>, programs: PathBuf) -> Result<Value, Failure> 
     let outbox = Arc::new(Outbox::new(spool, board.clone()));
     let http = Arc::new(HttpHost::new(Secrets::new(), &Trust::default(), Egress::new(Policy::Device))?);
     let broker = Arc::new(Broker::new(&programs, folder.path())?);
+    let sandbox = Arc::new(LazySandbox::new(programs, at("compiled"), [7; 32]));
+    let artifacts = nothing_offered(&sandbox, &board)?;
     let runs = Runs::new(
-        Arc::new(LazySandbox::new(programs, at("compiled"), [7; 32])),
+        sandbox,
         fitment_device::facts::read(env!("CARGO_PKG_VERSION")),
         Arc::clone(&outbox),
         board.clone(),
         Memory::at(at("memory")),
-        Outside { http, broker, set: Arc::new(SignedSet::default()) },
+        Outside { http, broker, set: Arc::new(SignedSet::default()), artifacts },
         Arc::new(Guard::open(at("failures"))),
     );
     let package = package::read(&component, &PackageLimits::standard())?;
@@ -90,6 +98,7 @@ async fn agent(component: Vec<u8>, programs: PathBuf) -> Result<Value, Failure> 
     }
     tokio::time::sleep(WARM_UP).await;
     let mut rates = Vec::new();
+    let (first, began) = (counts(&board).records, Instant::now());
     let mut before = counts(&board);
     for _ in 0..WINDOWS {
         let started = Instant::now();
@@ -101,29 +110,43 @@ async fn agent(component: Vec<u8>, programs: PathBuf) -> Result<Value, Failure> 
         rates.push((now.records - before.records) as f64 / started.elapsed().as_secs_f64());
         before = now;
     }
+    // Results reach the disk in large groups: a window has few of them.
+    let all = (before.records - first) as f64 / began.elapsed().as_secs_f64();
     let rates = Sorted::new(rates);
     println!(
         "an agent on one processor, {ITEMS} checks due every second: N = {} in the spool, on disk",
         before.records
     );
     println!(
-        "  checks a second                  median {:>8.0}      between {:.0} and {:.0} in {WINDOWS} windows",
-        rates.median(),
+        "  checks a second                         {all:>8.0}      between {:.0} and {:.0} in {WINDOWS} windows of {} s",
         rates.at(0.0),
-        rates.max()
+        rates.max(),
+        WINDOW.as_secs()
     );
     schedule.stop().await;
     let batch = outbox.batch(10_000, u64::MAX).await.ok_or("the spool is empty")?;
     if let Some(other) = batch.results.iter().find(|result| !matches!(result.outcome, Outcome::Findings(_))) {
         return Err(format!("a check ended with {:?}", other.outcome).into());
     }
-    Ok(json!({ "checks_n": before.records, "checks_per_s_core": number(rates.median()) }))
+    Ok(json!({ "checks_n": before.records, "checks_per_s_core": number(all) }))
 }
 
 fn counts(board: &Board) -> SpoolCounts {
     let mut counts = SpoolCounts::default();
     board.update(|status| counts = status.spool.clone());
     counts
+}
+
+/// An agent that is offered no compiled code: its server is never asked.
+fn nothing_offered(sandbox: &Arc<LazySandbox>, board: &Board) -> Result<Arc<Artifacts>, Failure> {
+    let own = rcgen::generate_simple_self_signed(vec!["agent".to_owned()])?;
+    let (certificate, key) = (own.cert.pem(), own.signing_key.serialize_pem());
+    let credentials = Credentials { server_ca_pem: &certificate, certificate_pem: &certificate, private_key_pem: &key };
+    let client = Arc::new(Client::new("https://127.0.0.1:1", credentials)?);
+    let platform_key = serde_json::from_value(json!(BASE_POINT))?;
+    let facts = Facts(fitment_device::facts::read(env!("CARGO_PKG_VERSION")).into_iter().collect());
+    let sandbox = Arc::clone(sandbox);
+    Ok(Arc::new(Artifacts::new(sandbox, client, board.clone(), &facts, platform_key, [7; 32])))
 }
 
 struct Load {
@@ -136,14 +159,14 @@ impl Load {
         let mut random = [0; 16];
         random[..4].copy_from_slice(&number.to_le_bytes());
         let manifest = &self.package.manifest;
-        // The door is not measured: what it would check stands for itself. The key is the curve's base point.
+        // The door is not measured: what it would check stands for itself.
         let item: Item = serde_json::from_value(json!({
             "installation": InstallationId::from_random(random),
             "accessory": "fitment/load",
             "version": manifest.version,
             "digest": self.component.digest,
             "statement": { "payloadType": "", "payload": "", "signatures": [] },
-            "publisher_key": format!("58{}", "66".repeat(31)),
+            "publisher_key": BASE_POINT,
             "config": {},
             "interval_s": 1,
             "grants": manifest.asked()?,

@@ -369,9 +369,19 @@ pub enum FrameError {
     Malformed(String),
 }
 
+/// Most frames have no more, and need no second allocation.
+const FRAME_BYTES_USUAL: usize = 1_024;
+
+/// Returns how many bytes a message has within a frame.
+pub fn encoded_bytes<T: Serialize>(message: &T) -> Result<usize, FrameError> {
+    postcard::experimental::serialized_size(message).map_err(|e| FrameError::Malformed(e.to_string()))
+}
+
 /// Encodes one frame: its length in four little-endian bytes, then the message.
 pub fn encode_frame<T: Serialize>(message: &T) -> Result<Vec<u8>, FrameError> {
-    let frame = postcard::to_extend(message, vec![0; 4]).map_err(|e| FrameError::Malformed(e.to_string()))?;
+    let mut room = Vec::with_capacity(FRAME_BYTES_USUAL);
+    room.extend_from_slice(&[0; 4]);
+    let frame = postcard::to_extend(message, room).map_err(|e| FrameError::Malformed(e.to_string()))?;
     let bytes = frame.len() - 4;
     frame_length((bytes.min(u32::MAX as usize) as u32).to_le_bytes(), FRAME_BYTES_MAX)?;
     let mut frame = frame;

@@ -52,8 +52,11 @@ impl Lanes {
     }
 
     /// Runs to the end, beginning on the thread of the caller.
-    pub async fn run<T: Send + 'static>(&self, run: impl Future<Output = T> + Send + 'static, long: Long) -> Option<T> {
-        let mut run: Pin<Box<dyn Future<Output = T> + Send>> = Box::pin(run);
+    pub async fn run<T: Send + 'static>(
+        &self,
+        mut run: Pin<Box<dyn Future<Output = T> + Send>>,
+        long: Long,
+    ) -> Option<T> {
         let begun = poll_fn(|context| match run.as_mut().poll(context) {
             Poll::Ready(done) => Poll::Ready(Some(done)),
             Poll::Pending if long.is_noted() => Poll::Ready(None),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fitment_domain::budget::Budget;
-use fitment_domain::run::{End, Fact, Invocation, LogLine, RunReport, RunRequest, encode_frame};
+use fitment_domain::run::{End, Fact, Invocation, LogLine, RunReport, RunRequest, encoded_bytes};
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use crate::lanes::Long;
@@ -44,10 +44,14 @@ pub async fn run(
     let mut kept = match before {
         Some(mut kept) => {
             kept.store.data_mut().begin_again(state);
+            kept.used = Instant::now();
             kept
         }
         None => match Store::try_new(&engine, state) {
-            Ok(store) => Kept { store, instance: None, linked, calls: 0, made: Instant::now() },
+            Ok(store) => {
+                let now = Instant::now();
+                Kept { store, instance: None, linked, calls: 0, made: now, used: now }
+            }
             Err(error) => return unstarted(number, End::RunnerLost(text(&error))),
         },
     };
@@ -179,12 +183,12 @@ fn report(run: u64, end: End, store: &mut Store<RunState>) -> RunReport {
 /// Counts the bytes of the result, also of one in words, as they cross to the supervisor.
 fn sized(end: End, bytes_max: u64, bytes: &mut u64) -> End {
     let encoded = match &end {
-        End::Returned(returned) => encode_frame(returned),
-        End::Fault(fault) => encode_frame(fault),
+        End::Returned(returned) => encoded_bytes(returned),
+        End::Fault(fault) => encoded_bytes(fault),
         _ => return end,
     };
     match encoded {
-        Ok(frame) => *bytes = frame.len() as u64 - 4,
+        Ok(encoded) => *bytes = encoded as u64,
         Err(error) => return End::Trapped(format!("the result does not encode: {error}")),
     }
     if *bytes > bytes_max { End::Exhausted("result_bytes_max".to_owned()) } else { end }

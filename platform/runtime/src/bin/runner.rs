@@ -229,22 +229,25 @@ fn begin(
     let linked = source
         .accepts(&request)
         .and_then(|()| library.linked(&request.artifact, &request.invocation, &request.grants, &request.optional));
-    let (engine, pace, supervisor, places) = (engine.clone(), pace.clone(), supervisor.clone(), Arc::clone(places));
+    pace.warm.sweep();
+    let long = Long::default();
+    // Its state is large: boxed once, it is not moved again.
+    let run = Box::pin(run::run(
+        engine.clone(),
+        linked,
+        request,
+        Arc::clone(&pace.facts),
+        supervisor.clone(),
+        long.clone(),
+        pace.warm.clone(),
+    ));
+    let (lanes, ticker) = (pace.lanes.clone(), Arc::clone(&pace.ticker));
+    let (supervisor, places) = (supervisor.clone(), Arc::clone(places));
     tokio::spawn(async move {
         // The semaphore is never closed: without a permit the run would only be less bounded, so it goes on either way.
         let _place = places.acquire().await;
-        let _running = pace.ticker.run();
-        let long = Long::default();
-        let run = run::run(
-            engine,
-            linked,
-            request,
-            Arc::clone(&pace.facts),
-            supervisor.clone(),
-            long.clone(),
-            pace.warm.clone(),
-        );
-        if let Some(report) = pace.lanes.run(run, long).await {
+        let _running = ticker.run();
+        if let Some(report) = lanes.run(run, long).await {
             supervisor.send(FromRunner::Done(vec![report]));
         }
     });

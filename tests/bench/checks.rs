@@ -22,6 +22,7 @@ use fitment_agent::spool::SpoolCounts;
 use fitment_agent::spool::{Spool, SpoolLimits};
 use fitment_agent::status::{Board, Status};
 use fitment_agent::tls::Credentials;
+use fitment_domain::capability::Grants;
 use fitment_domain::device::Facts;
 use fitment_domain::egress::Policy;
 use fitment_domain::id::{DeviceId, InstallationId};
@@ -78,6 +79,8 @@ async fn agent(component: Vec<u8>, programs: PathBuf) -> Result<Value, Failure> 
     let broker = Arc::new(Broker::new(&programs, folder.path())?);
     let sandbox = Arc::new(LazySandbox::new(programs, at("compiled"), [7; 32]));
     let artifacts = nothing_offered(&sandbox, &board)?;
+    // Nobody stops it before its time.
+    let (_stopper, stop) = fitment_agent::stop::channel();
     let runs = Runs::new(
         sandbox,
         fitment_device::facts::read(env!("CARGO_PKG_VERSION")),
@@ -85,7 +88,7 @@ async fn agent(component: Vec<u8>, programs: PathBuf) -> Result<Value, Failure> 
         board.clone(),
         Memory::at(at("memory")),
         Outside { http, broker, set: Arc::new(SignedSet::default()), artifacts },
-        Arc::new(Guard::open(at("failures"))),
+        Arc::new(Guard::open(at("failures"), stop)),
     );
     let package = package::read(&component, &PackageLimits::standard())?;
     let load = Load { component: ComponentRef { digest: package.digest.clone(), bytes: component.into() }, package };
@@ -177,6 +180,7 @@ impl Load {
             component: self.component.clone(),
             kind: manifest.kind()?,
             asked: manifest.asked()?,
+            named: Grants::default(),
             optional: manifest.optional(),
         })
     }

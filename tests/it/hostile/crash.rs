@@ -126,13 +126,13 @@ async fn an_order_whose_deadline_passes_while_it_waits_for_its_place_expires_and
     // Once, so that its code is there and nothing but a place is wanted.
     let first = script::ask(&msp, &order, &[&device]).await;
     script::until(&msp, &first, "done").await;
-    // Four that each hold a place for twelve seconds, again and again.
+    // As many as there are places, that each hold a place for twelve seconds, again and again.
     let waits = guest_with("wasi", &[("nanoseconds", "9000000000000000000")]);
-    for name in ["one", "two", "three", "four"] {
+    for name in ["one", "two", "three", "four", "five", "six", "seven", "eight"] {
         let budget = BudgetAsked { wall_ms_max: Some(12_000), ..BudgetAsked::default() };
         install_guest(&platform, &msp, name, &waits, budget).await;
     }
-    agent.until_status("all four are there", |status| status["items"].as_array().is_some_and(|i| i.len() == 4)).await;
+    agent.until_status("all are there", |status| status["items"].as_array().is_some_and(|i| i.len() == 8)).await;
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
     let body = json!({ "installation": order, "devices": [device], "deliver_within_s": 1 });
     let late = msp.post("/api/v1/requests", body).await.body["request"].clone();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::read_to_string;
 use std::time::Duration;
 
+use fitment_domain::manifest::AccessoryName;
 use serde_json::{Value, json};
 
 use crate::support::agent::Agent;
@@ -15,7 +16,7 @@ const MONITORS: [&str; 8] =
     ["cpu", "disk-space", "load", "memory", "network-errors", "pending-updates", "service-health", "uptime"];
 const INTERVAL_S: u64 = 30;
 /// So many rounds of all of them, a look each second.
-const ROUNDS: u64 = 4;
+const ROUNDS: u64 = 2;
 /// Scheduled accessories, each a component of its own.
 const SCHEDULED: usize = 98;
 const COMPILED_WITHIN_S: u64 = 600;
@@ -23,7 +24,8 @@ const BOUND_KIB: u64 = 45 * 1_000_000 / 1_024;
 
 /// Publishes an accessory under another name, so that it is a component of its own, and installs it everywhere, agreeing to what it asks.
 async fn install(platform: &Platform, msp: &Session, of: &str, name: &str, config: &Value) -> String {
-    let packing = Packing::of(of).manifest(|manifest| manifest.name = format!("fitment/{name}").parse().unwrap());
+    let packing =
+        Packing::of(of).manifest(|manifest| manifest.name = AccessoryName::parse(&format!("fitment/{name}")).unwrap());
     platform.publish_parts(name, "0.1.0", &packing.signed_by(&platform.publisher_key)).await;
     let release = msp.get(&format!("/api/v1/releases/fitment/{name}/0.1.0")).await.ok();
     let asked = release["permissions"].as_array().unwrap().iter().map(|permission| permission["name"].clone());

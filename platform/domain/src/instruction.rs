@@ -258,7 +258,7 @@ mod tests {
         let offered = Item { artifact: offer(1), ..before.clone() };
         let raised = Item { artifact: offer(2), ..before.clone() };
         for (from, to) in [(&before, &offered), (&offered, &raised), (&raised, &before), (&before, &before)] {
-            assert_eq!(set(vec![to.clone()]).changed_since(&[from.clone()]).count(), 0);
+            assert_eq!(set(vec![to.clone()]).changed_since(std::slice::from_ref(from)).count(), 0);
         }
         let changes = [
             Item { version: Version::new(1, 0, 1), ..before.clone() },
@@ -273,7 +273,7 @@ mod tests {
             Item { installation: InstallationId::from_random([9; 16]), ..before.clone() },
         ];
         for change in changes {
-            assert_eq!(set(vec![before.clone(), change]).changed_since(&[before.clone()]).count(), 1);
+            assert_eq!(set(vec![before.clone(), change]).changed_since(std::slice::from_ref(&before)).count(), 1);
         }
     }
 }

@@ -264,15 +264,18 @@ mod tests {
     #[test]
     fn whoever_leaves_the_group_is_not_waited_for_and_talks_to_nobody() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mark = folder.path().join("mark");
-        // It goes on for a second, and notes when nobody reads any more of what it writes.
-        let leaver = format!("trap '' PIPE; sleep 1; echo late || touch {}", mark.display());
+        let (left, mark) = (folder.path().join("left"), folder.path().join("mark"));
+        // It goes on for three seconds, and notes when nobody reads any more of what it writes.
+        let leaver = format!("touch {}; trap '' PIPE; sleep 3; echo late || touch {}", left.display(), mark.display());
+        // The program ends once it has left: before, it would be killed with its group.
+        let program =
+            format!("setsid sh -c \"{leaver}\" & until [ -e {} ]; do sleep 0.01; done; echo now", left.display());
         let began = Instant::now();
-        let output = shell(&format!("setsid sh -c \"{leaver}\" & echo now"), 5_000, &[b'x'; 200_000]).expect("it ran");
+        let output = shell(&program, 5_000, &[b'x'; 200_000]).expect("it ran");
         assert_eq!(output.stdout, b"now\n");
-        assert!(began.elapsed() < Duration::from_millis(950), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_millis(2_900), "{:?}", began.elapsed());
         while !mark.exists() {
-            assert!(began.elapsed() < Duration::from_secs(10), "somebody still reads");
+            assert!(began.elapsed() < Duration::from_secs(20), "somebody still reads");
             thread::sleep(Duration::from_millis(50));
         }
     }

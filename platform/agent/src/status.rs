@@ -157,7 +157,7 @@ impl Board {
 
     /// Returns what it lacks; nothing where it is whole, or was not started yet.
     pub fn lacks(&self) -> Vec<String> {
-        self.0.status.lock().unwrap_or_else(PoisonError::into_inner).sandbox_lacks.clone().unwrap_or_default()
+        self.peek(|status| status.sandbox_lacks.clone()).unwrap_or_default()
     }
 
     fn peek<T>(&self, look: impl FnOnce(&Status) -> T) -> T {
@@ -209,7 +209,7 @@ impl Board {
     }
 
     fn write(&self, folder: &StateFolder) {
-        let mut status = self.0.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut status = self.peek(Status::clone);
         status.updated = clock::now();
         // It must be able to say that the disk is full.
         let place = folder.status();

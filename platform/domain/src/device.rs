@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ClientId, DeviceId, LocationId};
@@ -142,12 +141,6 @@ pub struct Device {
 }
 
 impl Device {
-    /// Returns whether its agent is of a version, or a later one; false where none is known.
-    pub fn agent_is_at_least(&self, version: &Version) -> bool {
-        let has = self.facts.text(fact::AGENT_VERSION).and_then(|text| Version::parse(text).ok());
-        self.has_agent && has.is_some_and(|has| has >= *version)
-    }
-
     /// Makes a device that is new at a location: entered by people, or enrolled by its agent.
     pub fn new(id: DeviceId, name: String, home: &Location, facts: Facts, origin: Origin, now: UnixMs) -> Self {
         let by_agent = origin == Origin::Agent;

@@ -212,13 +212,16 @@ pub enum BadNotice {
     Replacement(String),
 }
 
+/// Checks why a person did something that others read.
+pub fn check_reason(reason: &str) -> Result<(), BadNotice> {
+    let fits = (3..=REASON_CHARS_MAX).contains(&reason.trim().chars().count());
+    if fits && !reason.chars().any(char::is_control) { Ok(()) } else { Err(BadNotice::Reason) }
+}
+
 impl Notice {
     /// Checks what a person wrote.
     pub fn check(&self) -> Result<(), BadNotice> {
-        let fits = (3..=REASON_CHARS_MAX).contains(&self.reason.trim().chars().count());
-        if !fits || self.reason.chars().any(char::is_control) {
-            return Err(BadNotice::Reason);
-        }
+        check_reason(&self.reason)?;
         let Some(replacement) = &self.replacement else { return Ok(()) };
         let (name, version) = replacement.split_once('@').map_or((replacement.as_str(), None), |(n, v)| (n, Some(v)));
         let version_ok = version.is_none_or(|version| Version::parse(version).is_ok());

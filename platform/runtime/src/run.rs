@@ -50,7 +50,7 @@ pub async fn run(
         None => match Store::try_new(&engine, state) {
             Ok(store) => {
                 let now = Instant::now();
-                Kept { store, instance: None, linked, calls: 0, made: now, used: now }
+                Kept { store, instance: Instance::default(), linked, calls: 0, made: now, used: now }
             }
             Err(error) => return unstarted(number, End::RunnerLost(text(&error))),
         },
@@ -68,7 +68,7 @@ pub async fn run(
     };
     let report = report(number, end, &mut kept.store);
     // After anything but a proper answer nobody knows what state it is in.
-    if let (Some(same), Some(_), End::Returned(_)) = (same, &kept.instance, &report.end) {
+    if let (Some(same), true, End::Returned(_)) = (same, kept.instance.is_made(), &report.end) {
         warm.keep(same, kept);
     }
     report
@@ -77,7 +77,7 @@ pub async fn run(
 async fn start(
     store: &mut Store<RunState>,
     linked: &dyn Guest,
-    instance: &mut Option<Instance>,
+    instance: &mut Instance,
     invocation: Invocation,
     budget: &Budget,
     long: Long,

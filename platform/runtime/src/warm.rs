@@ -61,7 +61,7 @@ impl Sameness {
 pub struct Kept {
     /// Before `linked`: what it holds of the component goes first.
     pub(crate) store: Store<RunState>,
-    pub(crate) instance: Option<Instance>,
+    pub(crate) instance: Instance,
     /// What it was made from; another linking of the same artifact is another instance.
     pub(crate) linked: Arc<dyn Guest>,
     pub(crate) calls: u32,

@@ -88,6 +88,6 @@ pub async fn make(
         budget,
         artifact: None,
         // An agent that does not know of it would not read the set at all.
-        warm: installation.warm && device.agent_is_at_least(&WARM_SINCE),
+        warm: installation.warm && Class::of(device).lacks_agent(Some(WARM_SINCE)).is_none(),
     }))
 }

@@ -22,16 +22,19 @@ pub async fn assign_all(tx: &mut Tx, now: UnixMs) -> Result<(), StoreError> {
 
 /// Asks, in this transaction, for work.
 pub async fn enqueue(tx: &mut Tx, kind: JobKind, subject: &str, now: UnixMs) -> Result<(), StoreError> {
-    let random = clock::random().map_err(|error| StoreError::Unavailable(error.to_string()))?;
-    tx.enqueue(&JobId::from_random(random), kind.as_str(), subject, now).await
+    tx.enqueue(&new_id()?, kind.as_str(), subject, now).await
 }
 
 /// Asks, in this transaction, for an artifact to be compiled. One is compiled at a time: the compiler has two places, and uploads that
 /// are looked at need one. Who has something compiled again and again comes after everybody who waits.
 pub async fn compile(tx: &mut Tx, release: &ReleaseId, target: Target, now: UnixMs) -> Result<(), StoreError> {
-    let random = clock::random().map_err(|error| StoreError::Unavailable(error.to_string()))?;
     let (kind, subject) = (JobKind::Compile.as_str(), format!("{release} {target}"));
-    tx.enqueue_behind(&JobId::from_random(random), kind, &subject, now, kind).await
+    tx.enqueue_behind(&new_id()?, kind, &subject, now, kind).await
+}
+
+fn new_id() -> Result<JobId, StoreError> {
+    let random = clock::random().map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    Ok(JobId::from_random(random))
 }
 
 /// What a job does; what its subject is depends on it.

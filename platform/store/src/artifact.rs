@@ -10,6 +10,12 @@ use sqlx::query;
 use crate::row::Row;
 use crate::{Result, Tx};
 
+macro_rules! columns {
+    () => {
+        "release_id, target, build, digest, envelope, state, reason, changed"
+    };
+}
+
 /// What is known of compiled code; the code itself is an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact {
@@ -44,10 +50,13 @@ impl Tx {
     /// Keeps what is known of compiled code, in the place of what was.
     pub async fn put_artifact(&mut self, artifact: &Artifact) -> Result<()> {
         self.platform()?;
-        let sql = "insert into artifacts (release_id, target, build, digest, envelope, state, reason, changed) \
-                   values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (release_id, target, build) do update set \
-                   digest = excluded.digest, envelope = excluded.envelope, state = excluded.state, \
-                   reason = excluded.reason, changed = excluded.changed";
+        let sql = concat!(
+            "insert into artifacts (",
+            columns!(),
+            ") values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (release_id, target, build) do update set \
+             digest = excluded.digest, envelope = excluded.envelope, state = excluded.state, \
+             reason = excluded.reason, changed = excluded.changed"
+        );
         let envelope = String::from_utf8_lossy(&artifact.statement.to_json()).into_owned();
         let statement = query(sql)
             .bind(artifact.release.as_str())
@@ -73,8 +82,7 @@ impl Tx {
     /// Returns the compiled code of a release, by target and compiler.
     pub async fn artifacts(&mut self, release: &ReleaseId) -> Result<Vec<Artifact>> {
         self.platform()?;
-        let sql = "select release_id, target, build, digest, envelope, state, reason, changed from artifacts \
-                   where release_id = $1 order by target, build";
+        let sql = concat!("select ", columns!(), " from artifacts where release_id = $1 order by target, build");
         let rows = self.rows(query(sql).bind(release.as_str())).await?;
         rows.iter().map(|row| artifact(&Row::of("artifacts", row))).collect()
     }
@@ -82,8 +90,8 @@ impl Tx {
     /// Returns the code of a release for a target by a compiler.
     pub async fn artifact(&mut self, release: &ReleaseId, target: Target, build: u32) -> Result<Option<Artifact>> {
         self.platform()?;
-        let sql = "select release_id, target, build, digest, envelope, state, reason, changed from artifacts \
-                   where release_id = $1 and target = $2 and build = $3";
+        let sql =
+            concat!("select ", columns!(), " from artifacts where release_id = $1 and target = $2 and build = $3");
         let statement = query(sql).bind(release.as_str()).bind(target.as_str()).bind(i64::from(build));
         self.row(statement).await?.map(|row| artifact(&Row::of("artifacts", &row))).transpose()
     }

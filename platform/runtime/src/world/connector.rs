@@ -33,7 +33,7 @@ impl super::Guest for Connector {
     fn call<'a>(
         &'a self,
         store: &'a mut Store<RunState>,
-        _instance: &'a mut Option<Instance>,
+        _instance: &'a mut Instance,
         invocation: Invocation,
     ) -> Calling<'a> {
         Box::pin(async move {

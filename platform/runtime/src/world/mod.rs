@@ -5,6 +5,7 @@ mod monitor;
 mod probe;
 mod script;
 
+use std::any::Any;
 use std::pin::Pin;
 
 use fitment_domain::capability::Permission;
@@ -12,8 +13,6 @@ use fitment_domain::run::{End, Invocation};
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
-use crate::contract::monitor::Monitor;
-use crate::contract::probe::Probe;
 use crate::state::RunState;
 
 /// One world.
@@ -33,12 +32,26 @@ pub(crate) struct World {
 /// One call that is under way.
 pub type Calling<'a> = Pin<Box<dyn Future<Output = wasmtime::Result<End>> + Send + 'a>>;
 
-/// An instance in a store that may be called again.
-pub enum Instance {
-    /// Of the world `monitor`.
-    Monitor(Monitor),
-    /// Of the world `probe`.
-    Probe(Probe),
+/// An instance in a store that may be called again, of whichever world; none before it was made.
+#[derive(Default)]
+pub struct Instance(Option<Box<dyn Any + Send>>);
+
+impl Instance {
+    /// Returns whether one was made.
+    pub(crate) fn is_made(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Returns the instance that is there, or makes it. One of another world is not there.
+    async fn or_make<T: Any + Send>(
+        &mut self,
+        making: impl Future<Output = wasmtime::Result<T>>,
+    ) -> wasmtime::Result<&mut T> {
+        if !self.0.as_ref().is_some_and(|made| made.is::<T>()) {
+            self.0 = Some(Box::new(making.await?));
+        }
+        self.0.as_mut().and_then(|made| made.downcast_mut()).ok_or_else(|| wasmtime::Error::msg("no instance was made"))
+    }
 }
 
 /// A component that is linked and type-checked: what is left per run is an instance and a call.
@@ -48,7 +61,7 @@ pub trait Guest: Send + Sync {
     fn call<'a>(
         &'a self,
         store: &'a mut Store<RunState>,
-        instance: &'a mut Option<Instance>,
+        instance: &'a mut Instance,
         invocation: Invocation,
     ) -> Calling<'a>;
 }

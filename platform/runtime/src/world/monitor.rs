@@ -31,21 +31,12 @@ impl Guest for MonitorPre<RunState> {
     fn call<'a>(
         &'a self,
         store: &'a mut Store<RunState>,
-        instance: &'a mut Option<Instance>,
+        instance: &'a mut Instance,
         invocation: Invocation,
     ) -> Calling<'a> {
         Box::pin(async move {
             let Invocation::Check = invocation else { return Ok(another_world()) };
-            let guest = match instance {
-                Some(Instance::Monitor(guest)) => guest,
-                other => {
-                    let made = self.instantiate_async(&mut *store).await?;
-                    let Instance::Monitor(guest) = other.insert(Instance::Monitor(made)) else {
-                        return Ok(another_world());
-                    };
-                    guest
-                }
-            };
+            let guest = instance.or_make(self.instantiate_async(&mut *store)).await?;
             Ok(findings(guest.fitment_accessory_monitor_run().call_check(&mut *store).await?))
         })
     }

@@ -21,21 +21,12 @@ impl Guest for ProbePre<RunState> {
     fn call<'a>(
         &'a self,
         store: &'a mut Store<RunState>,
-        instance: &'a mut Option<Instance>,
+        instance: &'a mut Instance,
         invocation: Invocation,
     ) -> Calling<'a> {
         Box::pin(async move {
             let Invocation::Probe { target } = invocation else { return Ok(another_world()) };
-            let guest = match instance {
-                Some(Instance::Probe(guest)) => guest,
-                other => {
-                    let made = self.instantiate_async(&mut *store).await?;
-                    let Instance::Probe(guest) = other.insert(Instance::Probe(made)) else {
-                        return Ok(another_world());
-                    };
-                    guest
-                }
-            };
+            let guest = instance.or_make(self.instantiate_async(&mut *store)).await?;
             Ok(findings(guest.fitment_accessory_probe_run().call_check(&mut *store, &target).await?))
         })
     }

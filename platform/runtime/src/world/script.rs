@@ -37,7 +37,7 @@ impl Guest for ScriptPre<RunState> {
     fn call<'a>(
         &'a self,
         store: &'a mut Store<RunState>,
-        _instance: &'a mut Option<Instance>,
+        _instance: &'a mut Instance,
         invocation: Invocation,
     ) -> Calling<'a> {
         Box::pin(async move {

@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use fitment_domain::artifact::{self, BadArtifact, Standing, Target, Wanted};
 use fitment_domain::bytes::Digest;
+use fitment_domain::release::check_reason;
 use fitment_domain::signature::Envelope;
 use fitment_domain::tenant::{Action, Scope};
 use fitment_domain::time::UnixMs;
@@ -46,7 +47,7 @@ pub struct ArtifactList {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
-    /// 3 to 500 characters; the publisher reads it.
+    /// One line of 3 to 500 characters; the publisher reads it.
     pub reason: String,
 }
 
@@ -219,9 +220,7 @@ pub async fn withdraw(
     let operator = operator.may(Action::Review)?;
     let (release, target) = found(&app, which).await?;
     let reason = body.reason.trim();
-    if !(3..=500).contains(&reason.chars().count()) {
-        return Err(Problem::invalid("reason must have 3 to 500 characters"));
-    }
+    check_reason(reason).map_err(Problem::invalid)?;
     let now = app.now();
     let mut tx = app.store.begin(Scope::Platform).await?;
     let known = tx.artifacts(&release.id).await?;
